@@ -4,7 +4,7 @@ What cannot be sent now gets a later turn, owed in the transaction that notes wh
 """
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Event
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from core.mailboxes.marks import Refusal
+    from core.messages.wording import Message
 
 log = structlog.get_logger()
 
@@ -100,17 +101,15 @@ def _attempt(post: Post, turn: Turn, letter: Draft, claim: Claim) -> None:
 
     try:
         message = drafts.write(post.shop, letter)
-        if message is not None and not message.to:
-            message = None  # whoever it was for was erased
-        if message is not None and (refusal := _refusal(post, turn, letter, message.to)):
-            if not refusal.wished:
-                raise MailboxGone(refusal.reason)
-            message = None
+        # Whoever it was for may have been erased.
+        message = _to_who_may_be_written_to(post, turn, letter, message) if message and message.to else None
         if message is not None:
             patience = _PATIENCE[min(turn.number, len(_PATIENCE) - 1)]
             with post.shop.reading() as session:
                 settings = brand.named(session, post.shop.settings)
-            mail.send(settings, message, letter_id=letter.id, before_data=check, patience=patience)
+            left_out = mail.send(settings, message, letter_id=letter.id, before_data=check, patience=patience)
+            if left_out:
+                log.warning("letter_refused_for_some", letter=letter.id, recipients=left_out)
             post.breaker.worked()
     except NoOwners:
         _wait_for_owners(post, turn, letter, claim)
@@ -128,6 +127,17 @@ def _note_done(post: Post, letter: Draft, claim: Claim, *, sent: bool) -> None:
             letters.sent(session, letter.id, now=post.shop.now())
         else:
             letters.dropped(session, claim)
+
+
+def _to_who_may_be_written_to(post: Post, turn: Turn, letter: Draft, message: "Message") -> "Message | None":
+    """The letter to those of its recipients whom letters reach and who want it; None where nobody does. Raises MailboxGone."""
+    refused = {address: _refusal(post, turn, letter, address) for address in message.recipients}
+    if left := [address for address, refusal in refused.items() if refusal is None]:
+        return replace(message, to=", ".join(left))
+    gone = [refusal.reason for refusal in refused.values() if refusal and not refusal.wished]
+    if gone:
+        raise MailboxGone(gone[0])
+    return None
 
 
 def _refusal(post: Post, turn: Turn, letter: Draft, address: str) -> "Refusal | None":

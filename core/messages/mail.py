@@ -34,8 +34,10 @@ class NoMailServer(MailServerDown):
 
 def send(
     settings: Settings, message: Message, *, letter_id: str, before_data: Callable[[], None], patience: float = _TIMEOUT
-) -> None:
-    """Hand the letter over. Raises smtplib.SMTPException or OSError; MailServerDown when the recipient is not the reason.
+) -> int:
+    """Hand the letter over; returns how many of its recipients the server would not have, while it took it for others.
+
+    Raises smtplib.SMTPException or OSError; MailServerDown when the recipient is not the reason.
 
     `before_data` is called when the server has agreed to the recipient, and stops the letter by raising. So many seconds of
     `patience` the server has for agreeing: it may look for the recipient's own server meanwhile, which may be gone.
@@ -59,12 +61,13 @@ def send(
 
         server.data, server.rcpt = data, rcpt  # type: ignore[method-assign]
         try:
-            server.send_message(
+            refused = server.send_message(
                 _compose(settings, message, letter_id), from_addr=in_ascii(settings.sender.address),
-                to_addrs=[in_ascii(message.to)],
+                to_addrs=[in_ascii(each) for each in message.recipients],
             )  # fmt: skip
         except smtplib.SMTPSenderRefused as error:
             raise MailServerDown(f"{type(error).__name__}: {error}") from error
+    return len(refused)
 
 
 def greet(settings: Settings) -> None:
@@ -135,7 +138,7 @@ def _compose(settings: Settings, message: Message, letter_id: str) -> EmailMessa
     composed = EmailMessage()
     sender = settings.sender
     composed["From"] = Address(sender.name, addr_spec=in_ascii(sender.address))
-    composed["To"] = in_ascii(message.to)
+    composed["To"] = ", ".join(in_ascii(each) for each in message.recipients)
     composed["Reply-To"] = in_ascii(settings.support_email)
     composed["Subject"] = message.subject
     composed["Date"] = formatdate()

@@ -39,8 +39,8 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Message:
-    """A letter in both forms. `calendar` are files for a calendar to take in, by this `method`. By the link `unsubscribe` its
-    reader gets no more of them, where they need none."""
+    """A letter in both forms, to one address or to several with commas between them. `calendar` are files for a calendar to take
+    in, by this `method`. By the link `unsubscribe` its reader gets no more of them, where they need none."""
 
     to: str
     subject: str
@@ -49,6 +49,11 @@ class Message:
     calendar: tuple[str, ...] = ()
     method: str = ""
     unsubscribe: str = ""
+
+    @property
+    def recipients(self) -> list[str]:
+        """The addresses that it is to, one by one."""
+        return self.to.split(", ") if self.to else []
 
 
 def receipt(settings: Settings, letter: OrderLetter) -> Message:

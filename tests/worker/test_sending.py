@@ -8,6 +8,7 @@ from sqlmodel import select
 from core.foundation.outbox import Job, Turn
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
+from core.mailboxes import marks
 from core.messages.letters import Letter, LetterState
 from core.orders.disputes import Dispute
 from core.owner import attention
@@ -101,3 +102,25 @@ def test_a_letter_to_somebody_who_was_erased_is_dropped(shop: Shop, stripe: Fake
         letter = run(with_mail(shop, postbox.url), Job.RECEIPT, order_id)
         assert (letter.state, letter.sent_at) == (LetterState.DROPPED, None)
         assert postbox.letters == []
+
+
+@builders.on_sqlite
+def test_a_notice_reaches_every_owner_but_one_whose_letters_come_back(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe)
+    topics = [f"refund_refused:{builders.refused_refund(shop, stripe, order_id)}",
+              f"refund_failed:{builders.failed_refund(shop, stripe, order_id)}"]  # fmt: skip
+    with mail_server() as postbox:
+        shared = with_mail(shop, postbox.url)
+        shared = replace(
+            shared,
+            settings=shared.settings.model_copy(update={"owner_emails": ("ida@berg.example", "ole@berg.example")}),
+        )
+        run(shared, Job.OWNER_NOTICE, order_id, topics[0])
+        assert postbox.asked_for == ["ida@berg.example", "ole@berg.example"]
+        with shop.transaction() as session:
+            marks.report(
+                session, "ida@berg.example", marks.Kind.BOUNCED, signing_key=shop.settings.signing_key, now=shop.now()
+            )
+        run(shared, Job.OWNER_NOTICE, order_id, topics[1])
+        assert postbox.asked_for[2:] == ["ole@berg.example"]
+        assert [mail["To"] for mail in postbox.letters] == ["ida@berg.example, ole@berg.example", "ole@berg.example"]

@@ -69,3 +69,19 @@ def test_a_server_that_knows_no_other_alphabets_is_not_asked_again() -> None:
     with mail_server() as postbox:
         mail.send(Settings(smtp_url=postbox.url), letter, letter_id="1", before_data=lambda: None)
         assert postbox.asked_for == [letter.to]
+
+
+def test_a_letter_to_several_goes_to_each_of_them() -> None:
+    letter = replace(LETTER, to="ida@käse.de, ole@berg.com")
+    with mail_server() as postbox:
+        mail.send(Settings(smtp_url=postbox.url), letter, letter_id="1", before_data=lambda: None)
+        assert postbox.asked_for == ["ida@xn--kse-qla.de", "ole@berg.com"]
+        assert [taken["To"] for taken in postbox.letters] == ["ida@xn--kse-qla.de, ole@berg.com"]
+
+
+def test_one_of_several_who_is_refused_keeps_it_from_no_other() -> None:
+    letter = replace(LETTER, to="ida@berg.com, ole@berg.com")
+    with mail_server() as postbox:
+        postbox.answers["ida@berg.com"] = ["550 no such user"]
+        left_out = mail.send(Settings(smtp_url=postbox.url), letter, letter_id="1", before_data=lambda: None)
+        assert (len(postbox.letters), left_out) == (1, 1)
