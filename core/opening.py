@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from core.connections import postgres
 from core.foundation import database, migration, settings
-from core.foundation.errors import DatabaseNewer
+from core.foundation.errors import DatabaseNewer, StorageUnreachable
 from core.foundation.settings import Mistake, Settings
 from core.foundation.storage import Storage
 from core.foundation.telemetry import destinations
@@ -23,18 +23,26 @@ from core.shop import Shop
 
 @contextmanager
 def _said_if_away() -> Iterator[None]:
-    """Tells of a database that is away in one line, where a process cannot begin without it."""
+    """Tells in one line of a database, a storage or a folder that cannot be had, where a process cannot begin without it."""
     try:
         yield
     except DBAPIError as error:
         if not database.is_away(error) and not _is_no_database(error):
             raise
         raise SystemExit(f"Pushcart cannot start: the database does not answer: {database.why(error)}") from None
+    except StorageUnreachable as error:
+        raise SystemExit(f"Pushcart cannot start: what STORAGE_URL names does not answer: {error.said}") from None
+    except OSError as error:
+        if not error.strerror:
+            raise
+        where = f": {error.filename}" if error.filename else ""
+        raise SystemExit(f"Pushcart cannot start: {error.strerror}{where}") from None
 
 
 def _is_no_database(error: DBAPIError) -> bool:
+    """Whether the file is of another kind or damaged, or the driver does not know what the address asks for."""
     code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+    return code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT) or error.statement is None
 
 
 @_said_if_away()

@@ -34,7 +34,7 @@ DOORS = {
 ROOMS: dict[str, set[str]] = {
     # The sentences that buyers read, in their languages.
     "core/languages": set(),
-    # What PostgreSQL is spoken to by.
+    # What PostgreSQL is spoken to by, and what is taken for a server's address.
     "core/connections": set(),
     "core/foundation": {"core/connections"},
     "core/gateway": {"core/foundation"},

@@ -1,3 +1,3 @@
-"""Connections to PostgreSQL, directly or through a pooler: asked whether they still stand, and with an end to each wait; and
-whose turn it is to write into a SQLite file, of whose connections nothing else need be seen to.
+"""Connections to PostgreSQL, directly or through a pooler: asked whether they still stand, and with an end to each wait; whose
+turn it is to write into a SQLite file, of whose connections nothing else need be seen to; and what is taken for a server's address.
 """

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from core.connections import server_addresses
 from core.foundation import addresses, masking
 from core.foundation.errors import AddressUnfit
 from core.languages import catalogs
@@ -31,6 +32,8 @@ SANDBOX_RECEIVER_SECRET = "whsec_d2hhdCB0aGUgZGVtbyB0ZWxscyB0aGUgc2FuZGJveC4="
 # Where a shop without a SECRET_KEY keeps the one that it made for itself.
 KEPT_SECRET = Path("var/secret_key")
 _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+# The longest that a setting may ask for, in seconds and in days: what is counted with has to stay a date.
+_A_DAY, _A_CENTURY = 86_400, 36_525
 
 
 class Settings(BaseSettings):
@@ -79,17 +82,17 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = _LOOPBACK
     metrics_token: SecretStr = SecretStr("")
     most_sessions: int = Field(200, ge=0)
-    sweep_seconds: float = Field(30, gt=0)
-    worker_lost_seconds: float = Field(16, ge=1)
-    grace_days: float = Field(7, ge=0)
+    sweep_seconds: float = Field(30, gt=0, le=_A_DAY)
+    worker_lost_seconds: float = Field(16, ge=1, le=_A_DAY)
+    grace_days: float = Field(7, ge=0, le=_A_CENTURY)
     plan_after_refund: Literal["cancel", "ask"] = "cancel"
     plan_after_dispute: Literal["cancel", "ask"] = "cancel"
     support_refund_limit: int = Field(10_000, ge=0)
-    retention_events_days: float = Field(90, ge=0)
-    retention_addresses_days: float = Field(120, ge=0)
-    retention_codes_days: float = Field(1, ge=0)
-    retention_unpaid_days: float = Field(30, ge=0)
-    retention_jobs_days: float = Field(30, ge=0)
+    retention_events_days: float = Field(90, ge=0, le=_A_CENTURY)
+    retention_addresses_days: float = Field(120, ge=0, le=_A_CENTURY)
+    retention_codes_days: float = Field(1, ge=0, le=_A_CENTURY)
+    retention_unpaid_days: float = Field(30, ge=0, le=_A_CENTURY)
+    retention_jobs_days: float = Field(30, ge=0, le=_A_CENTURY)
 
     @field_validator("stripe_webhook_secret", mode="before")
     @classmethod
@@ -98,7 +101,7 @@ class Settings(BaseSettings):
             return value
         found = tuple(part.strip() for part in value.split(","))
         # An empty secret would let anybody forge a payment, so it never means "skip the check".
-        if not all(part.startswith("whsec_") and len(part) > len("whsec_") for part in found):
+        if not all(re.fullmatch(r"whsec_\S+", part) for part in found):
             raise ValueError(
                 "must be one or several secrets that begin with whsec_, separated by commas, and none empty"
             )
@@ -178,28 +181,27 @@ class Settings(BaseSettings):
             raise ValueError("must have at least 16 characters")
         return value
 
+    @field_validator("shop_name", mode="after")
+    @classmethod
+    def _fits_a_heading(cls, value: str) -> str:
+        if not value.isprintable():  # no letter could be written: it stands in their heads
+            raise ValueError("must be a name in one line, without control characters")
+        return value
+
     @field_validator("smtp_url", mode="after")
     @classmethod
     def _is_smtp(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value() and not _is_mail_server(value.get_secret_value()):
-            raise ValueError("must be an address such as smtps://user:password@host:port, or smtp:// or smtp+tls://")
-        return value
+        return SecretStr(server_addresses.mail_server(value.get_secret_value())) if value.get_secret_value() else value
 
     @field_validator("sentry_dsn", mode="after")
     @classmethod
     def _is_sentrys(cls, value: SecretStr) -> SecretStr:
-        address = urlsplit(value.get_secret_value())
-        if value.get_secret_value() and not (address.hostname and address.username and address.path.strip("/")):
-            raise ValueError("must be the DSN of a project, such as https://key@sentry.example/1")
-        return value
+        return SecretStr(server_addresses.sentry(value.get_secret_value())) if value.get_secret_value() else value
 
     @field_validator("app_url", "stripe_api_base", "ops_webhook_url", "crm_webhook_url", mode="after")
     @classmethod
     def _is_http(cls, value: str) -> str:
-        address = urlsplit(value)
-        if value and (address.scheme not in ("http", "https") or not address.hostname or address.port == 0):
-            raise ValueError("must be an address that begins with http:// or https://")
-        return value.rstrip("/")
+        return value and server_addresses.web(value)
 
     @field_validator("app_url", mode="after")
     @classmethod
@@ -212,24 +214,16 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("database_url", "database_direct_url", mode="after")
-    @classmethod
-    def _has_its_full_name(cls, value: str) -> str:
-        return "postgresql://" + value.removeprefix("postgres://") if value.startswith("postgres://") else value
-
     @field_validator("database_direct_url", mode="after")
     @classmethod
     def _is_postgresql(cls, value: str) -> str:
-        if value and not value.startswith("postgresql://"):
-            raise ValueError("must begin with postgresql://: it is for a DATABASE_URL that leads to a pooler")
-        return value
+        wrong = "must begin with postgresql://: it is for a DATABASE_URL that leads to a pooler"
+        return value and server_addresses.postgresql(value, wrong)
 
     @field_validator("database_url", mode="after")
     @classmethod
     def _is_a_database(cls, value: str) -> str:
-        if not value.startswith(("sqlite:///", "postgresql://")):
-            raise ValueError("must begin with sqlite:/// or postgresql://")
-        return value
+        return server_addresses.database(value)
 
     @field_validator("challenge", mode="after")
     @classmethod
@@ -241,18 +235,14 @@ class Settings(BaseSettings):
     @field_validator("redis_url", mode="after")
     @classmethod
     def _is_redis(cls, value: str) -> str:
-        if value and not value.startswith(("redis://", "rediss://")):
-            raise ValueError("must begin with redis:// or rediss://")
-        if value and find_spec("redis") is None:
+        if value and server_addresses.redis(value) and find_spec("redis") is None:
             raise ValueError("needs a library that is not installed: uv sync --extra redis")
         return value
 
     @field_validator("storage_url", mode="after")
     @classmethod
     def _is_storage(cls, value: str) -> str:
-        if "://" not in value:
-            raise ValueError("must be an address such as file://var/files or s3://bucket/folder")
-        return value
+        return server_addresses.storage(value)
 
     @field_validator("x_accel_redirect", mode="after")
     @classmethod
@@ -416,14 +406,6 @@ def _network(text: str) -> IPv4Network | IPv6Network:
     found = ip_network(text)
     mapped = getattr(found.network_address, "ipv4_mapped", None)
     return IPv4Network((mapped, found.prefixlen - 96)) if mapped and found.prefixlen >= 96 else found
-
-
-def _is_mail_server(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("smtp", "smtps", "smtp+tls") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number
-        return False
 
 
 def _kept_secret(path: Path) -> str:

@@ -47,9 +47,12 @@ class Storage:
 
     @cached_property
     def store(self) -> Any:
-        """The obstore store behind it; opened at first use, since a bucket needs credentials."""
+        """The obstore store behind it; opened at first use, since a bucket needs credentials. Raises StorageUnreachable."""
         if self._folder:
-            return LocalStore(self._folder, mkdir=True)
+            try:
+                return LocalStore(self._folder, mkdir=True)
+            except OSError as error:
+                raise StorageUnreachable(said=str(error)) from error
         return from_url(self.url) if self.local else from_url(self.url, retry_config=_RETRIES)
 
     @cached_property

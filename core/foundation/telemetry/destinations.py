@@ -1,8 +1,10 @@
 """Where errors and spans go beside the log: opened once per process, when its shop is."""
 
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 
+from core.connections import server_addresses
 from core.foundation import logs
 from core.foundation.settings import Mistake, Settings
 from core.foundation.telemetry import spans
@@ -18,7 +20,18 @@ def mistakes(settings: Settings) -> list[Mistake]:
             found.append(Mistake("OTEL_EXPORTER_OTLP_ENDPOINT", "needs what `pip install 'pushcart[otel]'` brings"))
         if os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf") != "http/protobuf":
             found.append(Mistake("OTEL_EXPORTER_OTLP_PROTOCOL", "must be http/protobuf, the one that is spoken here"))
+        found += _unreadable()
     return found
+
+
+def _unreadable() -> Iterator[Mistake]:
+    """The collectors' addresses that are none: the library would fail at each batch, and say so where nobody looks."""
+    for name in spans.ENDPOINTS:
+        try:
+            if address := os.environ.get(name):
+                server_addresses.web(address)
+        except ValueError as error:
+            yield Mistake(name, str(error))
 
 
 def open_all(settings: Settings) -> None:

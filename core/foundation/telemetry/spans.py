@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
-_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _provider: "TracerProvider | None" = None
 
 SpanKind = Literal["INTERNAL", "SERVER", "CLIENT", "CONSUMER"]
@@ -20,7 +20,7 @@ def wanted() -> bool:
     off = (
         os.environ.get("OTEL_SDK_DISABLED", "").casefold() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none"
     )
-    return not off and any(os.environ.get(name) for name in _ENDPOINTS)
+    return not off and any(os.environ.get(name) for name in ENDPOINTS)
 
 
 def start() -> None:

@@ -96,6 +96,41 @@ WRONG = [
     ({"SMTP_URL": "mail.example.com:587"}, "SMTP_URL: must be an address such as"),
     ({"SMTP_URL": "smtp+ssl://mail.example.com"}, "SMTP_URL: must be an address such as"),
     ({"MAIL_FROM": "Berg <shop@berg>"}, "MAIL_FROM: holds no mail address"),
+    # Read as a server named "user", as one that has no name, and as one that never answers.
+    ({"SMTP_URL": "smtp://user:25/w@mail.berg.com"}, "SMTP_URL: must be an address such as"),
+    ({"SMTP_URL": "smtp://user:pass?w@mail.berg.com:587"}, "SMTP_URL: must be an address such as"),
+    ({"SMTP_URL": "smtp://mail..berg.com"}, "SMTP_URL: must be an address such as"),
+    ({"SMTP_URL": "smtp://mail berg.com"}, "SMTP_URL: must be an address such as"),
+    ({"SMTP_URL": "smtp://user:p\xe4ss@berg.com"}, "SMTP_URL: has a user or a password that is not of ASCII"),
+    ({"SMTP_URL": "smtp://user:p%C3%A4ss@berg.com"}, "SMTP_URL: has a user or a password that is not of ASCII"),
+    ({"SMTP_URL": "smtps://[::1"}, "SMTP_URL: must be an address such as"),
+    ({"SMTP_URL": "smtps://berg.com:99999"}, "SMTP_URL: must be an address such as"),
+    ({"APP_URL": "https://shop berg.com"}, "APP_URL: must be an address that begins with http"),
+    ({"APP_URL": "https://*.berg.com"}, "APP_URL: must be an address that begins with http"),
+    ({"APP_URL": "https://shop.berg.com\\shop"}, "APP_URL: must be an address that begins with http"),
+    ({"APP_URL": "https://a.com,https://b.com"}, "APP_URL: "),
+    ({"OPS_WEBHOOK_URL": "https://ops.berg.com/a b"}, "OPS_WEBHOOK_URL: must be an address"),
+    ({"SENTRY_DSN": "https://key@sentry.io:port/1"}, "SENTRY_DSN: must be the DSN of a project"),
+    ({"SENTRY_DSN": "https://key@sentry.io/project"}, "SENTRY_DSN: must be the DSN of a project"),
+    ({"SENTRY_DSN": "https://[key@sentry.io/1"}, "SENTRY_DSN: must be the DSN of a project"),
+    ({"SENTRY_DSN": "ftp://key@sentry.io/1"}, "SENTRY_DSN: must be the DSN of a project"),
+    ({"DATABASE_URL": "sqlite:///var/shop.db?mode=ro"}, "DATABASE_URL: must be sqlite:/// and a file"),
+    ({"DATABASE_URL": "postgresql://db:port/shop"}, "DATABASE_URL: must be such as postgresql://user:password@host"),
+    (
+        {"DATABASE_URL": "postgresql://shop:a#b@db:5432/shop"},
+        "DATABASE_URL: must be such as postgresql://user:password@host",
+    ),
+    ({"REDIS_URL": "redis://localhost:port"}, "REDIS_URL: must begin with redis:// or rediss:// and have a number"),
+    ({"REDIS_URL": "redis://localhost/counts"}, "REDIS_URL: must begin with redis:// or rediss:// and have the number"),
+    ({"STORAGE_URL": "ftp://berg.com/files"}, "STORAGE_URL: must be an address such as"),
+    ({"STORAGE_URL": "s3://"}, "STORAGE_URL: must be an address such as"),
+    ({"STORAGE_URL": "file://"}, "STORAGE_URL: must be an address such as"),
+    ({"STRIPE_WEBHOOK_SECRET": "whsec_one whsec_two"}, "STRIPE_WEBHOOK_SECRET: must be one or several secrets"),
+    ({"SHOP_NAME": "Berg\nSons"}, "SHOP_NAME: must be a name in one line"),
+    ({"GRACE_DAYS": "inf"}, "GRACE_DAYS: "),
+    ({"RETENTION_EVENTS_DAYS": "1e12"}, "RETENTION_EVENTS_DAYS: "),
+    ({"WORKER_LOST_SECONDS": "inf"}, "WORKER_LOST_SECONDS: "),
+    ({"SWEEP_SECONDS": "nan"}, "SWEEP_SECONDS: "),
     ({"STOREFRONT_PORT": "http"}, "STOREFRONT_PORT: "),
     ({"WEBHOOK_PORT": "70000"}, "WEBHOOK_PORT: "),
     ({"WORKER": "maybe"}, "WORKER: Input should be '' or 'embedded'"),
@@ -114,6 +149,38 @@ def test_a_wrong_variable_is_named_in_a_readable_line(
     assert first == "Pushcart cannot start, these settings need a look:"
     assert len(lines) == 1
     assert lines[0].startswith(f"  {line}")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("HTTPS://Shop.Berg.COM/", "https://shop.berg.com"),
+        ("https://shop.berg.com:443", "https://shop.berg.com"),
+        ("http://shop.berg.com:80/", "http://shop.berg.com"),
+        ("https://shop.berg.com:8443", "https://shop.berg.com:8443"),
+        ("https://shop.berg.com.", "https://shop.berg.com"),
+        ("https://k\xe4se.de", "https://xn--kse-qla.de"),
+        ("https://[2001:DB8::1]:8443", "https://[2001:db8::1]:8443"),
+        (" https://shop.berg.com\n", "https://shop.berg.com"),
+    ],
+)
+def test_the_shops_address_is_kept_as_browsers_say_it(monkeypatch: pytest.MonkeyPatch, given: str, kept: str) -> None:
+    """A browser's Host and Origin are compared with it, and whether cookies are for https alone hangs on its beginning."""
+    use(monkeypatch, APP_URL=given)
+    assert settings.read().public_url == kept
+
+
+def test_no_mistake_in_an_address_tells_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = {
+        "SMTP_URL": "smtp://ida:hidden@berg.com:port", "DATABASE_URL": "postgresql://ida:hid#den@berg.com:port/shop",
+        "REDIS_URL": "redis://:hidden@berg.com:port", "SENTRY_DSN": "https://hidden@[berg.com/1",
+        "DATABASE_DIRECT_URL": "mysql://ida:hidden@berg.com/shop", "OPS_WEBHOOK_URL": "https://ida:hidden@a..b",
+    }  # fmt: skip
+    use(monkeypatch, **addresses)
+    with pytest.raises(SystemExit) as refusal:
+        settings.read()
+    assert len(str(refusal.value).splitlines()) == 1 + len(addresses)
+    assert "hid" not in str(refusal.value)
 
 
 def test_all_mistakes_are_named_at_once_and_no_secret_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,3 +59,12 @@ def test_the_standard_variables_switch_spans_off(name: str, monkeypatch: pytest.
 def test_a_mistyped_setting_is_refused(name: str, value: str) -> None:
     with pytest.raises(ValidationError):
         Settings(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"])
+@pytest.mark.parametrize("address", ["collector", "collector:4318", "grpc://collector:4317", "http://collector:port"])
+def test_a_collectors_address_that_is_none_is_told_at_start(
+    name: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, address)
+    assert [mistake.subject for mistake in destinations.mistakes(Settings())] == [name]
