@@ -111,6 +111,30 @@ def test_a_schema_taken_back_can_be_made_again(database_url: str) -> None:
     engine.dispose()
 
 
+def test_processes_of_an_older_schema_can_still_write_beside_a_newer_one(tmp_path: Path) -> None:
+    """What was added to their tables does without a value of theirs, and nothing that they know is gone."""
+    engine = database.connect(f"sqlite:///{tmp_path}/shop.db")
+    command.upgrade(alembic_config(engine), "0031")  # since when two versions may be at work side by side
+    before = _columns(engine)
+    command.upgrade(alembic_config(engine), "head")
+    after = _columns(engine)
+    engine.dispose()
+    assert not {name for name in before if name not in after}
+    theirs = {table for table, _ in before}
+    asked = [name for name, optional in after.items() if name not in before and name[0] in theirs and not optional]
+    assert not asked, "give these a server_default, or let them be null: an older process knows nothing of them"
+
+
+def _columns(engine: Engine) -> dict[tuple[str, str], bool]:
+    """Each column, and whether a row may be written without saying anything of it."""
+    schema = inspect(engine)
+    return {
+        (table, column["name"]): column["nullable"] or column["default"] is not None
+        for table in schema.get_table_names()
+        for column in schema.get_columns(table)
+    }
+
+
 def test_orders_of_before_are_known_by_how_far_they_were_handed_over(shop: Shop, stripe: FakeStripe) -> None:
     kept = [builders.bought(shop, stripe, "guide-eur", "kit-eur", cart=f"cart_{number}") for number in range(3)]
     builders.opened(shop, cart="cart_3")
