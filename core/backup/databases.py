@@ -62,6 +62,12 @@ def is_empty(engine: Engine) -> bool:
         return not any(looked_at.get_table_names(schema) for schema in schemas)
 
 
+def left_beside(path: Path) -> str:
+    """The name of a journal beside a SQLite file that nobody here has open, or an empty string: SQLite would take what stands in it
+    for a part of whatever lies under that name."""
+    return next((f"{path.name}{ending}" for ending in ("-wal", "-journal") if Path(f"{path}{ending}").exists()), "")
+
+
 def _copy_sqlite(source: Path, out: Path, progress: Callable[[str], object]) -> None:
     def told(_status: int, remaining: int, total: int) -> None:
         progress(f"database, {100 * (total - remaining) // max(total, 1)} %")

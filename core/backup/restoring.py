@@ -64,13 +64,14 @@ def restore(
 
 def _refuse_if_not_empty(shop: Shop) -> None:
     url = shop.settings.direct_database
-    if databases.kind_of(url) == databases.SQLITE and not databases.path_of(url).exists():
-        return
-    if not databases.is_empty(shop.engine):
+    there = databases.kind_of(url) != databases.SQLITE or databases.path_of(url).exists()
+    if there and not databases.is_empty(shop.engine):
         raise BackupHindered(Hindrance.NOT_EMPTY)
     shop.engine.dispose()
     if databases.kind_of(url) == databases.SQLITE:
-        databases.path_of(url).unlink()
+        if left := databases.left_beside(databases.path_of(url)):
+            raise BackupHindered(Hindrance.LEFT_BESIDE, left)
+        databases.path_of(url).unlink(missing_ok=True)
 
 
 def _refuse_if_unfit(shop: Shop, manifest: Manifest, kind: str, another_key: bool) -> None:

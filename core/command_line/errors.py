@@ -185,6 +185,9 @@ _HINDERED = {
     " link in an older letter would open. Set SECRET_KEY to what it was, or say --another-key. Nothing was changed.",
     Hindrance.NOT_EMPTY: "The database at DATABASE_URL is not empty, and a backup is put into an empty one only. Make a new one,"
     " or name another file, in DATABASE_URL. Nothing was changed.",
+    Hindrance.LEFT_BESIDE: "Where the database is to be lies {detail}, of one that was there or is still open: it has what that one"
+    " took last, and would be read into this one. End the shop's processes, and move it to where that database is. Nothing was"
+    " changed.",
     Hindrance.NO_TOOL: "{detail} is not on the PATH. Install PostgreSQL's client programs (Debian: `apt install"
     " postgresql-client`), or say in which folder they are with --tools.",
     Hindrance.OLD_TOOL: "{detail}: pg_dump must not be older than its server. Install the newer client programs, and say in which"

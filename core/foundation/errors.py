@@ -929,6 +929,7 @@ class Hindrance(StrEnum):
     OTHER_DATABASE = "other_database"
     OTHER_KEY = "other_key"
     NOT_EMPTY = "not_empty"
+    LEFT_BESIDE = "left_beside"
     NO_TOOL = "no_tool"
     OLD_TOOL = "old_tool"
     TOOL_FAILED = "tool_failed"

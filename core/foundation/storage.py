@@ -103,11 +103,12 @@ class Storage:
         return {"Content-Type": media_type, **({"Content-Disposition": disposition(name)} if name else {})}
 
     def read_in_chunks(self, key: str) -> Iterator[bytes]:
-        """A file bit by bit, of which little is held in memory. Raises FileNotFoundError."""
+        """A file bit by bit, of which little is held in memory. Raises FileNotFoundError, or StorageUnreachable."""
         if not _may_be_a_key(key):
             raise FileNotFoundError(key)
-        for chunk in obstore.get(self._patient, key).stream(min_chunk_size=_CHUNK):
-            yield bytes(chunk)
+        with _answering():
+            for chunk in obstore.get(self._patient, key).stream(min_chunk_size=_CHUNK):
+                yield bytes(chunk)
 
     def beginning(self, key: str) -> bytes:
         """The first bytes of a file, by which its type is known."""

@@ -2,8 +2,10 @@
 
 import gzip
 import os
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
@@ -144,6 +146,30 @@ def test_only_an_empty_database_is_filled(shop: Shop, stripe: FakeStripe, tmp_pa
         restoring.restore(shop, tmp_path / "shop.backup", tools=tools(shop))
     assert hindered.value.why is Hindrance.NOT_EMPTY
     assert everything(shop) == before
+
+
+@on_sqlite
+def test_what_a_database_left_beside_its_place_is_never_read_into_the_one_that_is_put_back(
+    request: pytest.FixtureRequest, shop: Shop, stripe: FakeStripe, tmp_path: Path
+) -> None:
+    """A process was killed, and only the database itself moved away: SQLite would take its journal for the new one's."""
+    making.make(shop, tmp_path / "shop.backup")
+    with new_machine(request, shop, tmp_path / "elsewhere") as new:
+        place = databases.path_of(new.settings.database_url)
+        with closing(sqlite3.connect(place)) as killed:
+            killed.execute("pragma journal_mode = wal")
+            killed.execute("create table orders (id)")
+            killed.commit()
+            journal = Path(f"{place}-wal").read_bytes()
+        place.unlink()
+        Path(f"{place}-wal").write_bytes(journal)
+        with pytest.raises(BackupHindered) as hindered:
+            restoring.restore(new, tmp_path / "shop.backup")
+        assert (hindered.value.why, hindered.value.detail) == (Hindrance.LEFT_BESIDE, f"{place.name}-wal")
+        assert os.listdir(place.parent) == [f"{place.name}-wal"]
+        Path(f"{place}-wal").unlink()
+        restoring.restore(new, tmp_path / "shop.backup")
+        assert everything(new, "counters", "signals") == everything(shop, "counters", "signals")
 
 
 @on_sqlite
