@@ -1,7 +1,9 @@
 """What the documents say of the code: names that exist, files that are there, and arrows that the architecture allows."""
 
 import ast
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,3 +90,15 @@ def test_every_room_is_drawn_and_no_arrow_leads_where_none_may() -> None:
 def reached(room: str) -> set[str]:
     """All rooms below this one, over others too."""
     return ROOMS[room].union(*map(reached, ROOMS[room]))
+
+
+def test_a_shell_reads_the_settings_as_the_guide_writes_them(tmp_path: Path) -> None:
+    (settings,) = re.findall(r"```sh\n(APP_URL=.*?)```", text(ROOT / "docs" / "going-live.md"), re.DOTALL)
+    (tmp_path / "shop.env").write_text(settings, encoding="utf-8")
+    said = subprocess.run(
+        ["sh", "-ec", "set -a && . ./shop.env && set +a && env"], cwd=tmp_path, env={"PATH": os.environ["PATH"]},
+        capture_output=True, text=True, encoding="utf-8", check=True,
+    ).stdout.splitlines()  # fmt: skip
+    assert "SHOP_NAME=Your Shop" in said
+    assert "MAIL_FROM=Your Shop <orders@shop.example.com>" in said
+    assert "SECRET_KEY=…" in said

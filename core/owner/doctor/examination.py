@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 
-from core.foundation.errors import PermissionMissing, ShopError, StripeKeyRefused, StripeTrouble
+from core.foundation.errors import PermissionMissing, ShopError, StripeKeyRefused, StripeTrouble, StripeUnreachable
 from core.gateway import account
 from core.gateway.account import Account
 from core.owner.doctor import findings, house, ping, plan_prices, stripe_side
@@ -92,6 +92,10 @@ def _carried_out(name: str, check: Check) -> list[Finding]:
         return [
             _unasked(name, f"Stripe refuses the key: {error.message}", "Set STRIPE_SECRET_KEY to a key that is valid.")
         ]
+    except StripeUnreachable:
+        # What its library says of that takes many lines, and names the address that was asked.
+        how = "See that this machine reaches Stripe (api.stripe.com), and look at status.stripe.com."
+        return [_unasked(name, "Stripe could not be reached.", how)]
     except StripeTrouble as error:
         return [
             _unasked(name, f"Stripe did not answer this: {error.message}", "Look at status.stripe.com, and try again.")

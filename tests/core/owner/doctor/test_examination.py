@@ -218,6 +218,14 @@ def test_what_stripe_does_not_answer_keeps_nothing_else_from_being_looked_at(
 
 
 @builders.on_sqlite
+def test_that_stripe_cannot_be_reached_is_said_in_one_line(own: Shop, account: FakeAccount) -> None:
+    account.trouble = StripeUnreachable(
+        "APIConnectionError", "Unexpected error.\n\n(Network error: Max retries exceeded)"
+    )
+    assert wrong(own, account, "endpoint") == ["Stripe could not be reached."]
+
+
+@builders.on_sqlite
 def test_where_files_cannot_be_kept_or_are_gone(own: Shop, account: FakeAccount, tmp_path: Path) -> None:
     assert wrong(own, account, "storage") == []
     file = builders.rows(own, DownloadFile)[0]
