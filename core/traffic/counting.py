@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from limits.strategies import FixedWindowRateLimiter
 
 log = structlog.get_logger()
+
+# Seconds that one who buys waits for a Redis that is there and says nothing. Its library would wait for five, or for ever.
+_REDIS_WAITS = 0.5
 
 
 @dataclass(frozen=True)
@@ -90,4 +93,5 @@ def _limiter(url: str) -> "FixedWindowRateLimiter":
     from limits.storage import storage_from_string
     from limits.strategies import FixedWindowRateLimiter
 
-    return FixedWindowRateLimiter(storage_from_string(url, wrap_exceptions=True))
+    waits: Any = {"socket_timeout": _REDIS_WAITS, "socket_connect_timeout": _REDIS_WAITS}
+    return FixedWindowRateLimiter(storage_from_string(url, wrap_exceptions=True, **waits))

@@ -1,7 +1,9 @@
 """Bots at the till: how often somebody may begin a checkout, by which door ever, and how many places they hold unpaid."""
 
+import socket
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -146,6 +148,20 @@ def test_redis_counts_in_the_databases_place_and_the_database_while_it_is_away(s
     with pytest.raises(TooManyTries):
         counting.admit(gone, [Count(limit, "one")])
     assert [row.hits for row in builders.rows(shop, RateLimit)] == [3]
+
+
+@builders.on_sqlite
+def test_a_redis_that_says_nothing_is_not_waited_for(shop: Shop) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        counting.admit(
+            replace(shop, settings=shop.settings.model_copy(update={"redis_url": url})),
+            [Count(Limit("a third limit", 2), "one")],
+        )
+    assert [row.hits for row in builders.rows(shop, RateLimit)] == [1]
+    asked: Any = counting._limiter(url).storage
+    kept = asked.storage.connection_pool.connection_kwargs
+    assert (kept["socket_timeout"], kept["socket_connect_timeout"]) == (0.5, 0.5)
 
 
 def test_many_declined_cards_are_said_to_the_owner_and_few_are_not(
