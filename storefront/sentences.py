@@ -33,6 +33,7 @@ from core.foundation.errors import (
     PlanNotActive,
     PriceChanged,
     ReplacedLately,
+    SeatHeld,
     SeatNotFound,
     SeatsTaken,
     ShopError,
@@ -105,6 +106,8 @@ def of(error: ShopError, *, button: str = "") -> str:
                 seats,
             )
             return said.format(number=seats)
+        case SeatHeld():
+            return _("They have a seat of this plan already, or wait for one. Nothing was changed.")
         case PlanNotActive():
             return _("This plan is on hold or ends, so nothing of it can be changed now.")
         case PlanChanged():

@@ -27,6 +27,8 @@ class FakeBilling(FakePayments):
         self.invoices: dict[str, dict[str, Any]] = {}
         self.products: dict[str, dict[str, Any]] = {}
         self.coupons: dict[str, dict[str, Any]] = {}
+        # Where the portal leads from each time that it was opened.
+        self.ways_back: list[str] = []
         # From each PaymentIntent to the invoice that it pays, or is to pay.
         self.invoice_payments: dict[str, str] = {}
 
@@ -139,6 +141,7 @@ class FakeBilling(FakePayments):
             raise StripeRefused("resource_missing", f"No such customer: '{customer}'")
         if cancel and cancel not in self.subscriptions:
             raise StripeRefused("resource_missing", f"No such subscription: '{cancel}'")
+        self.ways_back.append(return_url)
         return f"http://127.0.0.1:12111/p/session/{customer}" + (f"/cancel/{cancel}" if cancel else "")
 
     # -- what happens at Stripe

@@ -38,6 +38,7 @@
     │   ├── AlreadyPaid
     │   ├── StillSettling
     │   ├── PlanHeld
+    │   ├── SeatHeld        whoever is to have a seat has one, or waits for one
     │   ├── SeatsTaken      everybody has a seat whom the plan has one for
     │   ├── PlanChanged     not as it was when what a change costs was shown
     │   ├── PlanNotActive   it ended, or is on hold: nobody takes a seat of it
@@ -446,6 +447,10 @@ class SeatsTaken(NotOpen):
     """All seats of the plan are taken, of which there are so many."""
 
     seats: int
+
+
+class SeatHeld(NotOpen):
+    """Whoever is to have a seat of the plan is among its people already."""
 
 
 class PlanChanged(NotOpen):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, Session, col, or_, select
@@ -75,6 +76,22 @@ def describe(session: Session, given: Sequence[tuple[Grant, Delivery]], *, signi
     for seat in session.exec(select(Seat).where(*sitting).order_by(col(Seat.since), col(Seat.id))):
         taken[seat.grant_id].append(seat.email)
     return [replace(base, seats=tuple(taken[grant.id])) for grant, base in given]
+
+
+class Seated(Protocol):
+    """Somebody who has a seat, or is asked to take one."""
+
+    @property
+    def email(self) -> str: ...
+
+    @property
+    def state(self) -> SeatState: ...
+
+
+def beyond(people: Sequence[Seated], room: int) -> tuple[str, ...]:
+    """Of these people, whoever keeps theirs longest first, those who would have no seat any more if there were so many."""
+    sitting = [each for each in people if each.state is not SeatState.INVITED]
+    return tuple(each.email for each in sitting[max(room, 0) :] if each.state is SeatState.ACCEPTED)
 
 
 @dataclass(frozen=True)

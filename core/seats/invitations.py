@@ -12,9 +12,9 @@ from sqlmodel import Session, col, select
 
 from core.catalog.products import Product
 from core.foundation import addresses
-from core.foundation.errors import AccessDenied, LinkExpired, SeatCodeWrong, SeatNotFound
+from core.foundation.errors import AccessDenied, LinkExpired, SeatCodeWrong, SeatHeld, SeatNotFound
 from core.kinds.grants import Grant
-from core.kinds.seats import Seat, SeatState
+from core.kinds.seats import Seat, SeatState, beyond
 from core.orders.orders import Order
 from core.orders.status import GrantState
 from core.people import customers, sign_in
@@ -48,6 +48,10 @@ class Seats:
     people: tuple[SeatView, ...]
     free: int
 
+    def losing(self, quantity: int) -> tuple[str, ...]:
+        """Who would have no seat any more of so many, as things stand: whoever took theirs last."""
+        return beyond(self.people, quantity - self.buyer_sits)
+
     @property
     def short(self) -> int:
         """How many people lack a seat."""
@@ -77,32 +81,28 @@ def seats(shop: Shop, email: str, grant_id: str) -> Seats:
         return Seats(grant_id, grant.quantity, grant.buyer_sits, people, table.free)
 
 
-def invite(shop: Shop, email: str, grant_id: str, guest: str) -> None:
-    """Ask somebody to take a seat of this buyer's plan, or ask once more. To ask oneself is to take the first seat.
+def invite(shop: Shop, email: str, grant_id: str, guest: str) -> bool:
+    """Ask somebody to take a seat of this buyer's plan, or ask once more. To ask oneself is to take the first seat, without a
+    letter: returns whether one goes out.
 
-    Raises AccessDenied, AddressUnfit, PlanNotActive, SeatsTaken.
+    Raises AccessDenied, AddressUnfit, PlanNotActive, SeatHeld, SeatsTaken.
     """
     address = addresses.checked(guest, reachable=shop.settings.livemode)
     with shop.transaction() as session:
-        table = _locked(session, email, grant_id)
-        if customers.whose(session, address) == table.order.customer_id:
-            seating.sit(session, table, buyer=True, now=shop.now())
-            return
-        seat = seating.give(session, table, address, now=shop.now())
-        if seat.state is SeatState.INVITED:
-            seating.invite(session, seat, now=shop.now())
+        return seating.ask(session, _locked(session, email, grant_id), address, now=shop.now())
 
 
-def replace(shop: Shop, email: str, seat_id: str, guest: str) -> None:
-    """Take a seat from whoever has it and ask somebody else to take it. Raises what `invite` raises, and SeatNotFound."""
+def replace(shop: Shop, email: str, seat_id: str, guest: str) -> bool:
+    """Take a seat from whoever has it and ask somebody else to take it. Nobody loses theirs to one who has one. Returns what
+    `invite` returns, and raises what it raises, and SeatNotFound."""
     address = addresses.checked(guest, reachable=shop.settings.livemode)
     with shop.transaction() as session:
         table, seat = _seat(session, email, seat_id)
+        if table.has(address, customers.whose(session, address)):
+            raise SeatHeld()
         seating.take(session, table, seat, now=shop.now())
         session.flush()
-        new = seating.give(session, table, address, now=shop.now())
-        if new.state is SeatState.INVITED:
-            seating.invite(session, new, now=shop.now())
+        return seating.ask(session, table, address, now=shop.now())
 
 
 def remove(shop: Shop, email: str, seat_id: str) -> None:
@@ -220,5 +220,5 @@ def _seat(session: Session, email: str, seat_id: str) -> tuple[Table, Seat]:
     seat = session.get(Seat, seat_id)
     if seat is None:
         raise SeatNotFound(seat=seat_id)
-    table = _locked(session, email, seat.grant_id)
-    return table, next((each for each in table.seats if each.id == seat_id), seat)
+    _own(session, email, seat.grant_id)
+    return seating.lock_of_seat(session, seat_id)

@@ -6,7 +6,7 @@ from sqlmodel import Session
 from core.foundation import addresses
 from core.foundation.errors import OtherMode, SeatNotFound
 from core.orders import history
-from core.people import customers, deeds
+from core.people import deeds
 from core.people.deeds import Deed
 from core.people.staff import Action
 from core.seats import seating
@@ -14,21 +14,17 @@ from core.seats.seating import Table
 from core.shop import Shop
 
 
-def give(shop: Shop, grant_id: str, guest: str, *, deed: Deed) -> None:
-    """Ask somebody by a letter to take a seat of this plan, or ask once more, as its buyer would. Its buyer has one at once.
+def give(shop: Shop, grant_id: str, guest: str, *, deed: Deed) -> bool:
+    """Ask somebody by a letter to take a seat of this plan, or ask once more, as its buyer would. Its buyer has one at once,
+    without a letter: returns whether one goes out.
 
-    Raises AddressUnfit, NotPermitted, DoneAlready, SeatNotFound, OtherMode, PlanNotActive, SeatsTaken.
+    Raises AddressUnfit, NotPermitted, DoneAlready, SeatNotFound, OtherMode, PlanNotActive, SeatHeld, SeatsTaken.
     """
     address, now = addresses.checked(guest, reachable=shop.settings.livemode), shop.now()
     with shop.transaction() as session:
         table = seating.lock(session, grant_id)
         _begin(session, shop, table, "seat_given", deed)
-        if customers.whose(session, address) == table.order.customer_id:
-            seating.sit(session, table, buyer=True, now=now)
-            return
-        seat = seating.give(session, table, address, now=now)
-        if seat.accepted_at is None:
-            seating.invite(session, seat, now=now)
+        return seating.ask(session, table, address, now=now)
 
 
 def take(shop: Shop, seat_id: str, *, deed: Deed) -> None:

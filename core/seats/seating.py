@@ -11,7 +11,7 @@ from core.catalog.products import Kind
 from core.foundation import outbox
 from core.foundation.addresses import fold
 from core.foundation.database import new_id
-from core.foundation.errors import PlanNotActive, SeatNotFound, SeatsTaken
+from core.foundation.errors import PlanNotActive, SeatHeld, SeatNotFound, SeatsTaken
 from core.foundation.outbox import Job
 from core.kinds import entitlement_records
 from core.kinds.grants import Grant
@@ -21,6 +21,7 @@ from core.orders.orders import Order
 from core.orders.status import GrantState
 from core.outgoing.messages import announce
 from core.outgoing.topics import Topic
+from core.people import customers
 
 # Those who sit, or are asked to.
 _THERE = (SeatState.INVITED, SeatState.ACCEPTED, SeatState.SUSPENDED)
@@ -44,9 +45,11 @@ class Table:
         """How many nobody has, or is asked to take."""
         return max(self.room - len(self.seats), 0)
 
-    def has(self, email: str) -> Seat | None:
-        """Who has a seat, or is asked to take one, under this address."""
-        return next((seat for seat in self.seats if fold(seat.email) == fold(email)), None)
+    def has(self, email: str, customer_id: str | None = None) -> Seat | None:
+        """The seat that somebody has, or is asked to take, under this address, or that this customer has under another."""
+        named = next((seat for seat in self.seats if fold(seat.email) == fold(email)), None)
+        theirs = (seat for seat in self.seats if customer_id and seat.customer_id == customer_id)
+        return named or next(theirs, None)
 
 
 def lock(session: Session, grant_id: str) -> Table:
@@ -91,7 +94,7 @@ def give(session: Session, table: Table, email: str, *, customer_id: str | None 
 
     Whoever has one keeps it. Raises PlanNotActive, SeatsTaken.
     """
-    seat = table.has(email)
+    seat = table.has(email, customer_id)
     if table.grant.state is not GrantState.ACTIVE:
         raise PlanNotActive()
     if seat is None:
@@ -103,6 +106,22 @@ def give(session: Session, table: Table, email: str, *, customer_id: str | None 
         accept(session, table, seat, customer_id, now=now)
     session.flush()
     return seat
+
+
+def ask(session: Session, table: Table, email: str, *, now: datetime) -> bool:
+    """Owe somebody the letter that asks them to take a seat, or one more; the plan's buyer has the first at once, without any.
+    Returns whether a letter goes out. Raises PlanNotActive, SeatsTaken, and SeatHeld where nothing is left to be taken."""
+    person = customers.whose(session, email)
+    if person and person == table.order.customer_id:
+        if table.grant.buyer_sits:
+            raise SeatHeld()
+        sit(session, table, buyer=True, now=now)
+        return False
+    known = table.has(email, person)
+    if known and known.accepted_at:
+        raise SeatHeld()
+    invite(session, give(session, table, email, now=now), now=now)
+    return True
 
 
 def accept(session: Session, table: Table, seat: Seat, customer_id: str, *, now: datetime) -> None:

@@ -61,6 +61,7 @@ from core.foundation.errors import (
     RevocationChanged,
     SeasonThere,
     SeasonUnderWay,
+    SeatHeld,
     SeatNotFound,
     SeatsTaken,
     ShopError,
@@ -217,6 +218,8 @@ def of(error: ShopError) -> str:
             return "A plan isn't given by hand: Stripe bills each of its seats. Make a promotion code for it instead."
         case SeatsTaken(seats=number):
             return f"All {number} seats of the plan are taken."
+        case SeatHeld():
+            return "They have a seat of this plan already, or wait for one."
         case SeatNotFound():
             return "Nobody has that seat any more. Open the order again."
         case PlanChanged():

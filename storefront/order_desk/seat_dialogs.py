@@ -41,8 +41,8 @@ def _give(plan: SeatsView) -> None:
     if st.button("Send invitation", type="primary", key="give-seat-do", disabled=not guest):
 
         def act(deed: Deed) -> str:
-            seat_desk.give(process.shop(), plan.grant_id, guest, deed=deed)
-            return f"{words.plain(guest)} is asked to take a seat."
+            asked = seat_desk.give(process.shop(), plan.grant_id, guest, deed=deed)
+            return f"{words.plain(guest)} " + ("is asked to take a seat." if asked else "has a seat.")
 
         dialogs.carry_out(f"give-{plan.grant_id}", act)
 
@@ -81,6 +81,9 @@ def _change(plan: SeatsView) -> None:
         refusals.draw(error)
         return
     st.markdown(_cost(change))
+    if losing := plan.losing(wanted):
+        people = ", ".join(words.plain(each) for each in losing)
+        st.warning(f"{people} would have no seat any more, having taken theirs last.", icon=":material/error:")
     if st.button(f"Change to {words.count(wanted, 'seat', 'seats')}", type="primary", key="seats-do"):
 
         def act(deed: Deed) -> str:

@@ -15,10 +15,10 @@ log = structlog.get_logger()
 _SAID, _TROUBLE = "plan-said", "plan-trouble"
 
 
-def act(grant_id: str, do: Callable[[], None], said: str) -> None:
-    """Do it, and keep what to say of it: this, or what went wrong."""
+def act(grant_id: str, do: Callable[[], str | None], said: str = "") -> None:
+    """Do it, and keep what to say of it: what it says itself, else this, or what went wrong."""
     try:
-        do()
+        said = do() or said
     except ShopError as error:
         st.session_state[_TROUBLE] = (grant_id, explained(error, asked=True))
     else:

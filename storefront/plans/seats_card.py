@@ -116,8 +116,7 @@ def _draw_person(email: str, found: Seats, person: SeatView) -> None:
                 _("Send again"),
                 "mail",
                 f"again-{person.id}",
-                lambda: invitations.invite(shop, email, grant_id, person.email),
-                _("A new code goes to {name}.").format(name=name),
+                partial(_ask_again, email, grant_id, person),
             )
         if person.state is SeatState.SUSPENDED:
             _draw_choice(email, found, person)
@@ -164,8 +163,7 @@ def _draw_replacing(email: str, grant_id: str, person: SeatView) -> None:
             _("Give them this seat"),
             "send",
             f"replace-{person.id}",
-            lambda: invitations.replace(process.shop(), email, person.id, guest),
-            _("{guest} is asked to take the seat.").format(guest=words.plain(guest)),
+            partial(_replace, email, person, guest),
         )
 
 
@@ -178,12 +176,25 @@ def _draw_invitation(email: str, grant_id: str) -> None:
         asked = st.form_submit_button(_("Send invitation"), icon=":material/send:")
     guest = guest or ""
     if asked and guest.strip():
-        outcomes.act(
-            grant_id,
-            lambda: invitations.invite(process.shop(), email, grant_id, guest),
-            _("{guest} gets a letter with a code.").format(guest=words.plain(guest.strip())),
-        )
+        outcomes.act(grant_id, partial(_invite, email, grant_id, guest))
         st.rerun()
+
+
+def _invite(email: str, grant_id: str, guest: str) -> str:
+    if not invitations.invite(process.shop(), email, grant_id, guest):
+        return _("You have a seat.")
+    return _("{guest} gets a letter with a code.").format(guest=words.plain(guest.strip()))
+
+
+def _ask_again(email: str, grant_id: str, person: SeatView) -> str:
+    invitations.invite(process.shop(), email, grant_id, person.email)
+    return _("A new code goes to {name}.").format(name=words.plain(person.email))
+
+
+def _replace(email: str, person: SeatView, guest: str) -> str:
+    if not invitations.replace(process.shop(), email, person.id, guest):
+        return _("You have a seat.")
+    return _("{guest} is asked to take the seat.").format(guest=words.plain(guest.strip()))
 
 
 def _draw_number(email: str, found: Seats) -> None:
@@ -200,6 +211,8 @@ def _draw_number(email: str, found: Seats) -> None:
             return
         for line in cost(change):
             st.markdown(line)
+        if losing := found.losing(wanted):
+            st.markdown(_too_few(losing))
         label = ngettext("Change to {number} seat", "Change to {number} seats", wanted).format(number=wanted)
         if st.button(label, type="primary", key=f"change-{found.grant_id}"):
             outcomes.act(
@@ -210,6 +223,18 @@ def _draw_number(email: str, found: Seats) -> None:
                 ),
             )
             st.rerun()
+
+
+def _too_few(losing: Sequence[str]) -> str:
+    """Who would have no seat any more."""
+    said = ngettext(
+        ":orange[:material/error:] {people} would have no seat any more, having taken theirs last. You can choose somebody else "
+        "afterwards.",
+        ":orange[:material/error:] {people} would have no seat any more, having taken theirs last. You can choose others "
+        "afterwards.",
+        len(losing),
+    )
+    return said.format(people=", ".join(words.plain(each) for each in losing))
 
 
 def cost(change: Change) -> list[str]:
@@ -227,7 +252,7 @@ def cost(change: Change) -> list[str]:
     return [now, outcomes.then(change.then, change.interval)]
 
 
-def _button(grant_id: str, label: str, icon: str, key: str, act: Callable[[], None], said: str) -> None:
+def _button(grant_id: str, label: str, icon: str, key: str, act: Callable[[], str | None], said: str = "") -> None:
     st.button(
         label, type="tertiary", icon=f":material/{icon}:", key=key, on_click=outcomes.act, args=(grant_id, act, said)
     )

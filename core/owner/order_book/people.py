@@ -10,7 +10,7 @@ from core.catalog.products import Kind
 from core.kinds.grants import Grant
 from core.kinds.places import attendees
 from core.kinds.places.attendees import Attendee
-from core.kinds.seats import Seat, SeatState
+from core.kinds.seats import Seat, SeatState, beyond
 from core.kinds.workshops import Times, WorkshopDate
 from core.orders.orders import Order, OrderLine
 from core.orders.status import GrantState
@@ -57,6 +57,10 @@ class SeatsView:
     def free(self) -> int:
         """How many seats nobody has, or is asked to take."""
         return max(self.quantity - self.buyer_sits - len(self.people), 0)
+
+    def losing(self, quantity: int) -> tuple[str, ...]:
+        """Who would have no seat any more of so many, as things stand: whoever took theirs last."""
+        return beyond(self.people, quantity - self.buyer_sits)
 
 
 def places(session: Session, order: Order, lines: Sequence[OrderLine]) -> tuple[PlaceView, ...]:

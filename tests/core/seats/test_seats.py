@@ -17,6 +17,7 @@ from core.foundation.errors import (
     PlanChanged,
     PlanNotActive,
     SeatCodeWrong,
+    SeatHeld,
     SeatNotFound,
     SeatsTaken,
     ShopError,
@@ -30,6 +31,7 @@ from core.orders.subscription_changes import SubscriptionChange
 from core.orders.subscriptions import Subscription
 from core.outgoing.messages import WebhookMessage
 from core.people import customers
+from core.people.customers import How
 from core.privacy import erasure, export
 from core.seats import claims, invitations
 from core.shop import Shop
@@ -193,6 +195,58 @@ def test_five_people_one_replaced_shrunk_to_three_grown_again_ended(
 
 
 @builders.on_sqlite
+def test_nobody_loses_a_seat_to_somebody_who_has_one_and_the_buyer_needs_no_letter(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    _, _, grant = a_plan(shop, stripe)
+    joins(shop, grant, PEOPLE[0])
+    invitations.invite(shop, NORA, grant, PEOPLE[1])
+    first, second = seat_of(shop, PEOPLE[0]).id, seat_of(shop, PEOPLE[1]).id
+    stands = standing(shop)
+    for guest in (PEOPLE[1], f" {PEOPLE[0].upper()} ", NORA.upper()):
+        with pytest.raises(SeatHeld):
+            invitations.replace(shop, NORA, first, guest)
+    for guest in (PEOPLE[0].title(), NORA):
+        with pytest.raises(SeatHeld):
+            invitations.invite(shop, NORA, grant, guest)
+    assert (standing(shop), may_use(shop, PEOPLE[0])) == (stands, True)
+    assert invitations.invite(shop, NORA, grant, PEOPLE[1].upper())
+    assert standing(shop) == stands
+    invitations.sit(shop, NORA, grant, buyer=False)
+    assert not invitations.replace(shop, NORA, second, NORA.upper())
+    assert standing(shop) == {PEOPLE[0]: "accepted", PEOPLE[1]: "removed"}
+    assert invitations.seats(shop, NORA, grant).buyer_sits
+
+
+@builders.on_sqlite
+def test_somebody_with_two_addresses_has_one_seat(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _, grant = a_plan(shop, stripe)
+    mine = claims.claim(shop, order_id, PEOPLE[0])
+    with shop.transaction() as session:
+        customers.take(session, PEOPLE[1], mine.person, how=How.CODE, now=shop.now())
+    assert claims.claim(shop, order_id, PEOPLE[1]) == mine
+    with pytest.raises(SeatHeld):
+        invitations.invite(shop, NORA, grant, PEOPLE[1])
+    assert standing(shop) == {PEOPLE[0]: "accepted"}
+
+
+@builders.on_sqlite
+def test_who_would_lose_a_seat_is_known_before_there_are_fewer(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    _, subscription, grant = a_plan(shop, stripe, 5)
+    for guest in PEOPLE[:3]:
+        joins(shop, grant, guest)
+        clock.pass_(minutes=1)
+    invitations.invite(shop, NORA, grant, PEOPLE[3])
+    losing = invitations.seats(shop, NORA, grant).losing
+    assert [losing(number) for number in (5, 4, 3, 2, 1)] == [
+        (), (), (PEOPLE[2],), (PEOPLE[1], PEOPLE[2]), tuple(PEOPLE[:3])
+    ]  # fmt: skip
+    said = losing(2)
+    set_seats(shop, stripe, subscription, 2)
+    assert tuple(email for email, state in standing(shop).items() if state == "suspended") == said
+    assert invitations.seats(shop, NORA, grant).losing(2) == ()
+
+
 def test_the_buyer_gives_the_first_seat_away_and_takes_it_back(shop: Shop, stripe: FakeStripe) -> None:
     _, _, grant = a_plan(shop, stripe, 1)
     with pytest.raises(SeatsTaken):

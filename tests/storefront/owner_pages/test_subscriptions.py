@@ -1,6 +1,7 @@
 """The page of subscriptions: how each stands, what renews before long, and a plan's end on an owner's word."""
 
 from datetime import timedelta
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -136,6 +137,11 @@ def test_an_owner_opens_the_billing_portal_of_a_plans_buyer(owner: Visitor) -> N
     sound(tab.run())
     assert owner.stripe.calls.count("open_portal") == asked
     assert {(each.action, each.subject) for each in builders.rows(owner.shop, AuditEntry)} == {("portal", subscription)}
+    builders.subscribed(owner.shop, owner.stripe, cart="cart_2", browser="br_2")
+    (back,) = map(urlsplit, owner.stripe.ways_back)
+    assert back.path == "/owner-subscriptions"
+    tab = opens(owner, **dict(parse_qsl(back.query)))
+    assert [each.key for each in tab.button if "portal" in str(each.key)] == [f"open-portal-{subscription}"]
 
 
 @pytest.mark.parametrize("dialog", ["end", "portal"])
