@@ -58,10 +58,12 @@ def switch(shop: Shop, endpoint_id: str, *, on: bool, deed: Deed | None = None) 
 
 
 def remove(shop: Shop, endpoint_id: str, *, deed: Deed | None = None) -> str:
-    """Forget an endpoint; return its name. Raises HookNotFound, HookUnfit, NotPermitted, DoneAlready."""
+    """Forget an endpoint, with what waits for it; return its name. Raises HookNotFound, HookUnfit, NotPermitted, DoneAlready."""
     with shop.transaction() as session:
         _note(session, shop, deed)(endpoint_id, "removed")
-        return endpoints.remove(session, endpoint_id, now=shop.now()).name
+        row = endpoints.remove(session, endpoint_id, now=shop.now())
+        messages.drop_waiting(session, row.id, now=shop.now())
+        return row.name
 
 
 def ping(shop: Shop, endpoint_id: str, *, deed: Deed | None = None) -> str:
