@@ -19,12 +19,16 @@ Seating = Annotated[Caller, Depends(caller_for(Scope.SEATS))]
 _FRESH = "private, max-age=60"
 
 
+# PostgreSQL takes the character of no text: whatever is looked up by it, there is none.
+_WITHOUT_NUL = r"^[^\x00]*$"
+
+
 class Lookup(BaseModel):
     """Whom is asked about, by address: in the body, since addresses in a query end in access logs."""
 
     model_config = ConfigDict(extra="forbid")
 
-    email: Annotated[str, Field(min_length=3, max_length=1000)]
+    email: Annotated[str, Field(min_length=3, max_length=1000, pattern=_WITHOUT_NUL)]
     product: Annotated[str, Field(max_length=80)] = ""
 
 
@@ -74,7 +78,7 @@ class SeatBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    order: Annotated[str, Field(min_length=1, max_length=80)]
+    order: Annotated[str, Field(min_length=1, max_length=80, pattern=_WITHOUT_NUL)]
     email: Annotated[str, Field(min_length=3, max_length=1000)]
     external_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[!-~]+$")] | None = None
 

@@ -33,9 +33,9 @@ def rename(shop: Shop, token: str, name: str) -> None:
             attendees.changed(session, [found.row])
 
 
-def hand_over(shop: Shop, token: str, name: str, email: str, *, signed_in: str) -> None:
-    """Give a place to somebody else: they get a ticket of their own, and this one opens nothing any more. Only with its holder's or
-    buyer's address `signed_in`.
+def hand_over(shop: Shop, token: str, name: str, email: str, *, signed_in: str) -> bool:
+    """Give a place to somebody else: they get a ticket of their own, and this one opens nothing any more. For whoever has it, it is
+    another name. Returns whether the place went to somebody else. Only with its holder's or buyer's address `signed_in`.
 
     Raises LinkInvalid, NameMissing, AddressUnfit or PlaceFixed.
     """
@@ -46,12 +46,18 @@ def hand_over(shop: Shop, token: str, name: str, email: str, *, signed_in: str) 
         found = _locked(session, shop, token, now=shop.now())
         _check_holder(session, found, signed_in)
         row = found.row
+        if fold(email) == fold(row.email or found.order.email):
+            row.name = name
+            attendees.changed(session, [row])
+            return False
+        row.checked_in_at, row.checked_in_by = None, ""  # whoever has come was somebody else
         row.former, row.name, row.email, row.folded = row.email, name, email, fold(email)
         row.turn += 1
         attendees.changed(session, [row])
         place_letters.owe(session, row, Topic.GONE, str(row.turn), to=row.former or found.order.email)
         place_letters.owe(session, row, Topic.TICKET, str(row.turn), to=row.email)
         _note(session, found, "place_handed_over", str(row.turn), detail=found.line.name, now=shop.now())
+        return True
 
 
 @repeatable

@@ -84,7 +84,8 @@ def test_nobody_is_told_without_a_key_for_it_and_a_stranger_is_404(asks: TestCli
     assert asks.get("/entitlements/cus_none").json() == {"error": "CustomerNotFound"}
     assert asks.get("/entitlements/cus_none").status_code == 404
     assert asks.post("/entitlements/lookup", json={"email": "nobody@example.org"}).status_code == 404
-    assert asks.post("/entitlements/lookup", json={"address": "x"}).status_code == 400
+    for body in ({"address": "x"}, {"email": "no\0body@example.org"}):
+        assert asks.post("/entitlements/lookup", json=body).status_code == 400
     assert asks.get("/entitlements?changed_since=yesterday").status_code == 400
     with shop.transaction() as session:
         other = api_keys.make(session, "App", [Scope.SEATS], by="terminal", now=shop.now()).key
@@ -304,6 +305,7 @@ def test_seats_are_given_and_taken_by_key_and_count_at_once(asks: TestClient, sh
     assert (full.status_code, full.json()) == (409, {"error": "SeatsTaken", "seats": 2})
     assert asks.post("/seats", json={"order": order_id, "email": "ole"}, headers=bearer).status_code == 400
     assert asks.post("/seats", json={"order": "PL-0", "email": "o@team.example"}, headers=bearer).status_code == 404
+    assert asks.post("/seats", json={"order": "PL-\0", "email": "o@team.example"}, headers=bearer).status_code == 400
     for _ in range(2):
         assert asks.delete(f"/seats/{said['id']}", headers=bearer).status_code == 204
     assert asks.delete("/seats/seat_none", headers=bearer).status_code == 404

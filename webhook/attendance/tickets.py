@@ -53,7 +53,8 @@ async def change(token: str, request: Request) -> Response:
             return await run_in_threadpool(_proven, request, token, form.get("code", ""))
         if form.get("do") == "hand-over":
             name, email = form.get("name", ""), form.get("email", "")
-            await run_in_threadpool(changes.hand_over, shop, token, name, email, signed_in=signed_in)
+            if not await run_in_threadpool(changes.hand_over, shop, token, name, email, signed_in=signed_in):
+                return pages.back(request, "renamed")
             said = _("The place is {name}'s now. Their ticket is on its way to them, and this one opens nothing.")
             home = framed.Way(shop.settings.public_url or "/", _("To the shop"))
             return framed.plain(

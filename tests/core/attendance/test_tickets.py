@@ -5,14 +5,15 @@ from datetime import timedelta
 import icalendar
 import pytest
 
-from core.attendance import changes, giving_up, tickets
+from core.attendance import changes, check_in, giving_up, tickets
 from core.foundation.errors import Fixed, LinkInvalid, NameMissing, PlaceFixed, SoldOut, UnknownDate
 from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
 from core.orders.orders import Order
 from core.orders.refunds import Refund
+from core.people.staff import Role
 from core.registers import workshops
 from core.shop import Shop
-from tests import builders
+from tests import builders, colleagues
 from tests.builders import at_once, on_sqlite
 from tests.conftest import Clock
 from tests.core.attendance.conftest import MEETING, NORA, Clinic
@@ -177,6 +178,30 @@ def test_who_is_handed_a_place_gets_a_ticket_and_the_old_one_is_dead(clinic: Cli
     (gone,) = [letter for letter in letters if letter.to == NORA]
     assert new not in gone.text + gone.html
     assert tickets.view(clinic.shop, new).email == COLLEAGUE
+
+
+@on_sqlite
+def test_a_place_that_is_handed_to_whoever_has_it_is_another_name_and_its_ticket_lives_on(clinic: Clinic) -> None:
+    order_id = clinic.sell()
+    (token,) = clinic.tickets(order_id)
+    changes.hand_over(clinic.shop, token, "Nora L.", f" {NORA.upper()} ", signed_in=NORA)
+    assert (tickets.view(clinic.shop, token).name, clinic.letters("place_letter:")) == ("Nora L.", {})
+    changes.hand_over(clinic.shop, token, "Otto Berg", COLLEAGUE, signed_in=NORA)
+    (new,) = clinic.tickets(order_id)
+    changes.hand_over(clinic.shop, new, "O. Berg", COLLEAGUE.upper(), signed_in=COLLEAGUE)
+    assert tickets.view(clinic.shop, new).name == "O. Berg"
+    assert len(clinic.letters("place_letter:")) == 2
+
+
+@on_sqlite
+def test_who_gets_the_place_of_somebody_who_has_come_has_not_come_yet(clinic: Clinic) -> None:
+    order_id = clinic.sell()
+    (row,) = clinic.rows()
+    owner = colleagues.works_as(clinic.shop, Role.OWNER)
+    check_in.check_in(clinic.shop, row.id, deed=colleagues.deed(owner, "1"))
+    (token,) = clinic.tickets(order_id)
+    changes.hand_over(clinic.shop, token, "Otto Berg", COLLEAGUE, signed_in=NORA)
+    assert [(each.checked_in_at, each.checked_in_by) for each in clinic.rows()] == [(None, "")]
 
 
 # -- another date
