@@ -50,7 +50,8 @@ def then(amount: Money, interval: str) -> str:
 
 def draw(grant_id: str) -> None:
     """What came of the last click on this plan, once."""
-    for name, draw_it, icon in ((_SAID, st.success, "check_circle"), (_TROUBLE, st.warning, "error")):
+    place = st.empty()  # also without a message: what follows would move as that goes, and a popover that moves closes
+    for name, draw_it, icon in ((_SAID, place.success, "check_circle"), (_TROUBLE, place.warning, "error")):
         if (found := st.session_state.get(name)) and found[0] == grant_id:
             st.session_state.pop(name)
             draw_it(found[1], icon=f":material/{icon}:")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from streamlit.testing.v1.element_tree import Block
 
 from core.foundation.errors import ShopError, StripeRefused, StripeUnreachable
 from core.kinds.seats import Seat
@@ -19,6 +20,13 @@ def raising(error: ShopError) -> Callable[..., None]:
     return asked
 
 
+def places_of(block: Block, kind: str) -> list[int]:
+    """Where each block of a kind stands among what is drawn beside it."""
+    within = [each for each in block.children.values() if isinstance(each, Block)]
+    here = [place for place, each in block.children.items() if each.type == kind]
+    return here + [place for each in within for place in places_of(each, kind)]
+
+
 @builders.on_sqlite
 def test_a_buyer_gives_seats_and_takes_them_and_sees_what_more_would_cost(visitor: Visitor) -> None:
     shop, stripe = visitor.shop, visitor.stripe
@@ -33,6 +41,10 @@ def test_a_buyer_gives_seats_and_takes_them_and_sees_what_more_would_cost(visito
     tab.text_input(key=f"guest-{grant}").set_value(NORA)
     sound(next(each for each in tab.form_submit_button if each.label == "Send invitation").click().run())
     assert "They have a seat of this plan already" in words(tab)
+    stands = places_of(tab.main, "popover")
+    sound(tab.run())
+    assert "They have a seat of this plan already" not in words(tab)
+    assert places_of(tab.main, "popover") == stands  # one that moves closes under whoever types in it
     joins(shop, grant, PEOPLE[1])
     sound(tab.run())
     assert "3 of 3 seats taken" in words(tab)
