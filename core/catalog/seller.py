@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.foundation.settings import Settings
+from core.languages.sentences import _
 
 # What the law asks of whoever sells for real money.
 REQUIRED = ("name", "address", "terms", "privacy", "imprint")
@@ -32,8 +33,8 @@ class Seller:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Name, address and numbers, line by line."""
-        numbers = [f"VAT id {self.vat_id}"] if self.vat_id else []
+        """Name, address and numbers, line by line, in the language that is spoken."""
+        numbers = [_("VAT id {number}").format(number=self.vat_id)] if self.vat_id else []
         return tuple(filter(None, [self.name, *self.address.splitlines(), *numbers, self.register]))
 
     def document(self, name: str) -> str:

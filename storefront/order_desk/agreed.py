@@ -14,7 +14,7 @@ def draw(order_id: str) -> None:
         asked = consents.of_order(session, order_id)
         declared = withdrawals.of_order(session, order_id)
     if asked:
-        st.header("Agreed to", anchor=False)
+        st.header("Asked and told", anchor=False)
         for row in asked:
             with st.container(gap=None):
                 words.quiet(f"{states.mark_of(row)} {words.plain(row.wording)}")

@@ -18,7 +18,7 @@ def draw(sheet: CustomerSheet) -> None:
         declared = withdrawals.of_person(session, numbers, [each.folded for each in sheet.addresses])
     if asked:
         with frame.card("agreed", gap="xxsmall"):
-            st.header("Agreed to", anchor=False)
+            st.header("Asked and told", anchor=False)
             for wording, theirs in groupby(sorted(asked, key=lambda row: row.wording), key=lambda row: row.wording):
                 st.markdown(words.plain(wording))
                 for row in theirs:

@@ -35,6 +35,8 @@ class PageHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                if "vary" in headers:
+                    headers["Vary"] = _each_once(headers.getlist("vary"))
                 if new and _is_page(message["status"], headers):
                     headers.append("Set-Cookie", self._new_cookie())
                     # Kept by a cache on the way, one browser's cookie would become everybody's.
@@ -52,6 +54,12 @@ class PageHeaders:
         secure = "; Secure" if self._shop.settings.public_url.startswith("https://") else ""
         age = signing.MAX_AGE[signing.BROWSER]
         return f"{signing.BROWSER_COOKIE}={value}; Max-Age={age}; Path=/; HttpOnly; SameSite=Lax{secure}"
+
+
+def _each_once(values: list[str]) -> str:
+    """Streamlit's packing adds what an answer of ours has said already."""
+    names = [name.strip() for value in values for name in value.split(",")]
+    return ", ".join({name.lower(): name for name in names}.values())
 
 
 def asks_for_page(scope: Scope) -> bool:

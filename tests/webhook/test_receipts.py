@@ -78,6 +78,15 @@ def test_a_receipt_says_who_sold_what_to_whom_at_which_tax(taxed: Shop, paid: Pa
 
 
 @builders.on_sqlite
+def test_a_german_receipt_has_no_english_word_of_ours(taxed: Shop, paid: Payment) -> None:
+    page = browser(taxed, email=NORA).get(f"/receipts/{paid.id}", headers={"Accept-Language": "de"}).text
+    assert "USt-IdNr. DK12345674" in page
+    assert "Deutschland" in page
+    for english in ("VAT", "Germany", "Of which", "Paid", "Sold by"):
+        assert english not in page, english
+
+
+@builders.on_sqlite
 def test_a_receipt_opens_for_its_buyer_and_for_nobody_else(taxed: Shop, paid: Payment) -> None:
     path = f"/receipts/{paid.id}"
     assert browser(taxed, browser="br_nora").get(path).status_code == 200

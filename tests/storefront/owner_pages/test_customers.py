@@ -85,6 +85,7 @@ def test_what_they_agreed_to_and_withdrew_from_is_said_over_all_orders(owner: Vi
     said = words(opens(owner, "customer", id=customer_of(shop, NORA)))
     assert "my right of withdrawal ends with that." in said
     assert all(f"{number}, not ticked" in said for number in numbers[:2])
+    assert "Agreed to" not in said
     assert "not known of what" in said
     assert said.count("To decide") == 2
     assert numbers[2] not in said

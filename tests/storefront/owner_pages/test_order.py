@@ -175,6 +175,8 @@ def test_what_its_buyer_agreed_to_and_withdrew_from_is_there(visitor: Visitor, o
     seen = words(tab)
     assert "my right of withdrawal ends with that." in seen
     assert r"guide, kit: not ticked" in seen
+    # What was not ticked stands under no heading that says otherwise.
+    assert "Agreed to" not in seen
     assert "To decide" in seen
     assert any("The buyer withdrew from the contract" in each.label for each in tab.expander)
 

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from streamlit.web.server.starlette.starlette_gzip_middleware import SelectiveGZipMiddleware
 
 from core.foundation import signing
 from core.shop import Shop
@@ -80,3 +81,14 @@ def test_over_https_the_cookie_stays_on_https(shop: Shop) -> None:
 
 def page_app() -> Starlette:
     return Starlette(routes=[Route("/", page)])
+
+
+def test_what_an_answer_varies_by_is_said_once(shop: Shop) -> None:
+    async def told(_: Request) -> Response:
+        return HTMLResponse("<h1>Shop</h1>" * 100, headers={"Vary": "Accept-Encoding, Accept-Language"})
+
+    middleware = [Middleware(PageHeaders, shop=shop), Middleware(SelectiveGZipMiddleware)]
+    browser = TestClient(Starlette(routes=[Route("/p/guide", told)], middleware=middleware))
+    for takes in ("gzip", "identity"):
+        answer = browser.get("/p/guide", headers={"Accept-Encoding": takes})
+        assert answer.headers.get_list("vary") == ["Accept-Encoding, Accept-Language"]
