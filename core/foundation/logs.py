@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -84,6 +85,8 @@ def flush(seconds: float = 2) -> None:
 def _begin(root: logging.Logger, least: int) -> None:
     logging.raiseExceptions = False  # it would print what could not be logged as it came
     logging.captureWarnings(True)
+    # requests has it ignored while it is imported, but whatever another thread does with warnings in that moment undoes that.
+    warnings.filterwarnings("ignore", message="SOCKS support in urllib3")
     # No line says these, and each is looked up for each record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root.handlers[:] = [_queued]

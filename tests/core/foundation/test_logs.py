@@ -50,6 +50,18 @@ plain.info("libraries only speak of trouble")
     assert third.endswith("[warning] and this: *** [dbos]")
 
 
+def test_what_a_library_keeps_quiet_on_being_imported_is_so_whatever_other_threads_do_with_warnings() -> None:
+    assert not said("""
+with warnings.catch_warnings():
+    from urllib3.exceptions import DependencyWarning
+    warnings.simplefilter("ignore", DependencyWarning)  # as requests does
+try:
+    import urllib3.contrib.socks
+except ImportError:
+    pass
+""")
+
+
 @pytest.mark.parametrize("settings", [{"log_format": "json"}, {"stripe_secret_key": "sk_live_0123456789"}])
 def test_in_production_each_line_is_an_object_with_all_that_belongs_to_it(settings: dict[str, str]) -> None:
     told = said(
