@@ -16,6 +16,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from core.foundation.errors import AccessDenied, DownloadsUsedUp, LinkExpired, StorageUnreachable
+from core.foundation.signals import milestones
+from core.foundation.signals.milestones import Name
 from core.foundation.storage import disposition
 from core.kinds import downloads, file_versions
 from core.kinds.downloads import OpenedFile
@@ -47,8 +49,8 @@ class _Span:
 async def download(token: str, request: Request, shop: OpenShop) -> Response:
     """The file, or the part of it that was asked for. 410 when the link is too old, 403 when it opens nothing (any more)."""
     try:
-        opened = await run_in_threadpool(_open, shop, token)
-        if not await run_in_threadpool(_is_there, shop, opened):
+        opened, silent = await run_in_threadpool(_open, shop, token)
+        if not await run_in_threadpool(_is_there, shop, opened, silent=silent):
             return _gone(shop)
         if opened.limit and _is_guess(request):
             # What counts is given to whoever asks for it, and to no browser that only thinks somebody will.
@@ -67,6 +69,7 @@ async def download(token: str, request: Request, shop: OpenShop) -> Response:
         return _refusal(refusal, shop)
     except StorageUnreachable as trouble:
         log.error("storage_unreachable", said=trouble.said)
+        await run_in_threadpool(_note_silent, shop, trouble)
         return _gone(shop)
     return await _send(request, shop, opened, span, part=asked.part)
 
@@ -156,9 +159,11 @@ async def _bytes(shop: Shop, opened: OpenedFile, span: _Span) -> AsyncIterator[b
         yield bytes(chunk)
 
 
-def _open(shop: Shop, token: str) -> OpenedFile:
+def _open(shop: Shop, token: str) -> tuple[OpenedFile, bool]:
+    """What is asked for, and whether the storage did not answer whoever asked last."""
     with shop.reading() as session:
-        return file_versions.open_file(session, token, signing_key=shop.signing_key)
+        opened = file_versions.open_file(session, token, signing_key=shop.signing_key)
+        return opened, milestones.last(session, Name.STORAGE_SILENT) is not None
 
 
 def _count(shop: Shop, opened: OpenedFile, ip: str) -> None:
@@ -167,16 +172,24 @@ def _count(shop: Shop, opened: OpenedFile, ip: str) -> None:
             file_versions.note_taken(session, opened)
 
 
-def _is_there(shop: Shop, opened: OpenedFile) -> bool:
+def _is_there(shop: Shop, opened: OpenedFile, *, silent: bool) -> bool:
     """Whether the file lies where it was put, as long as it was; the owner is told when it does not, or does again."""
-    there = shop.storage.size_of(opened.key) == opened.size
-    if there is opened.was_missing:
+    there = shop.storage.is_whole(opened.key, opened.size)
+    if there is opened.was_missing or silent:
         with shop.transaction() as session:
+            milestones.forget(session, Name.STORAGE_SILENT)
             if there:
                 downloads.note_found(session, opened.file_id)
             else:
                 downloads.note_missing(session, opened.file_id, now=shop.now())
     return there
+
+
+def _note_silent(shop: Shop, trouble: StorageUnreachable) -> None:
+    """Tell the owner, and since when."""
+    with shop.transaction() as session:
+        if not milestones.last(session, Name.STORAGE_SILENT):
+            milestones.record(session, Name.STORAGE_SILENT, at=shop.now(), detail=trouble.said)
 
 
 def _is_guess(request: Request) -> bool:

@@ -141,6 +141,20 @@ class Storage:
         except FileNotFoundError:
             return None
 
+    def is_whole(self, key: str, size: int) -> bool:
+        """Whether a file of so many bytes can be had under this key. Raises StorageUnreachable.
+
+        On a disk one is opened for that: what was copied there as somebody else's has its size, and can't be read.
+        """
+        if self.size_of(key) != size:
+            return False
+        try:
+            if path := self.path_of(key):
+                path.open("rb").close()
+        except OSError:
+            return False
+        return True
+
     def remove(self, key: str) -> None:
         """Remove the file under this key, if there is one."""
         try:

@@ -87,6 +87,7 @@ def items(shop: Shop) -> list[Item]:
             *_events(session, {row.order_id for row in lost}, now=now),
             *_letters(session, now=now),
             *_mailboxes(session, shop),
+            *_storage(session),
             *_files(session),
             *_endpoints(session),
         ]
@@ -173,13 +174,22 @@ _TESTED = (
 )
 
 
+def _storage(session: Session) -> Iterator[Item]:
+    if silent := milestones.last(session, Name.STORAGE_SILENT):
+        yield Item(
+            "storage_unreachable", "STORAGE_URL", None, silent.at, None, silent.detail,
+            "Buyers get a page instead of their files, and nothing counts. Check the bucket's name, region and credentials with"
+            " `pushcart doctor`; this item goes with the next download.",
+        )  # fmt: skip
+
+
 def _files(session: Session) -> Iterator[Item]:
     for file in downloads.missing(session):
         assert file.missing_since
         yield Item(
             "file_missing", file.name, None, file.missing_since, None, f"{file.product_id} is sold without it",
-            "Buyers get a page instead of the file, and nothing counts. Apply the catalogue again from where the file lies;"
-            " this item goes with the next download.",
+            "Buyers get a page instead of the file, and nothing counts. Apply the catalogue again from where the file lies, or"
+            " see that the shop may read it where it is kept; this item goes with the next download.",
         )  # fmt: skip
 
 

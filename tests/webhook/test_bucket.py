@@ -133,16 +133,21 @@ def test_what_is_missing_in_the_bucket_is_said_and_the_owner_told(
 
 
 def test_a_bucket_that_does_not_answer_is_no_missing_file(
-    stored: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+    stored: Shop, stripe: FakeStripe, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    order_id = builders.bought(stored, stripe)
+    link = f"/downloads/{token_of(stored, builders.bought(stored, stripe))}"
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setattr("core.foundation.storage._RETRIES", {"max_retries": 0})
     dead = replace(stored, storage=Storage(stored.storage.url))
-    answer = TestClient(create_app(dead)).get(f"/downloads/{token_of(dead, order_id)}")
+    answer = TestClient(create_app(dead)).get(link)
     assert answer.status_code == 503
     assert [row.missing_since for row in builders.rows(dead, DownloadFile) if row.name == NAME] == [None]
     assert builders.rows(dead, Download) == []
+    assert [(item.topic, item.subject) for item in attention.items(dead)] == [("storage_unreachable", "STORAGE_URL")]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    healed = replace(stored, storage=Storage(stored.storage.url))
+    assert TestClient(create_app(healed), follow_redirects=False).get(link).status_code == 307
+    assert attention.items(healed) == []
 
 
 def test_a_picture_beside_the_catalogue_file_is_a_cover_and_what_is_none_is_named(

@@ -20,6 +20,8 @@ from core.kinds.downloads import Download, DownloadFile
 from core.kinds.grants import Grant
 from core.orders.status import GrantState
 from core.owner import attention
+from core.owner.doctor import house
+from core.owner.doctor.findings import Level
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe
@@ -319,6 +321,26 @@ def test_of_a_file_that_is_gone_or_not_as_long_as_it_was_a_page_tells_and_the_ow
     (item,) = [each for each in attention.items(shop) if each.topic == "file_missing"]
     assert item.subject == NAME
     path.write_bytes(BYTES)
+    assert client.get(link()).content == BYTES
+    assert [each for each in attention.items(shop) if each.topic == "file_missing"] == []
+
+
+@builders.on_sqlite
+def test_a_file_that_the_shop_may_not_read_is_not_there(
+    shop: Shop, client: TestClient, link: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reveal(shop)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patched:
+        # As who runs the tests may read everything.
+        patched.setattr(Path, "open", refuse)
+        head, got = client.head(link()), client.get(link(), headers={"Range": "bytes=1-"})
+        assert [each.what for each in house.storage(shop) if each.level is Level.WRONG] != []
+    assert (head.status_code, got.status_code, counted(shop)) == (503, 503, 0)
+    assert [each.subject for each in attention.items(shop) if each.topic == "file_missing"] == [NAME]
     assert client.get(link()).content == BYTES
     assert [each for each in attention.items(shop) if each.topic == "file_missing"] == []
 

@@ -15,14 +15,16 @@ from core.foundation.writes.inserts import InsertOnce
 
 
 class Name(StrEnum):
-    """What is watched. `payment_page_refused` is a key that may not open the page on which buyers pay.
-    `restored` is as of when a backup is that was put back, `recovered` when Stripe was asked for what came after it."""
+    """What is watched. `payment_page_refused` is a key that may not open the page on which buyers pay, `storage_silent` a
+    storage that did not answer when a buyer asked for a file. `restored` is as of when a backup is that was put back,
+    `recovered` when Stripe was asked for what came after it."""
 
     STRIPE_ANSWERED = "stripe_answered"
     STRIPE_SILENT = "stripe_silent"
     KEY_REFUSED = "stripe_key_refused"
     PERMISSION_MISSING = "stripe_permission_missing"
     PAYMENT_PAGE_REFUSED = "payment_page_refused"
+    STORAGE_SILENT = "storage_silent"
     EVENTS_SEEN = "events_seen"
     UNDELIVERED_SEEN = "undelivered_seen"
     SWEPT = "swept"

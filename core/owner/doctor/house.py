@@ -165,11 +165,13 @@ def storage(shop: Shop) -> Iterator[Finding]:
             .join(Product, col(DownloadFile.product_id) == Product.id)
             .where(col(DownloadFile.active), col(Product.active))
         ).all()
-    gone = [file for file in sold if not shop.storage.has(file.key)]
+    gone = [file for file in sold if not shop.storage.is_whole(file.key, file.size)]
     for file in gone:
+        what = "is not whole, or may not be read" if shop.storage.has(file.key) else "is gone"
         yield Finding(
-            "storage", Level.WRONG, f"{file.product_id} sells {file.name}, and its file is gone.",
-            "Whoever buys it gets nothing.", "Apply the catalogue again from where the file lies.",
+            "storage", Level.WRONG, f"{file.product_id} sells {file.name}, and its file {what}.",
+            "Whoever buys it gets nothing.",
+            "Apply the catalogue again from where the file lies, or let the shop read it where it is kept.",
         )  # fmt: skip
     if not gone:
         yield Finding("storage", Level.FINE, "Files can be kept, and all that are sold are there.")

@@ -229,6 +229,8 @@ def test_that_stripe_cannot_be_reached_is_said_in_one_line(own: Shop, account: F
 def test_where_files_cannot_be_kept_or_are_gone(own: Shop, account: FakeAccount, tmp_path: Path) -> None:
     assert wrong(own, account, "storage") == []
     file = builders.rows(own, DownloadFile)[0]
+    own.storage.put(file.key, b"cut", media_type=file.media_type)
+    assert "is not whole" in wrong(own, account, "storage")[0]
     own.storage.remove(file.key)
     assert wrong(own, account, "storage") == [f"{file.product_id} sells {file.name}, and its file is gone."]
     (tmp_path / "no-folder").write_text("a file where a folder is to be")
