@@ -5,6 +5,7 @@ nothing may be kept on it, neither prepared statements nor settings. That it is 
 """
 
 import select
+from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
@@ -15,8 +16,15 @@ from core.connections import statements
 from core.connections.pipeline import keep_prepared
 
 # How long, in milliseconds, one waits for somebody's lock, for a statement, and for a transaction in which nothing happens.
-LIMITS = {"lock_timeout": 10_000, "statement_timeout": 60_000, "idle_in_transaction_session_timeout": 60_000}
-# Under this option a connection has no such limits: a migration or an export takes as long as it takes.
+LIMITS: dict[str, int | str] = {
+    "lock_timeout": 10_000,
+    "statement_timeout": 60_000,
+    "idle_in_transaction_session_timeout": 60_000,
+}
+# What is asked again and again finds its rows by an index. For as long as the database has not counted a new shop's rows it takes
+# them for few, would read each table as a whole, and go on so where a statement is prepared.
+_BY_INDEX, _AS_IT_LIKES = {"enable_seqscan": "off"}, {"enable_seqscan": "on"}
+# Under this option a connection has no such limits: a migration or an export takes as long as it takes, and reads whole tables.
 PATIENT = "pushcart_patient"
 # A connection that was used this long ago at most, in seconds, is there still unless its server has said otherwise.
 _TRUSTED = 5
@@ -66,19 +74,19 @@ def _prepare(engine: Engine) -> None:
         if record.info[_POOLED]:
             connection.prepare_threshold = None
         else:
-            connection.execute(_limiting(LIMITS, of_transaction=False))
+            connection.execute(_setting(LIMITS | _BY_INDEX, of_transaction=False))
         connection.autocommit = False
 
     @event.listens_for(engine, "begin")
     def begins(connection: Connection) -> None:
         if connection.get_execution_options().get(PATIENT):
-            statements.tell(connection, _limiting(dict.fromkeys(LIMITS, 0), of_transaction=True), ())
+            statements.tell(connection, _setting(dict.fromkeys(LIMITS, 0) | _AS_IT_LIKES, of_transaction=True), ())
         elif connection.info[_POOLED]:
-            statements.tell(connection, _limiting(LIMITS, of_transaction=True), ())
+            statements.tell(connection, _setting(LIMITS | _BY_INDEX, of_transaction=True), ())
 
 
-def _limiting(limits: dict[str, int], *, of_transaction: bool) -> str:
-    return "select " + ", ".join(f"set_config('{name}', '{most}', {of_transaction})" for name, most in limits.items())
+def _setting(settings: Mapping[str, int | str], *, of_transaction: bool) -> str:
+    return "select " + ", ".join(f"set_config('{name}', '{to}', {of_transaction})" for name, to in settings.items())
 
 
 def _ask_before_use(engine: Engine) -> None:

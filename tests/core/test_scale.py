@@ -477,6 +477,9 @@ def _whole_tables(engine: Engine, heard: Heard, growing: AbstractSet[str] = seed
     look = _scanned_by_postgres if engine.dialect.name == "postgresql" else _scanned_by_sqlite
     found = []
     with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            # Of several ways that one is to be seen which it takes by itself.
+            connection.exec_driver_sql("set local enable_seqscan = on")
         for statement, parameters in dict(reversed(heard)).items():
             # The values of one row, which drivers take as a list, SQLAlchemy takes as a tuple alone.
             given = tuple(parameters) if isinstance(parameters, list) else parameters
