@@ -4,10 +4,9 @@
 many. It may be called from anywhere, any number of times and at once: the orders' rows are locked, and the result is the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from sqlmodel import Session
@@ -68,6 +67,13 @@ class Case:
     ledger: Ledger
     actor: str
     request: str = field(default_factory=requests.carried)
+
+
+def read_ahead(session: Session, order_ids: Collection[str], addresses: Collection[str]) -> None:
+    """Have what it takes to settle these orders, which are paid for from these addresses, read with whatever the database is
+    asked next. They must be locked by that."""
+    convergence.read_ahead(session, order_ids)
+    customers.look_up_ahead(session, addresses)
 
 
 def settle(session: Session, cases: Sequence[Case], *, now: datetime) -> list[Settled]:
@@ -305,14 +311,13 @@ def _write(session: Session, first: Sequence[Order], *, now: datetime) -> None:
         groups.setdefault(changed_in(order), []).append(order)
     for changed, found in groups.items():
         write = update_of(Order.__table__, changed, only="fulfilled_at is null")  # type: ignore[attr-defined]
-        write(session, [vars(order) for order in found], partial(_all_were_locked, len(found)))
+        write(session, [vars(order) for order in found], _not_locked)
         register_written(session, found)
     tell(session)
 
 
-def _all_were_locked(expected: int, found: int) -> None:
-    if found != expected:
-        raise RuntimeError("an order was fulfilled by somebody who did not lock it")
+def _not_locked() -> Exception:
+    return RuntimeError("an order was fulfilled by somebody who did not lock it")
 
 
 def _note(log: Entries, order: Order, status: Status, ledger: Ledger, fulfilled_now: bool) -> None:

@@ -80,7 +80,7 @@ def _prepare(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def begins(connection: Connection) -> None:
         if connection.get_execution_options().get(PATIENT):
-            statements.tell(connection, _setting(dict.fromkeys(LIMITS, 0) | _AS_IT_LIKES, of_transaction=True), ())
+            statements.tell(connection, _setting({**dict.fromkeys(LIMITS, 0), **_AS_IT_LIKES}, of_transaction=True), ())
         elif connection.info[_POOLED]:
             statements.tell(connection, _setting(LIMITS | _BY_INDEX, of_transaction=True), ())
 

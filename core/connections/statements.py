@@ -4,8 +4,9 @@ PostgreSQL is sent several of them at once, and answers all together: what it is
 the commit, so that nobody waits for what they do not want to know.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -13,36 +14,54 @@ from sqlalchemy import Connection, Engine, event
 from core.connections.pipeline import Answer, Pipeline, Values
 
 _UNSENT, _PIPELINE = "pushcart_unsent", "pushcart_pipeline"
+_ALONG, _AHEAD = "pushcart_along", "pushcart_ahead"
+_DIVIDED_BY_ZERO = "22012"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """To how many rows a statement must be done; if it was done to others, nothing of the transaction stays, and `otherwise` makes
+    the error that says so."""
+
+    rows: int
+    otherwise: Callable[[], Exception]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the database is asked, or told to do: then `changed` is told to how many rows it did."""
+    """What the database is asked, or told to do, and what of it is to be expected."""
 
     words: str
     values: Values
-    changed: Callable[[int], object] | None = None
+    expected: Expected | None = None
+
+    def guarded(self) -> "Question":
+        """The same, so that the database itself gives the transaction up where it is otherwise: there is nobody to look at its
+        answer who could still do so."""
+        if self.expected is None:
+            return self
+        values = [*self.values, self.expected.rows]
+        return Question(_guarded(self.words), values, Expected(1, self.expected.otherwise))
 
 
-def tell(connection: Connection, words: str, values: Values, *, changed: Callable[[int], object] | None = None) -> None:
-    """Have the database do this, at the latest with what it is asked next: what is wrong with it is raised then. `changed` is
-    told to how many rows it was done."""
+def tell(connection: Connection, words: str, values: Values, *, expected: Expected | None = None) -> None:
+    """Have the database do this, at the latest with what it is asked next: what is wrong with it is raised then."""
     _announce(connection, words, values, many=False)
-    statement = Question(words, values, changed)
+    connection.info.pop(_AHEAD, None)
+    statement = Question(words, values, expected)
     if connection.dialect.name == "postgresql":
         connection.info.setdefault(_UNSENT, []).append(statement)
     else:
         _run(connection, [statement])
 
 
-def tell_each(
-    connection: Connection, words: str, rows: Sequence[Values], *, changed: Callable[[int], object] | None = None
-) -> None:
-    """The same statement for each of these values. `changed` is told to how many rows it was done in all."""
+def tell_each(connection: Connection, words: str, rows: Sequence[Values], *, expected: Expected | None = None) -> None:
+    """The same statement for each of these values. Where something is expected of several, it must be of all together, which
+    PostgreSQL is not asked about so."""
     if connection.dialect.name == "postgresql" or len(rows) == 1:
-        sums = _Sum(len(rows), changed) if changed and len(rows) > 1 else changed
+        assert expected is None or len(rows) == 1
         for values in rows:
-            tell(connection, words, values, changed=sums)
+            tell(connection, words, values, expected=expected)
         return
     _announce(connection, words, rows, many=True)
     cursor = connection.connection.cursor()
@@ -50,8 +69,7 @@ def tell_each(
         cursor.executemany(words, rows)
     except Exception as error:
         connection._handle_dbapi_exception(error, words, (), cursor, None)
-    if changed:
-        changed(cursor.rowcount)
+    _check([Question(words, (), expected)], [Answer(cursor.rowcount, [])])
 
 
 def ask(connection: Connection, words: str, values: Values) -> list[Any]:
@@ -62,10 +80,27 @@ def ask(connection: Connection, words: str, values: Values) -> list[Any]:
 
 def ask_all(connection: Connection, questions: Sequence[Question]) -> list[list[Any]]:
     """What it answers to each of these, one after the other."""
-    for each in questions:
+    along: dict[Hashable, Question] = connection.info.pop(_ALONG, {})
+    asked = [*questions, *along.values()]
+    for each in asked:
         _announce(connection, each.words, each.values, many=False)
-    answers = _run(connection, [*_taken(connection), *questions])
-    return [answer.rows for answer in answers[len(answers) - len(questions) :]]
+    answers = [answer.rows for answer in _run(connection, [*_taken(connection), *asked])[-len(asked) :]]
+    if along:
+        connection.info[_AHEAD] = dict(zip(along, answers[len(questions) :], strict=True))
+    return answers[: len(questions)]
+
+
+def ask_along(connection: Connection, name: Hashable, question: Question) -> None:
+    """Ask this after whatever is asked next, with which it goes out: `answered` has the answer, until the database is told to do
+    anything. Where each statement is sent by itself it is not asked."""
+    if connection.dialect.name == "postgresql":
+        connection.info.setdefault(_ALONG, {})[name] = question
+
+
+def answered(connection: Connection, name: Hashable) -> list[Any] | None:
+    """What was answered to what was asked along by this name; None if that is not known. It is told once."""
+    ahead: dict[Hashable, list[Any]] = connection.info.get(_AHEAD, {})
+    return ahead.pop(name, None)
 
 
 def send(connection: Connection) -> None:
@@ -78,9 +113,11 @@ def send_in_time(engine: Engine) -> None:
     """See to it that whatever was told over this engine's connections is done before anything that comes after it."""
 
     @event.listens_for(engine, "before_cursor_execute")
-    def asked(connection: Connection, _cursor: Any, _words: str, _values: Any, context: Any, _many: bool) -> None:
+    def asked(connection: Connection, _cursor: Any, words: str, _values: Any, context: Any, _many: bool) -> None:
         if context is not None:  # it is none of our own
             send(connection)
+            if not words.startswith("SELECT"):
+                connection.info.pop(_AHEAD, None)
 
     event.listen(engine, "commit", _send_at_last)
     # What was told after a savepoint is undone with it, and before it everything was sent.
@@ -91,7 +128,9 @@ def send_in_time(engine: Engine) -> None:
 
 def _send_at_last(connection: Connection) -> None:
     try:
-        send(connection)
+        if unsent := _taken(connection):
+            # Committed with it: only SQLAlchemy has to hear of it then, and nobody waits once more.
+            _run(connection, [*(each.guarded() for each in unsent), _COMMIT])
     except BaseException:
         # SQLAlchemy takes whatever it was told to commit for over.
         if not connection.invalidated:
@@ -99,16 +138,18 @@ def _send_at_last(connection: Connection) -> None:
         raise
 
 
-class _Sum:
-    """Adds up what several statements changed, and tells it when all have said it."""
+_COMMIT = Question("commit", ())
 
-    def __init__(self, waiting: int, changed: Callable[[int], object]) -> None:
-        self._waiting, self._changed, self._sum = waiting, changed, 0
 
-    def __call__(self, count: int) -> None:
-        self._waiting, self._sum = self._waiting - 1, self._sum + count
-        if not self._waiting:
-            self._changed(self._sum)
+@cache
+def _guarded(words: str) -> str:
+    return f"with done as ({words} returning 1) select 1 / (count(*) = %s)::int from done"
+
+
+def _check(statements: Sequence[Question], answers: Sequence[Answer]) -> None:
+    for statement, answer in zip(statements, answers, strict=False):
+        if statement.expected and answer.number != statement.expected.rows:
+            raise statement.expected.otherwise()
 
 
 def _taken(connection: Connection) -> list[Question]:
@@ -119,7 +160,8 @@ def _taken(connection: Connection) -> list[Question]:
 def _forget(connection: Connection) -> None:
     # With one that was lost, what it was told is gone; to ask for it would be refused.
     if not connection.invalidated:
-        connection.info.pop(_UNSENT, None)
+        for name in (_UNSENT, _ALONG, _AHEAD):
+            connection.info.pop(name, None)
 
 
 def _announce(connection: Connection, words: str, values: Any, *, many: bool) -> None:
@@ -138,11 +180,12 @@ def _run(connection: Connection, statements: Sequence[Question]) -> list[Answer]
         else:
             _execute(driver, statements, answers)
     except Exception as error:
+        _check(statements, answers)  # what fails may only follow from it
         failed = statements[min(len(answers), len(statements) - 1)]
+        if failed.expected and getattr(error, "sqlstate", None) == _DIVIDED_BY_ZERO:
+            raise failed.expected.otherwise() from None
         connection._handle_dbapi_exception(error, failed.words, (), None, None)
-    for statement, answer in zip(statements, answers, strict=True):
-        if statement.changed:
-            statement.changed(answer.number)
+    _check(statements, answers)
     return answers
 
 

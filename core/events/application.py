@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlmodel import Session
 
@@ -23,7 +24,7 @@ from core.events.handlers import (
 )  # fmt: skip
 from core.foundation.telemetry import requests
 from core.fulfillment import Case
-from core.gateway.sessions import read_session
+from core.gateway.sessions import address_in, read_session
 from core.journeys.checkout_sessions import rebuilding
 from core.orders import ledger, orders
 from core.orders.ledger import Locked
@@ -51,6 +52,19 @@ class _Batch:
         self.cases.clear()
         if cases:
             fulfillment.settle(session, cases, now=self.contexts[0].now)
+
+
+def read_ahead(session: Session, events: Iterable[dict[str, Any]], *, livemode: bool) -> None:
+    """Have what these events need to know of the orders that they name locked and read with whatever the database is asked next:
+    whoever pays for one order at a time waits once. It must be a unit of work that is repeatable."""
+    told = [
+        event["data"]["object"]
+        for event in events
+        if isinstance(HANDLERS.get(event["type"]), OfSession) and bool(event.get("livemode")) is livemode
+    ]
+    order_ids = {order_id for each in told if (order_id := (each.get("metadata") or {}).get("order_id"))}
+    ledger.lock_ahead(session, order_ids)
+    fulfillment.read_ahead(session, order_ids, {address for each in told if (address := address_in(each))})
 
 
 def apply(session: Session, contexts: Sequence[Context], *, livemode: bool) -> list[Outcome]:

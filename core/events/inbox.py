@@ -227,6 +227,7 @@ def _remember_and_apply(session: Session, shop: Shop, told: Sequence[Told]) -> l
     # In the order of their ids, as everybody writes them, or two who have the same events would wait for each other.
     rows = [_row(first[event_id], _hoped(first[event_id]), now=now) for event_id in sorted(first)]
     kept = {str(row["id"]): str(row["payload"]) for row in rows}
+    application.read_ahead(session, [each.event for each in first.values()], livemode=shop.settings.livemode)
     new = {event_id for (event_id,) in _REMEMBER(session, rows)}
     earlier = {row.id: row for row in _locked(session, first.keys() - new)} if first.keys() - new else {}
     kept |= {row.id: row.payload for row in earlier.values()}

@@ -215,16 +215,12 @@ def _recorded(shop: Shop, due: _Due, facts: SessionFacts | None) -> bool:
 _ASK_AFTER = Update(Checkout.__table__, ["ask_after"])  # type: ignore[attr-defined]
 
 
-def _none_need_be_there(_found: int) -> None:
-    """Whoever was removed meanwhile need not be asked about."""
-
-
 def _put_off(shop: Shop, unchanged: list[_Due]) -> None:
     if unchanged:
         now = shop.now()
         later = [{"id": due.checkout_id, "ask_after": checkouts.ask_next(due.created_at, now)} for due in unchanged]
         with shop.transaction() as session:
-            _ASK_AFTER(session, later, _none_need_be_there)
+            _ASK_AFTER(session, later, None)  # whoever was removed meanwhile need not be asked about
 
 
 def _close_never_opened(run: Pass) -> None:

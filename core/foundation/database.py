@@ -248,8 +248,13 @@ def _number_of(name: str) -> int:
     return int.from_bytes(sha256(f"pushcart {name}".encode()).digest()[:8], "big", signed=True)
 
 
+class Overtaken(Exception):
+    """Somebody else did it first, which was not to be expected: the unit of work is to be done again."""
+
+
 def repeatable(unit: Callable[P, T]) -> Callable[P, T]:
-    """Do a unit of work again from its beginning, a few times, when the database gave it up so that others could go on.
+    """Do a unit of work again from its beginning, a few times, when the database gave it up so that others could go on, or
+    somebody else was first.
 
     Only for functions that may be done twice: a transaction of their own, and nothing that a rollback does not undo.
     """
@@ -259,7 +264,7 @@ def repeatable(unit: Callable[P, T]) -> Callable[P, T]:
         for tried in range(1, _TRIES):
             try:
                 return unit(*args, **kwargs)
-            except DBAPIError as error:
+            except (DBAPIError, Overtaken) as error:
                 if not _was_given_up(error):
                     raise
             # Not all at the same instant, or they meet again.
@@ -269,8 +274,8 @@ def repeatable(unit: Callable[P, T]) -> Callable[P, T]:
     return until_done
 
 
-def _was_given_up(error: DBAPIError) -> bool:
-    return getattr(error.orig, "sqlstate", None) in _GIVEN_UP
+def _was_given_up(error: Exception) -> bool:
+    return isinstance(error, Overtaken) or getattr(getattr(error, "orig", None), "sqlstate", None) in _GIVEN_UP
 
 
 # What a database that cannot be had is known by. Not each of these says so: `is_away` does.
@@ -295,7 +300,7 @@ def is_away(error: Exception) -> bool:
 
 def passes(error: Exception) -> bool:
     """Whether the same unit of work may go well later: the database is away, or gave it up so that others could go on."""
-    return is_away(error) or (isinstance(error, DBAPIError) and _was_given_up(error))
+    return is_away(error) or _was_given_up(error)
 
 
 def why(error: Exception) -> str:

@@ -99,7 +99,7 @@ def read_session(session: dict[str, Any], *, event: str = "", told_at: int | Non
         amount_discount=int(totals.get("amount_discount") or 0),
         amount_tax=int(totals.get("amount_tax") or 0),
         currency=session.get("currency") or "",
-        email=buyer.get("email") or session.get("customer_email") or "",
+        email=address_in(session),
         name=buyer.get("name") or "",
         country=(buyer.get("address") or {}).get("country") or "",
         address=lines_of(buyer.get("address") or {}),
@@ -113,6 +113,11 @@ def read_session(session: dict[str, Any], *, event: str = "", told_at: int | Non
         told_at=moment(told_at or _paid_at(session)),
         promotion_code=next((id_of(each.get("promotion_code")) or "" for each in session.get("discounts") or []), ""),
     )
+
+
+def address_in(session: dict[str, Any]) -> str:
+    """The address that a `checkout.session` has of its buyer, or an empty string."""
+    return (session.get("customer_details") or {}).get("email") or session.get("customer_email") or ""
 
 
 def lines_of(address: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from core.catalog import products
 from core.catalog.products import Kind
 from core.foundation.database import new_id
 from core.foundation.errors import SoldOut
+from core.foundation.writes import rows as reading
 from core.foundation.writes.rows import Pairs
 from core.kinds import access, deliverables
 from core.kinds.grants import Grant
@@ -134,6 +135,11 @@ def _allowed(
 
 
 _LINES_AND_GRANTS = Pairs(OrderLine, "order_id", Grant, "order_line_id")
+
+
+def read_ahead(session: Session, order_ids: Collection[str]) -> None:
+    """Have what was delivered of these orders read with whatever the database is asked next. They must be locked by that."""
+    reading.read_ahead(session, [_LINES_AND_GRANTS], order_ids)
 
 
 def _lines_and_grants(session: Session, order_ids: Collection[str]) -> dict[str, list[tuple[OrderLine, Grant | None]]]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlmodel import Session
 
-from core.foundation.writes.rows import read_together
+from core.foundation.writes.rows import read_ahead, read_together
 from core.gateway.sessions import Money
 from core.orders import (
     checkouts,
@@ -246,12 +246,20 @@ class Locked(NamedTuple):
     book: Ledger
 
 
+# Those who pay for an order are read after it was locked: what was read before could be older than what another just wrote.
+_LOCKED = (orders.LOCKED, checkouts.OF_ORDERS)
+
+
+def lock_ahead(session: Session, order_ids: Collection[str]) -> None:
+    """Have these orders locked with whatever the database is asked next, and read: to `lock` some of them is nothing then."""
+    read_ahead(session, _LOCKED, order_ids)
+
+
 def lock(session: Session, order_ids: Collection[str], *, eventful: bool = False) -> dict[str, Locked]:
     """Those of these orders that there are, each locked and then read; `eventful` if there is to be more to know of them
     than their payment."""
     session.flush()  # what is read is read anew
-    # In a statement after the lock: what was read with it could be older than what another just wrote.
-    found, attempts = read_together(session, (orders.LOCKED, checkouts.OF_ORDERS), order_ids)
+    found, attempts = read_together(session, _LOCKED, order_ids)
     for order in found:
         order.eventful = order.eventful or eventful
     books = _books(session, found, attempts)

@@ -10,8 +10,9 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.addresses import fold
-from core.foundation.database import NOW, Record, new_id, text_enum
+from core.foundation.database import NOW, Overtaken, Record, new_id, text_enum
 from core.foundation.writes.inserts import InsertOnce
+from core.foundation.writes.rows import Rows, read_ahead
 from core.kinds import entitlement_records
 
 
@@ -59,6 +60,8 @@ class CustomerAddress(Record, table=True):
     verified_at: datetime
 
 
+# Whose address it is, which nobody else changes meanwhile.
+_KNOWN = Rows(CustomerAddress, "folded", locked=True)
 _NEW_CUSTOMER = InsertOnce(Customer, "id", "email", "created_at")
 # The update changes nothing; without it the row that is there already would not be returned.
 _TAKE = InsertOnce(
@@ -67,22 +70,40 @@ _TAKE = InsertOnce(
     returning="folded, customer_id",
 )
 
+_TAKE_FREE = InsertOnce(CustomerAddress, conflict="(folded) do nothing")
+
 
 def remember(session: Session, address: str, *, how: How, now: datetime) -> str:
     """Return the id of the customer whose address this is, known or new from now on."""
     return remember_all(session, [address], how=how, now=now)[fold(address)]
 
 
+def look_up_ahead(session: Session, addresses: Iterable[str]) -> None:
+    """Have the database look whose these addresses are with whatever it is asked next. `remember_all` asks nothing more then; if
+    somebody takes one of them in between, the unit of work is to be done again, so it must be repeatable."""
+    read_ahead(session, [_KNOWN], {*map(fold, addresses)})
+
+
 def remember_all(session: Session, addresses: Iterable[str], *, how: How, now: datetime) -> dict[str, str]:
     """The same of several, each by the folded form of its address."""
     by_folded = {fold(address): address for address in addresses}
+    known = _KNOWN.known(session, by_folded.keys()) if by_folded else []
+    owners = {row.folded: row.customer_id for row in known or []}
     # In one order for everybody: two who take the same addresses would wait for each other.
-    new = {folded: new_id("cus") for folded in sorted(by_folded)}
+    new = {folded: new_id("cus") for folded in sorted(by_folded.keys() - owners.keys())}
     rows = [_row(by_folded[folded], customer_id, how=how, now=now) for folded, customer_id in new.items()]
-    owners: dict[str, str] = dict(_TAKE(session, rows))
+    if known is None:
+        owners |= dict(_TAKE(session, rows))
+    else:
+        _TAKE_FREE(session, rows, _taken)
+        owners |= new
     made = [(folded, customer_id) for folded, customer_id in new.items() if owners[folded] == customer_id]
     _NEW_CUSTOMER(session, [{"id": made_id, "email": folded, "created_at": now} for folded, made_id in made])
     return owners
+
+
+def _taken() -> Exception:
+    return Overtaken("an address is somebody's by now")
 
 
 def take(session: Session, address: str, customer_id: str, *, how: How, now: datetime) -> str:

@@ -79,8 +79,8 @@ def test_what_a_paid_event_asks_goes_out_together(
     run = driver_statements._run
     monkeypatch.setattr(driver_statements, "_run", lambda to, each: (waits.append(len(each)), run(to, each))[1])
     builders.deliver(shop, completed)
-    # The event; its order and attempts; lines and grants; whose the address is; and all that is written.
-    assert len(waits) <= 5, waits
+    # The event and all that its order is known by; and all that is written, with the commit.
+    assert len(waits) <= 2, waits
 
 
 def test_a_second_delivery_only_looks(shop: Shop, stripe: FakeStripe) -> None:
@@ -91,7 +91,9 @@ def test_a_second_delivery_only_looks(shop: Shop, stripe: FakeStripe) -> None:
     with statements(shop.engine) as heard:
         builders.deliver(shop, completed)
     asked = [each for each in heard if each not in ("BEGIN", "COMMIT", "begin immediate")]
-    assert [each.split()[0].lower() for each in asked] == ["insert", "select"]
+    # PostgreSQL is asked about the order with the event: before it is known whether that is needed.
+    along = 4 if shop.engine.dialect.name == "postgresql" else 0
+    assert [each.split()[0].lower() for each in asked] == ["insert", *["select"] * along, "select"]
 
 
 @pytest.mark.parametrize("price", MOST_OF_CHECKOUT)

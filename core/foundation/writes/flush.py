@@ -104,12 +104,11 @@ def _update(session: Session, table: Table, rows: Iterable[SQLModel]) -> None:
     for names, of_them in groups.items():
         # In one order for everybody, as far as the database keeps to it: two who change the same rows would wait for each other.
         in_order = sorted(map(vars, of_them), key=_key_of(table))
-        update_of(table, names)(session, in_order, partial(_all_were_there, table, len(of_them)))
+        update_of(table, names)(session, in_order, partial(_missing, table, len(of_them)))
 
 
-def _all_were_there(table: Table, expected: int, found: int) -> None:
-    if found != expected:
-        raise StaleDataError(f"{expected} rows of {table.name} were to be changed, and {found} were there")
+def _missing(table: Table, expected: int) -> Exception:
+    return StaleDataError(f"not all of {expected} rows of {table.name} that were to be changed were there")
 
 
 @cache

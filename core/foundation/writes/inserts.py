@@ -1,6 +1,6 @@
 """Inserts of many rows in one statement, whose words are put together once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Dialect, Table
 from sqlmodel import Session, SQLModel
 
-from core.connections.statements import ask, tell, tell_each
+from core.connections.statements import Expected, ask, tell, tell_each
 from core.foundation.writes.columns import Columns, Row, mark
 
 # SQLite takes some thirty thousand values in one statement.
@@ -27,14 +27,18 @@ class Insert:
         self._end, self._returns = end, "returning" in end
         self._unnested = ""
 
-    def __call__(self, session: Session, rows: Sequence[Row]) -> list[Any]:
-        """Insert these, each with all its columns; return what the statement returns, each row a tuple, if it was told to."""
+    def __call__(
+        self, session: Session, rows: Sequence[Row], otherwise: Callable[[], Exception] | None = None
+    ) -> list[Any]:
+        """Insert these, each with all its columns; return what the statement returns, each row a tuple, if it was told to. If
+        not, `otherwise` makes what is raised where one of them is there already."""
         found: list[Any] = []
         for start in range(0, len(rows), _MOST_ROWS):
-            found += self._insert(session, rows[start : start + _MOST_ROWS])
+            some = rows[start : start + _MOST_ROWS]
+            found += self._insert(session, some, Expected(len(some), otherwise) if otherwise else None)
         return found
 
-    def _insert(self, session: Session, rows: Sequence[Row]) -> list[Any]:
+    def _insert(self, session: Session, rows: Sequence[Row], expected: Expected | None) -> list[Any]:
         connection = session.connection()
         dialect = connection.dialect
         if len(rows) > 1 and dialect.name == "postgresql":
@@ -45,11 +49,11 @@ class Insert:
             given = [*chain.from_iterable([self._columns.values(row, dialect) for row in rows])]
         else:  # one statement does for however many there are
             every = [self._columns.values(row, dialect) for row in rows]
-            tell_each(connection, self._of_values(1, mark(dialect)), every)
+            tell_each(connection, self._of_values(1, mark(dialect)), every, expected=expected)
             return []
         if self._returns:
             return ask(connection, words, given)
-        tell(connection, words, given)
+        tell(connection, words, given, expected=expected)
         return []
 
     def _of_arrays(self, dialect: Dialect) -> str:

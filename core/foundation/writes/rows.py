@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapper, class_mapper
 from sqlalchemy.orm.attributes import instance_dict, instance_state
 from sqlmodel import Session, SQLModel
 
-from core.connections.statements import Question, ask_all
+from core.connections.statements import Question, answered, ask_all, ask_along
 from core.foundation.writes.columns import Columns
 
 R = TypeVar("R", bound=SQLModel)
@@ -24,7 +24,7 @@ class Rows(Generic[R]):
 
     def __init__(self, kind: type[R], by: str, *, locked: bool = False) -> None:
         self.kind, self.locked, self._loaded = kind, locked, _Loaded(kind)
-        self._by = f"{self._loaded.table.name}.{by}"
+        self._by, self._place = f"{self._loaded.table.name}.{by}", self._loaded.columns.names.index(by)
 
     def of(self, session: Session, names: Collection[str]) -> list[Any]:
         """Those of these names, if there are any."""
@@ -39,6 +39,19 @@ class Rows(Generic[R]):
     def rows(self, session: Session, answer: Sequence[Any], dialect: Dialect) -> list[Any]:
         """What it answered, as the session's own rows."""
         return [self._loaded.row(session, values, dialect) for values in answer]
+
+    def known(self, session: Session, names: Collection[str]) -> list[Any] | None:
+        """Those of these names, if `read_ahead` has read them; None if it has not, or they may be others by now."""
+        answer = self.answered(session, names)
+        return None if answer is None else self.rows(session, answer, session.connection().dialect)
+
+    def answered(self, session: Session, names: Collection[str]) -> list[Any] | None:
+        """The same, as the database answered it."""
+        read: frozenset[str] = session.info.get(self, frozenset())
+        if not read.issuperset(names):
+            return None
+        answer = answered(session.connection(), self)
+        return answer and [values for values in answer if values[self._place] in names]
 
     def _selected(self) -> str:
         return f"select {self._loaded.names} from {self._loaded.table.name}"
@@ -104,9 +117,21 @@ class _Loaded(Generic[R]):
         return class_mapper(self._kind)  # once all tables are known
 
 
+def read_ahead(session: Session, reads: Sequence[Rows[Any]], names: Collection[str]) -> None:
+    """Have these read after what the database is asked next, and with it, so that nobody waits for it who reads some of these
+    names together afterwards. Where nothing can be sent together it is read then."""
+    connection = session.connection()
+    for each in reads if names else ():
+        session.info[each] = frozenset(names)
+        ask_along(connection, each, each.question(names, connection.dialect))
+
+
 def read_together(session: Session, reads: Sequence[Rows[Any]], names: Collection[str]) -> list[list[Any]]:
     """What each of these reads finds by these names: in their order, and so that each sees what those before it waited for."""
     connection = session.connection()
     dialect = connection.dialect
-    answers = ask_all(connection, [each.question(names, dialect) for each in reads])
-    return [each.rows(session, answer, dialect) for each, answer in zip(reads, answers, strict=True)]
+    found = {each: each.answered(session, names) for each in reads}
+    missing = [each for each in reads if found[each] is None]
+    answers = ask_all(connection, [each.question(names, dialect) for each in missing]) if missing else []
+    found.update(zip(missing, answers, strict=True))
+    return [each.rows(session, found[each] or [], dialect) for each in reads]

@@ -6,7 +6,7 @@ from functools import cache
 from sqlalchemy import Dialect, Table
 from sqlmodel import Session
 
-from core.connections.statements import tell, tell_each
+from core.connections.statements import Expected, tell, tell_each
 from core.foundation.writes.columns import Columns, Row, mark
 
 
@@ -20,16 +20,17 @@ class Update:
         self._columns = Columns(table, [*names, *self._key])
         self._unnested = ""
 
-    def __call__(self, session: Session, rows: Sequence[Row], changed: Callable[[int], object]) -> None:
-        """Update these, each with its key and all of the columns; `changed` is told how many were found."""
+    def __call__(self, session: Session, rows: Sequence[Row], otherwise: Callable[[], Exception] | None) -> None:
+        """Update these, each with its key and all of the columns. If not all are found, `otherwise` makes what is raised; none if
+        they need not be."""
         connection = session.connection()
-        dialect = connection.dialect
+        dialect, expected = connection.dialect, Expected(len(rows), otherwise) if otherwise else None
         if len(rows) > 1 and dialect.name == "postgresql":
             self._unnested = self._unnested or self._of_arrays(dialect)
-            tell(connection, self._unnested, self._columns.arrays(rows, dialect), changed=changed)
+            tell(connection, self._unnested, self._columns.arrays(rows, dialect), expected=expected)
         else:
             values = [self._columns.values(row, dialect) for row in rows]
-            tell_each(connection, self._of_values(mark(dialect)), values, changed=changed)
+            tell_each(connection, self._of_values(mark(dialect)), values, expected=expected)
 
     def _of_arrays(self, dialect: Dialect) -> str:
         changed = ", ".join(f"{name} = given.{name}" for name in self._changed)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
-from core.connections.statements import Question, ask, ask_all, send, tell
+from core.connections.statements import Expected, Question, answered, ask, ask_all, ask_along, send, tell
 from core.shop import Shop
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -60,3 +60,89 @@ def test_a_connection_that_was_cut_off_is_given_up(shop: Shop) -> None:
         assert raised.value.connection_invalidated
         connection.rollback()
         assert ask(connection, "select 1", ()) == [(1,)]
+
+
+DOUBLED = "update counters set value = 2 * value where name like 'apples%%' and value <= %s"
+ALONG = Question("select value from counters where name = 'apples'", ())
+
+
+def test_what_is_asked_along_is_answered_with_what_comes_next_and_told_once(shop: Shop) -> None:
+    with shop.engine.begin() as connection:
+        ask_along(connection, "apples", ALONG)
+        assert answered(connection, "apples") is None
+        tell(connection, LANDS, ("apples", 1))
+        assert ask(connection, "select 'next'", ()) == [("next",)]
+        assert answered(connection, "apples") == [(1,)]
+        assert answered(connection, "apples") is None
+
+
+def test_what_was_answered_is_not_believed_once_something_was_changed(shop: Shop) -> None:
+    changes: Sequence[Any] = [
+        lambda connection: tell(connection, LANDS, ("pears", 1)),
+        lambda connection: connection.exec_driver_sql("insert into counters (name, value) values ('plums', 1)"),
+        lambda connection: connection.execute(text("UPDATE counters SET value = 2")),
+    ]
+    for change in changes:
+        with shop.engine.begin() as connection:
+            ask_along(connection, "apples", ALONG)
+            ask(connection, "select 'next'", ())
+            change(connection)
+            assert answered(connection, "apples") is None
+    with shop.engine.begin() as connection:
+        ask_along(connection, "apples", ALONG)
+        ask(connection, "select 'next'", ())
+        connection.execute(select(1))
+        assert answered(connection, "apples") == []
+
+
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_nothing_is_known_of_what_another_transaction_asked(shop: Shop, end: str, asked: bool) -> None:
+    with shop.engine.connect() as connection:
+        before = connection.begin()
+        ask_along(connection, "apples", ALONG)
+        if asked:
+            ask(connection, "select 'next'", ())
+        getattr(before, end)()
+        with connection.begin():
+            assert ask(connection, "select 'another'", ()) == [("another",)]
+            assert answered(connection, "apples") is None
+
+
+@pytest.mark.parametrize(("least", "expected"), [(1, 2), (0, 1), (1, 0)])
+def test_what_is_done_to_other_rows_than_expected_is_undone_also_where_nobody_asked(
+    shop: Shop, least: int, expected: int
+) -> None:
+    with shop.engine.connect() as connection:
+        told = connection.begin()
+        tell(connection, LANDS, ("apples", 1))
+        tell(connection, DOUBLED, (least,), expected=Expected(expected, LookupError))
+        with pytest.raises(LookupError):
+            told.commit()
+    with shop.engine.begin() as connection:
+        assert ask(connection, "select 1 from counters where name = 'apples'", ()) == []
+
+
+def test_what_is_done_to_the_rows_that_were_expected_stays(shop: Shop) -> None:
+    with shop.engine.connect() as connection:
+        with connection.begin():
+            tell(connection, LANDS, ("apples", 1))
+            tell(connection, LANDS, ("apples of another kind", 1))
+            tell(connection, DOUBLED, (1,), expected=Expected(2, LookupError))
+        with connection.begin():
+            assert ask(connection, "select value from counters where name like 'apples%%'", ()) == [(2,), (2,)]
+
+
+def test_what_fails_only_because_of_what_was_not_as_expected_is_told_as_that(shop: Shop) -> None:
+    with shop.engine.connect() as connection:
+        tell(connection, "delete from counters where name = 'none'", (), expected=Expected(1, LookupError))
+        with pytest.raises(LookupError):
+            ask(connection, "select 1 / 0", ())
+
+
+def test_a_division_by_zero_of_anybody_elses_is_no_more_than_that(shop: Shop) -> None:
+    with shop.engine.connect() as connection:
+        told = connection.begin()
+        tell(connection, "insert into counters (name, value) values ('apples', 1 / %s)", (0,))
+        with pytest.raises(DataError, match="division by zero"):
+            told.commit()

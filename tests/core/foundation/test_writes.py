@@ -181,18 +181,36 @@ def test_a_row_may_get_another_key(shop: Shop) -> None:
         assert [each.id for each in orders_in(session)] == ["ord_9"]
 
 
+@pytest.mark.parametrize("asked_in_between", [False, True])
 @pytest.mark.parametrize("number", [1, 2])
-def test_an_update_leaves_what_is_not_as_it_asks(shop: Shop, number: int) -> None:
+def test_of_an_update_that_does_not_find_all_of_its_rows_nothing_stays(
+    shop: Shop, number: int, asked_in_between: bool
+) -> None:
     stored(shop, [order(each) for each in range(number + 1)])
+    write = update_of(Order.__table__, ("currency",), only="fulfilled_at is null")  # type: ignore[attr-defined]
+    rows = [{"id": f"ord_{each}", "currency": "usd"} for each in range(number)]
+
+    def written() -> None:
+        with shop.transaction() as session:
+            session.exec(update(Order).where(col(Order.id) == "ord_0").values(fulfilled_at=NOW))
+            write(session, rows, LookupError)
+            if asked_in_between:
+                send(session.connection())
+
+    with pytest.raises(LookupError):
+        written()
+    with shop.reading() as session:
+        assert [each.currency for each in orders_in(session)] == ["eur"] * (number + 1)
     with shop.transaction() as session:
         session.exec(update(Order).where(col(Order.id) == "ord_0").values(fulfilled_at=NOW))
-        write = update_of(Order.__table__, ("currency",), only="fulfilled_at is null")  # type: ignore[attr-defined]
-        changed: list[int] = []
-        write(session, [{"id": f"ord_{each}", "currency": "usd"} for each in range(number)], changed.append)
-        send(session.connection())
-        assert changed == [number - 1]
+        write(session, rows, None)
     with shop.reading() as session:
         assert [each.currency for each in orders_in(session)] == ["eur", *["usd"] * (number - 1), "eur"]
+    with shop.transaction() as session:
+        session.exec(update(Order).values(fulfilled_at=None))
+        write(session, rows, LookupError)
+    with shop.reading() as session:
+        assert [each.currency for each in orders_in(session)] == [*["usd"] * number, "eur"]
 
 
 def test_a_row_says_what_it_has_not_got(shop: Shop) -> None:

@@ -265,7 +265,8 @@ def test_two_first_purchases_at_once_make_one_customer(shop: Shop, stripe: FakeS
     for _, session_id in waiting:
         stripe.pay(session_id, email=email)
     events = [stripe.event("completed", session_id) for _, session_id in waiting]
-    builders.at_once(*[lambda event=event: builders.deliver(shop, event) for event in events])
+    results = builders.at_once(*[lambda event=event: builders.deliver(shop, event) for event in events])
+    assert not [each for each in results if isinstance(each, Exception)], results
     assert [row.email for row in builders.rows(shop, Customer)] == [email]
     assert set(builders.seen(shop, email)) == {order_id for order_id, _ in waiting}
 
