@@ -92,9 +92,8 @@ def ask_all(connection: Connection, questions: Sequence[Question]) -> list[list[
 
 def ask_along(connection: Connection, name: Hashable, question: Question) -> None:
     """Ask this after whatever is asked next, with which it goes out: `answered` has the answer, until the database is told to do
-    anything. Where each statement is sent by itself it is not asked."""
-    if connection.dialect.name == "postgresql":
-        connection.info.setdefault(_ALONG, {})[name] = question
+    anything. It is of use where statements are sent together."""
+    connection.info.setdefault(_ALONG, {})[name] = question
 
 
 def answered(connection: Connection, name: Hashable) -> list[Any] | None:

@@ -17,6 +17,7 @@ from core.foundation.database import Record, constant, index_where, is_away, rep
 from core.foundation.errors import EventNotFound, EventReduced
 from core.foundation.telemetry import requests
 from core.foundation.writes.inserts import InsertOnce
+from core.foundation.writes.rows import Rows
 from core.gateway import personal_parts
 from core.gateway.signature import verified
 from core.shop import Shop
@@ -283,9 +284,11 @@ def _row(told: Told, outcome: Outcome, *, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
+_LOCKED = Rows(StripeEvent, "id", locked=True)
+
+
 def _locked(session: Session, event_ids: Collection[str]) -> Sequence[StripeEvent]:
-    query = select(StripeEvent).where(col(StripeEvent.id).in_(event_ids)).order_by(col(StripeEvent.id))
-    return session.exec(query.with_for_update()).all()
+    return _LOCKED.of(session, event_ids)
 
 
 def _conclude(session: Session, event_id: str, outcome: Outcome, attempts: int, *, now: datetime) -> None:

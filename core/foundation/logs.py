@@ -40,6 +40,11 @@ _DEPTH = 200
 _ITEMS = 50
 _DEEP = 5
 
+# A line waits so many seconds for others, of which so many are written at once, unless somebody waits for it: whoever wrote each as
+# it comes would take the interpreter from those who answer, as often as there are answers.
+_GATHERS, _TOGETHER = 0.02, 100
+_hurry = threading.Event()
+
 # Of the kind that may be written to in the middle of being written to, as the collection of garbage may have it.
 _records: "SimpleQueue[Any]" = SimpleQueue()
 # What else is to be sent before a process ends.
@@ -77,6 +82,7 @@ def flush(seconds: float = 2) -> None:
     written = threading.Event()
     if _queued in logging.getLogger().handlers:
         _records.put(written)
+        _hurry.set()
         written.wait(seconds)
     for send in _flushed:
         send()
@@ -103,10 +109,10 @@ def _begin(root: logging.Logger, least: int) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
-    written = logging.StreamHandler(sys.stderr)
+    written = _Lines(sys.stderr)
     _line.render = _renderer(sys.stderr)
     written.setFormatter(_line)
-    _Writer(_records, written).start()
+    _Writer(written).start()
     sys.excepthook = _uncaught
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
     sys.unraisablehook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
@@ -241,20 +247,55 @@ def _noted(value: Any, depth: int = 0) -> Any:
 # ------------------------------------------------------------------ in the thread that writes
 
 
+class _Lines(logging.StreamHandler[TextIO]):
+    """Words lines, and writes those that came together in one go."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._worded: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._worded.append(self.format(record) + self.terminator)
+        except Exception:
+            self.handleError(record)
+        if len(self._worded) >= _TOGETHER:
+            self.write()
+
+    def write(self) -> None:
+        """Write what was worded until now."""
+        if worded := self._worded:
+            self._worded = []
+            with suppress(OSError, ValueError):  # nobody reads it any more
+                self.stream.write("".join(worded))
+                self.flush()
+
+
 class _Writer(QueueListener):
     """Writes what was noted, and says now and then how much was left out."""
 
     _told = 0.0
 
+    def __init__(self, lines: _Lines) -> None:
+        super().__init__(_records, lines)
+        self._lines = lines
+
     def dequeue(self, block: bool) -> Any:
         while True:
             self._tell_left_out()
             with suppress(Empty):
-                return _records.get(block, timeout=1)
+                return _records.get_nowait()
+            self._lines.write()
+            with suppress(Empty):
+                found = _records.get(block, timeout=1)
+                _hurry.wait(_GATHERS)
+                return found
 
     def handle(self, record: Any) -> None:
         if isinstance(record, threading.Event):
             self._tell_left_out(at_last=True)
+            self._lines.write()
+            _hurry.clear()
             record.set()
         else:
             super().handle(record)

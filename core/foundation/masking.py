@@ -88,6 +88,8 @@ _SHAPES = (
 _SECRET_NAME = re.compile(r"(?i)(?:password|passwd|secret|token|authorization|cookie|signature|api[-_]?key|digits)$")
 _CODE_NAME = re.compile(r"(?i)code$")
 
+# What is no longer than this is remembered for the next time.
+_SHORT = 40
 _known: set[str] = set()
 _forms: tuple[str, ...] = ()
 _words: re.Pattern[str] | None = None
@@ -101,6 +103,7 @@ def know(*secrets: str) -> None:
         return
     _known.update(new)
     masked_name.cache_clear()
+    _masked_word.cache_clear()
     # The longest first: a short one may be part of a long one.
     forms = sorted({form for secret in _known for form in _written(secret)}, key=len, reverse=True)
     _forms = tuple(form for form in forms if len(form) >= _WORD)
@@ -119,6 +122,16 @@ def know_settings(settings: BaseModel) -> None:
 
 def masked(text: str, *, most: int = _MOST) -> str:
     """The text without secrets and addresses, and without its middle if it has more than some `most` characters."""
+    return _masked_word(text) if len(text) <= _SHORT <= most else _masked(text, most)
+
+
+@lru_cache(1024)
+def _masked_word(text: str) -> str:
+    # Types of events, names of states: what is logged again and again.
+    return _masked(text, _SHORT)
+
+
+def _masked(text: str, most: int) -> str:
     for form in _forms:
         text = text.replace(form, "***")
     if _words:

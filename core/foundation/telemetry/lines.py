@@ -70,11 +70,13 @@ def for_programs(_logger: Any, _name: str, told: Any) -> str:
 
 
 def _indented(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\n", "\n    ") if "\n" in value else value
     if isinstance(value, Mapping):
         return {key: _indented(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_indented(each) for each in value]
-    return value.replace("\n", "\n    ") if isinstance(value, str) else value
+    return value
 
 
 def _without_libraries(trace: traceback.TracebackException) -> None:
@@ -91,17 +93,19 @@ def _without_libraries(trace: traceback.TracebackException) -> None:
 
 
 def _masked(value: Any, name: str = "") -> Any:
+    if isinstance(value, str):
+        return "***" if masking.is_secret(name, value) else _plain(masking.masked(value, most=_VALUE).rstrip())
     if isinstance(value, Mapping):
         return {masking.masked_name(key, most=_VALUE): _masked(each, key) for key, each in value.items()}
     if isinstance(value, list):
         return [_masked(each, name) for each in value]
-    if masking.is_secret(name, value):
-        return "***"
-    return _plain(masking.masked(value, most=_VALUE).rstrip()) if isinstance(value, str) else value
+    return "***" if masking.is_secret(name, value) else value
 
 
 def _plain(text: str) -> str:
     """Without what would move a terminal's cursor."""
+    if text.isprintable():
+        return text
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 

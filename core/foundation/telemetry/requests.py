@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 
 from structlog import contextvars
 
@@ -44,8 +44,5 @@ def carried() -> str:
 def taken_up(carried: str) -> Iterator[None]:
     """Go on with what was handed on by `carried`: what is logged and owed meanwhile belongs to it."""
     request_id, _, span = carried.partition(" ")
-    with ExitStack() as entered:
-        entered.enter_context(spans.under(span))
-        if request_id:
-            entered.enter_context(under(request_id))
+    with spans.under(span), under(request_id) if request_id else nullcontext():
         yield

@@ -121,7 +121,7 @@ def read_ahead(session: Session, reads: Sequence[Rows[Any]], names: Collection[s
     """Have these read after what the database is asked next, and with it, so that nobody waits for it who reads some of these
     names together afterwards. Where nothing can be sent together it is read then."""
     connection = session.connection()
-    for each in reads if names else ():
+    for each in reads if names and connection.dialect.name == "postgresql" else ():
         session.info[each] = frozenset(names)
         ask_along(connection, each, each.question(names, connection.dialect))
 

@@ -175,6 +175,46 @@ sys.stdin.read()
     assert 1000 < text.count(b"flood") < 5000
 
 
+def test_what_was_logged_is_read_though_nothing_else_is_logged_and_nothing_ends() -> None:
+    program = BEGIN + "for word in ('one', 'two'):\n    log.info(word)\nsys.stdin.read()"
+    running = subprocess.Popen(
+        [sys.executable, "-c", program], env=environment(pythonpath=ROOT), stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert running.stderr
+    assert b" one " in running.stderr.readline()
+    assert b" two " in running.stderr.readline()
+    running.communicate(timeout=60)
+
+
+def test_lines_that_came_together_are_written_at_once() -> None:
+    program = """
+import io
+pieces = []
+stream = io.StringIO()
+stream.write = pieces.append
+lines = logs._Lines(stream)
+lines.setFormatter(logging.Formatter("%(message)s"))
+for number in range(250):
+    lines.handle(logging.LogRecord("", logging.INFO, "", 0, str(number), None, None))
+assert [piece.count("\\n") for piece in pieces] == [100, 100]
+lines.write()
+assert "".join(pieces).split() == [str(number) for number in range(250)] and len(pieces) == 3
+stream.close()
+"""
+    assert said(program) == ""
+
+
+def test_a_secret_that_is_learned_late_is_masked_from_then_on_also_in_words_that_were_seen_before() -> None:
+    first, second = said("""
+log.info("opened", by="swordfish-swordfish")
+logs.flush()
+masking.know("swordfish-swordfish")
+log.info("opened", by="swordfish-swordfish")
+""").splitlines()
+    assert first.endswith("by=swordfish-swordfish")
+    assert second.endswith("by=***")
+
+
 def test_words_that_do_not_fit_their_values_and_strange_values_are_logged_all_the_same() -> None:
     text = said(r"""
 class Strange:
