@@ -11,6 +11,7 @@ from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import Record, lock_names, minor_units, text_enum
+from core.foundation.writes.rows import answer_to
 
 
 class Kind(StrEnum):
@@ -162,12 +163,12 @@ def asked_for(query: Mapping[str, str]) -> str:
     return query.get("id") or query.get("p", "")
 
 
-_TEXTS = select(ShopText.key, ShopText.text)  # built once: every page asks
+_TEXTS = "select key, text from shop_texts"  # in the driver's own words: every page asks
 
 
 def texts(session: Session) -> dict[str, str]:
     """The seller's own words: `headline`, `intro`, `seller`, as far as the catalogue has them."""
-    return dict(session.exec(_TEXTS).all())
+    return dict(answer_to(session, _TEXTS))
 
 
 def names(session: Session) -> dict[str, str]:

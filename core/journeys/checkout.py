@@ -36,6 +36,7 @@ from core.foundation.money import Money, check_chargeable
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
 from core.foundation.telemetry import counters
+from core.foundation.writes.flush import tell
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import carts, date_choice
 from core.journeys.billing import plans_at_stripe
@@ -332,7 +333,7 @@ def _new_attempt(
         return _Ticket("", order.id, {}, named, wish.dates, confirmed=True)
     row = _opening(session, shop, order, basket, wish, agreed, now=now)
     session.add(row)
-    session.flush()  # before the order is settled, or it would seem to have nothing left that can be paid
+    tell(session)  # before the order is settled, or it would seem to have nothing left that can be paid
     history.note(session, order.id, f"checkout:{order.attempts}", actor="buyer", now=now)
     if known:
         fulfillment.resettle(session, order.id, actor="buyer", now=now)

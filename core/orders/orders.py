@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, NewType
 
-from sqlalchemy import ColumnElement, Index, bindparam, text
+from sqlalchemy import ColumnElement, Index, bindparam
 from sqlmodel import Field, Session, col, or_, select, update
 
 from core.catalog import products
 from core.catalog.products import Kind
 from core.foundation.database import Record, constant, index_where, lock_names, minor_units, new_id, text_enum
 from core.foundation.signals.corrections import Dated
-from core.foundation.writes.rows import Rows
+from core.foundation.writes.flush import tell
+from core.foundation.writes.rows import Rows, answer_to
 from core.orders.status import Handed, Status
 
 
@@ -204,7 +205,7 @@ def add(
         created_at=now, updated_at=now,
     )  # fmt: skip
     session.add(order)
-    session.flush()
+    tell(session)
     return order
 
 
@@ -255,7 +256,7 @@ def write_lines(
     session.add_all(written)
     order.amount_expected = total_of(drafts)
     order.updated_at = now
-    session.flush()
+    tell(session)
     return written
 
 
@@ -291,9 +292,7 @@ def lock_all(session: Session, order_ids: Collection[str]) -> dict[str, Order]:
     return {order.id: order for order in LOCKED.of(session, order_ids)}
 
 
-_OF_CART = (
-    select(Order).where(Order.cart_id == bindparam("cart")).with_for_update().execution_options(populate_existing=True)
-)
+_OF_CART = Rows(Order, "cart_id", locked=True)
 
 
 def lock_cart(session: Session, cart_id: str) -> Order | None:
@@ -301,7 +300,7 @@ def lock_cart(session: Session, cart_id: str) -> Order | None:
     changes what is sold: what is read of the shelves from here on stays true."""
     # Two clicks at once would both find none: the later one waits for the earlier one, and then finds its order.
     lock_names(session, f"cart {cart_id}", shared=[products.SHELVES])
-    return session.exec(_OF_CART, params={"cart": cart_id}).first()
+    return next(iter(_OF_CART.of(session, [cart_id])), None)
 
 
 def leave_out(session: Session, count: int) -> int:
@@ -310,8 +309,9 @@ def leave_out(session: Session, count: int) -> int:
     return int(session.exec(skip.returning(col(Counter.value))).scalar_one())
 
 
-_NEXT_NUMBER = text("update counters set value = value + 1 where name = 'order' returning value")
+_NEXT_NUMBER = "update counters set value = value + 1 where name = 'order' returning value"
 
 
 def _next_number(session: Session) -> int:
-    return int(session.execute(_NEXT_NUMBER).scalar_one())
+    [(number,)] = answer_to(session, _NEXT_NUMBER)
+    return int(number)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapper, class_mapper
 from sqlalchemy.orm.attributes import instance_dict, instance_state
 from sqlmodel import Session, SQLModel
 
-from core.connections.statements import Question, answered, ask_all, ask_along
+from core.connections.statements import Question, answered, ask, ask_all, ask_along
 from core.foundation.writes.columns import Columns
 
 R = TypeVar("R", bound=SQLModel)
@@ -135,3 +135,8 @@ def read_together(session: Session, reads: Sequence[Rows[Any]], names: Collectio
     answers = ask_all(connection, [each.question(names, dialect) for each in missing]) if missing else []
     found.update(zip(missing, answers, strict=True))
     return [each.rows(session, found[each] or [], dialect) for each in reads]
+
+
+def answer_to(session: Session, words: str) -> list[Any]:
+    """What the database answers to this statement, which has no values and is the same on every database; each row a tuple."""
+    return ask(session.connection(), words, ())
