@@ -1,6 +1,7 @@
 """Stripe's webhook: the raw bytes, their signature, one transaction, an answer. Most of what reaches a busy shop are its
 events, so it stands before whatever else the app does for a request."""
 
+from asyncio import sleep
 from typing import Any
 
 import orjson
@@ -52,6 +53,8 @@ async def receive(shop: Shop, intake: Intake, scope: Scope, messages: Receive, s
         await _answer(send, *_failed(scope, error))
         return
     await _answer(send, 200, {"state": outcome.state, "order_id": outcome.order_id, "reason": outcome.reason}, {})
+    await sleep(0)  # what was sent is on its way before it is spoken of
+    log.info("event_taken", state=outcome.state, order=outcome.order_id, reason=outcome.reason)
 
 
 async def _taken(shop: Shop, intake: Intake, raw: bytes, signature: str | None) -> Outcome:
@@ -59,7 +62,6 @@ async def _taken(shop: Shop, intake: Intake, raw: bytes, signature: str | None) 
     contextvars.bind_contextvars(event_id=told.id, type=told.event["type"])
     outcome = await intake.take(told)
     counters.EVENTS.labels(outcome.state).inc()
-    log.info("event_taken", state=outcome.state, order=outcome.order_id, reason=outcome.reason)
     return outcome
 
 
