@@ -6,7 +6,7 @@ people do.
 
 from collections.abc import Iterator, Mapping
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from core.catalog import plan_prices
 from core.catalog.products import Kind, Priced
@@ -67,15 +67,16 @@ def _places(session: Session, basket: Basket, sender: Sender, priced: Mapping[st
     wanted = [(item, priced[item.price].product) for item in basket.items if item.price in priced]
     wanted = [(item, product) for item, product in wanted if product.kind is Kind.WORKSHOP]
     held = workshops.held(session, basket.cart_id) if wanted else {}
-    dates = {item.date: session.get(WorkshopDate, item.date) for item, _ in wanted if item.date}
+    named = {item.date for item, _ in wanted if item.date}
+    asked = select(WorkshopDate.id, WorkshopDate.capacity).where(col(WorkshopDate.id).in_(named))
+    capacities = dict(session.exec(asked).all()) if named else {}
     for item, product in wanted:
         new = item.quantity - (held.get(item.date, 0) if item.date else sum(held.values()))
         if new > 0:
             date, most = item.date or product.id, max(product.max_quantity, _FEW)
-            found = dates.get(item.date)
             # Many people may be behind one address, each with a browser of their own: an office, a school. They get half of a date,
             # and whoever only makes themself new browsers leaves the other half to everybody else.
-            many = max(most, found.capacity // 2 if found else 0)
+            many = max(most, capacities.get(item.date, 0) // 2)
             yield Count(_limit("browser", most), f"{sender.browser} {date}" if sender.browser else "", new)
             yield Count(_limit("address", many), f"{sender.address} {date}" if sender.address else "", new)
 
