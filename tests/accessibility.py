@@ -17,7 +17,9 @@ _NOT_OURS = {
     "[data-testid^=stFileUploader]": ("presentation-role-conflict",),
 }
 _RUN = "options => axe.run(options).then(found => found.violations)"
-_AT_REST = """() => document.querySelector('[data-testid=stApp]:not([data-test-script-state=running])')
+# What was clicked may not have begun to run: until it has been answered, the page says that it was asked.
+_AT_REST = """() => !document.documentElement.dataset.asked
+    && document.querySelector('[data-testid=stApp]:not([data-test-script-state=running])')
     && !document.querySelector('[data-testid=stSkeleton], [data-stale=true]')"""
 
 _NO_HINT = "() => !document.querySelector('[role=tooltip], [data-testid=stTooltipContent]')"
