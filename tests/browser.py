@@ -22,9 +22,17 @@ from playwright.sync_api import (
 )
 
 PATH = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+# Of what is named twice Chromium takes the last: these are what Playwright switches off itself,
+_OFF = (
+    "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "LensOverlay", "MediaRouter", "NetworkTimeServiceQuerying",
+    "OptimizationHints", "PaintHolding", "PreconnectToSearch", "TcpPortRandomizationWin", "ThirdPartyStoragePartitioning",
+    # and these pages for what would be typed into the address bar, which took each new context most of a second.
+    "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup", "WebUIOmniboxPopup",
+)  # fmt: skip
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
+    "--disable-sync", "--no-first-run", f"--disable-features={','.join(_OFF)}",
     # Certificates in tests are by nobody. Said of the whole browser: where a context alone takes them, each request fails first and
     # is sent again, and Chromium gives one up that met too many of them.
     "--ignore-certificate-errors",

@@ -33,6 +33,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
+from tests import fork_server
 from tests.journeys.stand import CHECKOUT, ROOT, answers
 from tests.machine import environment, eventually, free_port
 
@@ -203,20 +204,23 @@ async def load(url: str, server: psutil.Process, shoppers: int, *, think: float,
 
 
 @contextmanager
-def storefront(tree: Path, **settings: object) -> Iterator[tuple[str, psutil.Process]]:
-    """A storefront of that working copy in a folder of its own; its address and its process."""
+def storefront(tree: Path, *, forked: bool = False, **settings: object) -> Iterator[tuple[str, psutil.Process]]:
+    """A storefront of that working copy in a folder of its own; its address and its process. Of this working copy it may be
+    `forked`: it is there sooner, but what it takes is not to be compared with others that are not."""
     folder = Path(tempfile.mkdtemp(prefix="shoppers-"))
     for name in CHECKOUT:
         (folder / name).symlink_to(tree / name)
     port = free_port()
     env = environment(storefront_port=port, webhook_port=free_port(), sandbox_port=free_port(), **settings)
-    env["PYTHONPATH"] = str(folder)
-    env["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), env["PATH"]))
+    words = ("streamlit", "run", "storefront/app.py", "--server.port", str(port))
     with (folder / "storefront.log").open("wb") as log:
-        running = subprocess.Popen(
-            ["streamlit", "run", "storefront/app.py", "--server.port", str(port)],
-            cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        how = {"cwd": folder, "env": env, "stdin": subprocess.DEVNULL, "stdout": log, "stderr": subprocess.STDOUT}
+        if forked:
+            running = fork_server.start(*words, **how)
+        else:
+            env["PYTHONPATH"] = str(folder)
+            env["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), env["PATH"]))
+            running = subprocess.Popen(words, **how)
     try:
         url = f"http://127.0.0.1:{port}"
         eventually(partial(answers, f"{url}/api/healthz"))

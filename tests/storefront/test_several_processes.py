@@ -15,7 +15,7 @@ PRODUCT = "quiet-launch"
 
 def test_a_cart_that_is_made_at_one_process_is_there_at_another(unmigrated_url: str, tmp_path: Path) -> None:
     shared = {"database_url": unmigrated_url, "secret_key": SECRET, "storage_url": f"file://{tmp_path}/files"}
-    with storefront(ROOT, **shared) as (one, _), storefront(ROOT, **shared) as (other, _):
+    with storefront(ROOT, forked=True, **shared) as (one, _), storefront(ROOT, forked=True, **shared) as (other, _):
         cookie = asyncio.run(_fill_a_cart(one))
         assert "Go to payment" in asyncio.run(_buttons_of_the_cart(other, cookie))
         # By its cookie, and not because everybody's is the same.
@@ -25,8 +25,8 @@ def test_a_cart_that_is_made_at_one_process_is_there_at_another(unmigrated_url: 
 def test_a_process_with_another_key_knows_no_cookie_of_the_first(tmp_path: Path) -> None:
     shared = {"database_url": f"sqlite:///{tmp_path}/shop.db", "storage_url": f"file://{tmp_path}/files"}
     with (
-        storefront(ROOT, **shared, secret_key=SECRET) as (one, _),
-        storefront(ROOT, **shared, secret_key="another, by mistake") as (other, _),
+        storefront(ROOT, forked=True, **shared, secret_key=SECRET) as (one, _),
+        storefront(ROOT, forked=True, **shared, secret_key="another, by mistake") as (other, _),
     ):
         cookie = asyncio.run(_fill_a_cart(one))
         assert "Go to payment" in asyncio.run(_buttons_of_the_cart(one, cookie))
@@ -47,7 +47,7 @@ def test_a_page_that_is_open_keeps_a_session_and_one_that_is_closed_frees_it() -
                 while 'id="root"' not in (await browser.get(url)).text:
                     await asyncio.sleep(0.1)
 
-    with storefront(ROOT, most_sessions=1) as (url, _):
+    with storefront(ROOT, forked=True, most_sessions=1) as (url, _):
         asyncio.run(look(url))
 
 
