@@ -15,6 +15,7 @@ import httpx
 
 from core.foundation.outbox import Queue
 from core.shop import Shop
+from tests import fork_server
 from tests.journeys.stand import ROOT, Stand
 from tests.machine import eventually
 from tests.soak import audit, books
@@ -54,13 +55,15 @@ def soak(
     worker_too: bool = True,
     at_once: int = 12,
     doubled: bool = False,
+    tells: bool = True,
     say: Callable[[str], None] = lambda _line: None,
 ) -> Result:
     """Let so many people buy in bad weather, and look at what is left. Ends whatever it started, come what may. `doubled`
-    lets two of each process do the work, behind a proxy; of those the first ones are killed."""
+    lets two of each process do the work, behind a proxy; of those the first ones are killed. `tells` has a program of the
+    seller's told of everything: few messages at a time, so that the last comes long after all else has been done."""
     stand = (Doubled if doubled else Stand)(
         folder, database_url=database_url, secret_key=_SECRET, sweep_seconds=sweep_seconds, sandbox_settle_seconds=2,
-        sandbox_retry_seconds=",".join(["1"] * 120),
+        sandbox_retry_seconds=",".join(["1"] * 120), **({} if tells else {"ops_webhook_url": ""}),
     )  # fmt: skip
     shop = stand.shop
     result, stopping, closing = Result(), Event(), ExitStack()
@@ -137,11 +140,13 @@ def _is_calm(stand: Stand) -> bool:
 
 def _reconciled(stand: Stand, *, within: float) -> dict[str, Any]:
     """What `pushcart reconcile --json` prints, whether or not it could heal everything."""
-    done = subprocess.run(
-        ["pushcart", "reconcile", "--json"], cwd=stand.folder, env=stand.env, capture_output=True, text=True, timeout=within
-    )  # fmt: skip
-    assert done.stdout, done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    running = fork_server.start(
+        "core.cli", "reconcile", "--json", cwd=stand.folder, env=stand.env, **streams, text=True
+    )
+    said, complained = running.communicate(timeout=within)
+    assert said, complained
+    report: dict[str, Any] = json.loads(said)
     return report
 
 
