@@ -51,6 +51,10 @@ class Visitor:
 
     def opens(self, page: str, *, folder: str = "buyer_pages", **query: str) -> AppTest:
         """Open a page in a new tab; nothing may fail on it."""
+        return sound(self.begins_at(page, folder=folder, **query).run())
+
+    def begins_at(self, page: str, *, folder: str = "buyer_pages", **query: str) -> AppTest:
+        """A new tab that was sent to this page, which comes with its first run."""
         tab = AppTest.from_file(PAGES, default_timeout=30)
         path = f"{folder}/{page}.py"
         if path in _HASHES:
@@ -60,7 +64,7 @@ class Visitor:
             _HASHES[path] = tab.run().switch_page(path)._page_hash
         for name, value in query.items():
             tab.query_params[name] = value
-        return sound(tab.run())
+        return tab
 
     def works_as(self, role: Role) -> None:
         """Come with the cookie of somebody of this role, who signed in at the owner's side."""

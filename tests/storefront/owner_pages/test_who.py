@@ -18,7 +18,6 @@ from core.shop import Shop
 from tests import builders, colleagues
 from tests.builders import bought
 from tests.conftest import Clock
-from tests.storefront.conftest import PAGES as ENTRY
 from tests.storefront.conftest import Visitor, labels, left_for, sound, words
 
 PAGES = (
@@ -114,9 +113,7 @@ def test_a_stranger_sees_a_form_and_causes_no_look_at_the_shop(
 ) -> None:
     order_id = bought(visitor.shop, visitor.stripe)
     come_as(visitor, stranger, clock)
-    tab = AppTest.from_file(ENTRY, default_timeout=30).run()
-    tab.switch_page(f"owner_pages/{page}.py")
-    tab.query_params["id"] = order_id
+    tab = visitor.begins_at(page, folder="owner_pages", id=order_id)
     said.clear()
     # A session of the owner's side from its first run on, as that of a browser with this address.
     tab.session_state["in_office"] = True
