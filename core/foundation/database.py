@@ -33,7 +33,8 @@ from sqlalchemy import Enum as SqlEnum
 from sqlalchemy import select as select_columns
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm.attributes import InstrumentedAttribute, instance_state
+from sqlalchemy.orm import Mapper
+from sqlalchemy.orm.attributes import InstrumentedAttribute, QueryableAttribute, instance_state
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Field, Session, SQLModel
 
@@ -115,10 +116,28 @@ class Record(SQLModel):
             self.__dict__[name] = value
 
 
+class _Attribute:
+    """Stands in a class for SQLAlchemy's attribute of this name. It has no `__set__`: so Python finds what a row has in the row
+    itself, and comes here only for what it has not. SQLAlchemy's own would be called each time, for many times as long."""
+
+    def __init__(self, own: QueryableAttribute[Any]) -> None:
+        self._own = own
+
+    def __get__(self, row: Record | None, kind: type[Record]) -> Any:
+        return self._own.__get__(row, kind)
+
+
+@event.listens_for(Mapper, "mapper_configured")
+def _read_from_rows_themselves(mapper: Mapper[Any], kind: type[Any]) -> None:
+    if issubclass(kind, Record):
+        for name, own in mapper.class_manager.items():
+            type.__setattr__(kind, name, _Attribute(own))
+
+
 @cache
-def _columns(kind: type[Record]) -> dict[str, InstrumentedAttribute[Any]]:
+def _columns(kind: type[Record]) -> Mapping[str, InstrumentedAttribute[Any]]:
     """What notes for the database that an attribute has changed, by the attribute's name."""
-    return {name: each for name, each in vars(kind).items() if isinstance(each, InstrumentedAttribute)}
+    return kind.__mapper__.class_manager  # type: ignore[attr-defined, no-any-return]
 
 
 @cache

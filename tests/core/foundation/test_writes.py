@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Table
 from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import aliased, load_only
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import Session, SQLModel, col, select, update
 
@@ -51,6 +52,28 @@ def stored(shop: Shop, rows: Sequence[Record]) -> None:
 
 def orders_in(session: Session) -> list[Order]:
     return list(session.exec(select(Order).order_by(Order.id)))
+
+
+def test_what_a_row_has_is_read_from_the_row_itself_and_what_it_has_not_from_the_database(shop: Shop) -> None:
+    stored(shop, [order(1, email="jane@example.com")])
+    with shop.transaction() as session:
+        [row] = orders_in(session)
+        vars(row)["email"] = "joan@example.com"  # nobody is asked who could know better
+        assert row.email == "joan@example.com"
+        session.expire(row)
+        assert "email" not in vars(row)
+        assert row.email == "jane@example.com"
+        session.expire(row)
+        row.email = "john@example.com"
+        assert (row.email, row.number) == ("john@example.com", "PC-1")
+        assert {each.email for each in session.dirty} == {"john@example.com"}
+    with shop.reading() as session:
+        earlier = aliased(Order)
+        found = session.exec(select(Order.email, earlier.number).join(earlier, col(earlier.id) == Order.id))
+        assert found.all() == [("john@example.com", "PC-1")]
+        deferred = session.exec(select(Order).options(load_only(Order.id))).one()  # type: ignore[arg-type]
+        assert "number" not in vars(deferred)
+        assert deferred.number == "PC-1"
 
 
 def test_every_table_is_a_plain_one() -> None:
