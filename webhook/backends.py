@@ -52,6 +52,7 @@ def lookup(body: Lookup, shop: OpenShop, _: Asking) -> Response:
     return Response(_json(found.told(body.product)), media_type="application/json", headers=_headers(found.version))
 
 
+@router.head("/entitlements/{person}", include_in_schema=False)
 @router.get("/entitlements/{person}")
 def one(
     person: Annotated[str, Path(max_length=200)], request: Request, shop: OpenShop, later: BackgroundTasks

@@ -76,6 +76,7 @@ async def _body(request: Request) -> bytes | None:
     return body
 
 
+@router.head("/unsubscribe/{token}", include_in_schema=False)
 @router.get("/unsubscribe/{token}")
 async def ask(token: str, shop: OpenShop) -> HTMLResponse:
     """Where somebody says that they want no more of these letters. Opening it changes nothing: mail programs open links too."""

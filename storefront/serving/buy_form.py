@@ -104,8 +104,9 @@ def page(offer: Offer, texts: Mapping[str, str], link: Link, code: Introduction 
     less = code.left_of(total) if code else None
     notes = [*wanted.notes]
     is_links = code is not None and code.code.casefold() == link.code.casefold()
-    if link.code and less not in (None, total) and not is_links:
-        # Where the plan's own is taken off, the payment page has no field for another.
+    is_free = not total and not wanted.tag.interval
+    if link.code and (is_free or (less not in (None, total) and not is_links)):
+        # Where the plan's own is taken off, the payment page has no field for another; what is free has no such page.
         notes.append(
             _("The code {code} isn't one that takes something off this, or it has ended.").format(code=link.code)
         )

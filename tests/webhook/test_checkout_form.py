@@ -99,6 +99,13 @@ def test_what_is_only_put_in_the_cart_leads_there(shop: Shop, stripe: FakeStripe
     assert stripe.sessions == {}
 
 
+def test_a_tab_that_is_opened_once_more_leads_to_the_shop(client: TestClient) -> None:
+    refused = client.post(FORM, data=GUIDE | {"quantity": "99"})
+    assert refused.status_code == 400
+    for answer in (client.get(FORM), client.head(FORM)):
+        assert (answer.status_code, answer.headers["location"]) == (303, "http://localhost:8501")
+
+
 def test_what_is_free_goes_to_the_address_and_its_browser_sees_it(
     shop: Shop, stripe: FakeStripe, client: TestClient
 ) -> None:

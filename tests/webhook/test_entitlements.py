@@ -77,6 +77,8 @@ def test_a_plan_is_told_whole_and_a_304_is_nothing(
     assert asks.get(f"/entitlements/{person}", headers={"If-None-Match": '"0"'}).status_code == 200
     assert asks.get(f"/entitlements/{person}", headers={"If-None-Match": "*"}).status_code == 304
     assert asks.get("/entitlements/nobody", headers={"If-None-Match": "*"}).status_code == 404
+    looked = asks.head(f"/entitlements/{person}")
+    assert (looked.status_code, looked.headers["ETag"]) == (200, '"1"')
 
 
 @builders.on_sqlite

@@ -60,6 +60,24 @@ def browser(shop: Shop, *, email: str = "", browser: str = "") -> TestClient:
     return client
 
 
+def test_a_program_that_looks_whether_a_letter_s_link_is_there_hears_what_a_browser_would(shop: Shop) -> None:
+    client = browser(shop)
+    for path in (
+        "receipts/pay_1",
+        "order/x",
+        "ticket/x",
+        "ticket/x/workshop.ics",
+        "join/x",
+        "waiting/x",
+        "unsubscribe/x",
+    ):
+        looked, opened = client.head(f"/{path}"), client.get(f"/{path}")
+        assert (looked.status_code, looked.headers.get("location")) == (
+            opened.status_code, opened.headers.get("location"),
+        ), path  # fmt: skip
+        assert looked.status_code != 405
+
+
 def test_a_receipt_says_who_sold_what_to_whom_at_which_tax(taxed: Shop, paid: Payment, stripe: FakeStripe) -> None:
     back = stripe.make_refund(paid.stripe_payment_intent_id or "", 1000)
     builders.deliver(taxed, stripe.tell("refund.created", back))

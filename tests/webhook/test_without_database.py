@@ -77,7 +77,8 @@ WITHOUT = {
     "HEAD /pictures/{digest}/{name}": 404, "GET /owner/attendees.csv": 400, "GET /owner/upload": 400,
     "GET /checkout/person/{sealed}": 403, "POST /checkout/person/{sealed}": 403,
     "POST /owner/uploads": 400, "PATCH /owner/uploads/{upload_id}": 400, "POST /waiting/{token}": 400,
-    "GET /unsubscribe/{token}": 404, "POST /unsubscribe/{token}": 404, "POST /mail-events": 404,
+    "GET /unsubscribe/{token}": 404, "HEAD /unsubscribe/{token}": 404, "GET /checkout/form": 303,
+    "HEAD /checkout/form": 303, "POST /unsubscribe/{token}": 404, "POST /mail-events": 404,
 }  # fmt: skip
 KEY = {"key": "PUSH-0000-0000-0000-0000-0000", "product": "kit", "fingerprint": "fp", "activation_id": "act"}
 BODIES: dict[str, dict[str, object]] = {

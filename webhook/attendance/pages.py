@@ -147,8 +147,9 @@ def sender_of(request: Request) -> Sender:
 
 
 def is_guess(request: Request) -> bool:
-    """Whether a browser asks before anybody has clicked."""
-    return "prefetch" in request.headers.get("sec-purpose", "") + request.headers.get("purpose", "")
+    """Whether a browser asks before anybody has clicked, or a program looks whether something is there."""
+    said = request.headers.get("sec-purpose", "") + request.headers.get("purpose", "")
+    return request.method == "HEAD" or "prefetch" in said
 
 
 async def fields(request: Request) -> dict[str, str] | None:

@@ -27,6 +27,7 @@ _DONE = {
 }
 
 
+@router.head("/ticket/{token}", include_in_schema=False)
 @router.get("/ticket/{token}")
 async def show(token: str, request: Request, done: str = "") -> Response:
     """The ticket. Staff who open it near its date check in by that, and see that they did; everybody else sees the ticket alone."""
@@ -66,6 +67,7 @@ async def change(token: str, request: Request) -> Response:
     return pages.back(request, done)
 
 
+@router.head("/ticket/{token}/workshop.ics", include_in_schema=False)
 @router.get("/ticket/{token}/workshop.ics")
 async def calendar(token: str, request: Request) -> Response:
     """The entry for a calendar, to be kept."""
@@ -77,6 +79,7 @@ async def calendar(token: str, request: Request) -> Response:
     return Response(found, media_type="text/calendar; charset=utf-8; method=PUBLISH", headers=headers)
 
 
+@router.head("/join/{token}", include_in_schema=False)
 @router.get("/join/{token}")
 async def join(token: str, request: Request) -> Response:
     """On to the meeting, if the place is open and its time has come; else a page that says when or why not. Changes nothing."""

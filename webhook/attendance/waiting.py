@@ -10,6 +10,7 @@ from webhook.attendance import pages
 router = APIRouter()
 
 
+@router.head("/waiting/{token}", include_in_schema=False)
 @router.get("/waiting/{token}")
 async def show(token: str, request: Request, done: str = "") -> Response:
     """Where somebody stands on the list, and what is offered to them."""

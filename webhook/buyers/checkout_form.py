@@ -103,6 +103,13 @@ async def start(request: Request, shop: OpenShop) -> Response:
     return response
 
 
+@router.head("/checkout/form", include_in_schema=False)
+@router.get("/checkout/form", include_in_schema=False)
+def turn_back(shop: OpenShop) -> Response:
+    """303 to the shop: a tab that is opened once more asks for the address of a page that said why nothing was bought."""
+    return RedirectResponse(shop.settings.public_url or "/", 303, {"Cache-Control": "no-store"})
+
+
 def _is_ours(request: Request, shop: Shop) -> bool:
     """Whether the form stands on a page of this shop. Browsers say so with each form; who is none says nothing."""
     origin = request.headers.get("origin")

@@ -25,6 +25,7 @@ RECEIPT = "receipt"
 _A_THING = re.compile(r"gr_\w{1,60}", re.ASCII)
 
 
+@router.head("/order/{token}", include_in_schema=False)
 @router.get("/order/{token}")
 async def ask(token: str, request: Request, shop: OpenShop, to: str = "") -> Response:
     """A page with the button that opens the order; the order at once on a browser on which it is open already."""

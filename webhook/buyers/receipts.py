@@ -30,6 +30,7 @@ _HEADERS = {
 }  # fmt: skip
 
 
+@router.head("/receipts/{payment_id}", include_in_schema=False)
 @router.get("/receipts/{payment_id}")
 async def of_buyer(payment_id: str, request: Request, shop: OpenShop) -> Response:
     """The receipt for its buyer. Whoever is not known to be them is led to where one signs in."""

@@ -283,6 +283,15 @@ def test_a_link_says_what_is_paid_where_buyers_may_in_the_units_of_the_page(
 
 
 @builders.on_sqlite
+def test_a_link_with_a_code_to_what_is_free_names_no_payment_page(browser: TestClient, shop: Shop) -> None:
+    builders.add_code(shop, "SPRING")
+    for code in ("GONE", "SPRING"):
+        html = browser.get(f"/buy/gift?code={code}").text
+        assert f"The code {code} isn&#x27;t one that takes something off this, or it has ended." in html
+        assert "payment page" not in html
+
+
+@builders.on_sqlite
 def test_a_link_to_a_plan_tells_of_the_code_that_it_is_begun_with(browser: TestClient, shop: Shop) -> None:
     builders.add_code(shop, "HELLO", percent=50)
     with shop.transaction() as session:

@@ -178,6 +178,8 @@ def test_staff_who_open_a_ticket_on_its_day_check_it_in_once_and_can_undo_it(
     clock.time = tickets.view(clinic.shop, ticket.rpartition("/")[2]).times.starts_at - timedelta(minutes=10)
     works(client, clinic.shop, Role.SUPPORT)
     assert client.get(ticket, headers={"Sec-Purpose": "prefetch"}).text.count("Checked in") == 0
+    assert client.head(ticket).status_code == 200
+    assert clinic.rows()[0].checked_in_at is None
     assert "<strong>Checked in</strong>" in client.get(ticket).text
     first = clinic.rows()[0].checked_in_at
     clock.pass_(minutes=1)
