@@ -68,6 +68,16 @@ def test_a_database_of_a_later_version_is_left_alone_and_said_to_be_one(database
     engine.dispose()
 
 
+@builders.on_sqlite
+def test_a_process_begins_while_another_writes(database_url: str) -> None:
+    """As when a demo's season is put in on a slow machine: to look at the schema takes no turn among those who write."""
+    engine, other = database.connect(database_url), database.connect(database_url)
+    with other.begin():
+        assert migration.ensure(engine, database_url) is False
+    engine.dispose()
+    other.dispose()
+
+
 def _assert_whole(url: str) -> None:
     engine = database.connect(url)
     assert migration.ensure(engine, url) is False
