@@ -16,8 +16,17 @@ from storefront.serving.first_html import Documents
 from storefront.serving.plain_html import PlainPages
 from storefront.serving.share_pictures import SharePictures
 
-# Streamlit's own, which no route of ours matches. Its static files are served before this is asked.
-_STREAMLIT = ("/_stcore/", "/app/static/", "/media/", "/component/", "/auth/", "/oauth2callback")
+# Streamlit's own that a page needs, which no route of ours matches. Its static files are served before this is asked.
+_CORE = "/_stcore/"
+_NEEDED = ("health", "script-health-check", "host-config", "stream", "upload_file/", "bidi-components/")
+_STREAMLIT = (
+    *(_CORE + each for each in _NEEDED),
+    "/app/static/",
+    "/media/",
+    "/component/",
+    "/auth/",
+    "/oauth2callback",
+)
 # The address stays when the icon changes.
 _SOON = {"Cache-Control": "public, max-age=600"}
 _A_DAY = {"Cache-Control": "public, max-age=86400"}
@@ -93,6 +102,8 @@ class DeadEnds:
     def _leads_somewhere(self, scope: Scope) -> bool:
         if scope["path"].startswith(_STREAMLIT):
             return True
+        if "\x00" in scope["path"] and not scope["path"].startswith("/api/"):
+            return False  # Streamlit would refuse it with two words
         # Streamlit sends whoever asks with a slash at the end to the address without it.
         bare = {**scope, "path": scope["path"].rstrip("/") or "/"}
         return any(route.matches(each)[0] is not Match.NONE for route in self._known for each in (scope, bare))

@@ -171,8 +171,12 @@ def test_what_only_a_script_can_show_says_so_and_is_not_searched(browser: TestCl
 
 
 @pytest.mark.parametrize(
-    "address", ["/p/nothing", "/product?id=nothing", "/product", "/nowhere", "/cart/more", "/static/x.js"]
-)
+    "address",
+    [
+        "/p/nothing", "/product?id=nothing", "/product", "/nowhere", "/cart/more", "/static/x.js", "/p/%00",
+        "/_stcore/nope", "/_stcore/agent/openapi.json",
+    ],
+)  # fmt: skip
 def test_what_is_not_there_is_404_with_a_way_on(browser: TestClient, address: str) -> None:
     answer = browser.get(address)
     assert answer.status_code == 404
@@ -181,7 +185,7 @@ def test_what_is_not_there_is_404_with_a_way_on(browser: TestClient, address: st
 
 
 def test_streamlit_answers_for_its_own_addresses_alone(browser: TestClient) -> None:
-    for address in ("/_stcore/health", "/media/x.png", "/cart/", "/oauth2callback"):
+    for address in ("/_stcore/health", "/_stcore/host-config", "/media/x.png", "/cart/", "/oauth2callback"):
         assert browser.get(address).text == "Streamlit"
 
 
