@@ -1,7 +1,9 @@
 """Making a backup: the database first, as it is at one moment, then every stored file, while the shop sells on."""
 
 import mimetypes
-from collections.abc import Callable, Mapping
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,7 +41,11 @@ def make(
         version=version("pushcart"), schema=schema, database=kind, livemode=shop.settings.livemode,
         made_at=shop.now(), shop_id=shop.id, with_files=with_files,
     )  # fmt: skip
-    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder, archive.written(out) as writer:
+    with (
+        _telling_what_failed(),
+        TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder,
+        archive.written(out) as writer,
+    ):
         dumped = Path(folder, databases.PART[kind])
         progress("database")
         databases.dump(url, dumped, folder=tools, progress=progress)
@@ -49,6 +55,15 @@ def make(
             _add_files(shop, writer, progress)
         writer.conclude(manifest)
     return manifest.of(writer.parts)
+
+
+@contextmanager
+def _telling_what_failed() -> Iterator[None]:
+    """A disk that is full says so wherever it is written to: while SQLite copies, or while the archive is put together."""
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        raise BackupHindered(Hindrance.NOT_WRITTEN, str(error)) from error
 
 
 def _add_files(shop: Shop, writer: Writer, progress: Callable[[str], object]) -> None:

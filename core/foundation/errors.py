@@ -938,6 +938,7 @@ class Hindrance(StrEnum):
     NO_TOOL = "no_tool"
     OLD_TOOL = "old_tool"
     TOOL_FAILED = "tool_failed"
+    NOT_WRITTEN = "not_written"
 
 
 @dataclass(eq=False)

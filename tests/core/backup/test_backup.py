@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import resource
 import sqlite3
 import stat
 from collections.abc import Callable
@@ -229,6 +230,29 @@ def test_a_file_that_is_shorter_than_the_storage_said_makes_no_backup(
         making.make(shop, tmp_path / "shop.backup")
     assert hindered.value.why is Hindrance.SHORT
     assert [name for name in os.listdir(tmp_path) if "backup" in name] == []
+
+
+@on_sqlite
+def test_a_full_disk_makes_no_backup_and_keeps_nothing_of_it(shop: Shop, tmp_path: Path) -> None:
+    """It is full while SQLite copies, or while the archive is put together."""
+    place = tmp_path / "full"
+    place.mkdir()
+    (place / "shop.backup").write_text("the one of yesterday")
+    with closing(sqlite3.connect(databases.path_of(shop.settings.direct_database))) as connection:
+        size = connection.execute("pragma page_count").fetchone()[0] * 4096
+    large = [os.urandom(size + 4_000_000)]
+    shop.storage.put_stream("downloads/large.zip", iter(large), media_type="application/zip", name="large.zip")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for room in (8_000, size + 1_000_000):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+        try:
+            with pytest.raises(BackupHindered) as hindered:
+                making.make(shop, place / "shop.backup")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert hindered.value.why is Hindrance.NOT_WRITTEN
+        assert os.listdir(place) == ["shop.backup"]
+        assert (place / "shop.backup").read_text() == "the one of yesterday"
 
 
 @on_sqlite
