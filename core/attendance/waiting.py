@@ -81,7 +81,7 @@ def accept(shop: Shop, token: str, *, browser_id: str = "") -> PaymentLink:
         date = session.get_one(WorkshopDate, row.date_id)
         price = _price(session, date.product_id)
         if _state(row, shop.now()) not in (Waiting.OFFERED, Waiting.PAYING):
-            raise OfferOver()
+            raise OfferOver(taken=row.state is Waiting.TOOK)
         if price is None:
             raise UnknownPrice(price=date.product_id)
     basket = Basket(

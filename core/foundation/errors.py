@@ -517,8 +517,11 @@ class PlacesFree(NotOpen):
     left: int
 
 
+@dataclass(eq=False)
 class OfferOver(NotOpen):
-    """What was offered to somebody who waited is not held for them any more."""
+    """What was offered to somebody who waited is not held for them any more; `taken` if that is so since they bought it."""
+
+    taken: bool = False
 
 
 class Fixed(StrEnum):

@@ -93,6 +93,8 @@ def sentence(error: ShopError) -> str:
             return _("It may have been copied incompletely, or the place belongs to somebody else by now.")
         case PlaceFixed(why=why):
             return _(FIXED[why])
+        case OfferOver(taken=True):
+            return _("You have bought what was offered: the places are yours, and nothing was charged again.")
         case OfferOver():
             return _("What was offered is not held for you any more: it went to the next on the list.")
         case SoldOut():

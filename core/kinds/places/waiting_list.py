@@ -161,7 +161,7 @@ def offered(session: Session, entry_id: str, order_id: str, *, now: datetime) ->
     stands = row is not None and row.state is Waiting.OFFERED and row.offer_until is not None and row.offer_until > now
     again = row is not None and row.state is Waiting.PAYING and row.order_id == order_id
     if row is None or not (stands or again):
-        raise OfferOver()
+        raise OfferOver(taken=row is not None and row.state is Waiting.TOOK)
     return row
 
 

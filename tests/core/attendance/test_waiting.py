@@ -21,6 +21,7 @@ from tests.builders import at_once, deliver, on_sqlite
 from tests.conftest import Clock
 from tests.core.attendance.conftest import NORA, Clinic
 from tests.fakes import FakeStripe, session_in
+from webhook.attendance.pages import sentence
 
 DATE = "clinic/1"
 
@@ -143,8 +144,10 @@ def test_an_offer_is_taken_by_going_to_pay_and_by_nobody_else(full: Clinic, stri
     deliver(full.shop, stripe.event("completed", session_id))
     assert (states(full.shop), builders.taken(full.shop)[DATE]) == ({"ann": "took"}, 5)
     assert len(full.tickets(link.order_id)) == 1
-    with pytest.raises(OfferOver):
+    with pytest.raises(OfferOver) as over:
         waiting.accept(full.shop, token(full.shop, "ann"))
+    assert over.value.taken
+    assert "the places are yours" in sentence(over.value)
 
 
 def test_who_goes_to_pay_and_does_not_is_offered_it_again_while_the_offer_stands(
