@@ -5,12 +5,12 @@ import re
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Connection, Engine, Inspector, NullPool, create_engine, inspect
 
 from core.foundation import masking
 from core.foundation.errors import BackupHindered, Hindrance
@@ -58,8 +58,42 @@ def is_empty(engine: Engine) -> bool:
     """Whether there is no table in a database."""
     with engine.connect() as connection:
         looked_at = inspect(connection)
-        schemas = [name for name in looked_at.get_schema_names() if name not in ("information_schema", "pg_catalog")]
-        return not any(looked_at.get_table_names(schema) for schema in schemas)
+        return not any(looked_at.get_table_names(schema) for schema in _schemas(looked_at))
+
+
+@contextmanager
+def left_as_it_was(url: str) -> Iterator[None]:
+    """Whatever is put into an empty PostgreSQL database here is taken out of it again if something goes wrong: else the next try
+    would be refused."""
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+    with engine.connect() as connection:
+        before = _schemas(inspect(connection))
+    try:
+        yield
+    except BaseException:
+        with engine.begin() as connection:
+            _empty(connection, before)
+        raise
+
+
+def _empty(connection: Connection, kept: Collection[str]) -> None:
+    looked_at = inspect(connection)
+    quoted = connection.dialect.identifier_preparer.quote_identifier
+    connection.exec_driver_sql("set local lock_timeout = '30s'")
+    for schema in _schemas(looked_at):
+        if schema not in kept:
+            connection.exec_driver_sql(f"drop schema {quoted(schema)} cascade")
+            continue
+        for kind, names in (
+            ("table", looked_at.get_table_names(schema)),
+            ("sequence", looked_at.get_sequence_names(schema)),
+        ):
+            for name in names:
+                connection.exec_driver_sql(f"drop {kind} if exists {quoted(schema)}.{quoted(name)} cascade")
+
+
+def _schemas(looked_at: Inspector) -> list[str]:
+    return [name for name in looked_at.get_schema_names() if name not in ("information_schema", "pg_catalog")]
 
 
 def left_beside(path: Path) -> str:

@@ -57,8 +57,9 @@ def restore(
             _in_one_file(dumped)
             dumped.rename(databases.path_of(url))  # whole, or not there
         else:
-            databases.load(url, dumped, folder=tools)
-            after = _brought_up(shop, url, manifest, gap)
+            with databases.left_as_it_was(url):
+                databases.load(url, dumped, folder=tools)
+                after = _brought_up(shop, url, manifest, gap)
     return Restored(manifest, after)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from alembic.util import CommandError
 from sqlalchemy import text
 
 from core.backup import archive, databases, making, restoring
@@ -312,4 +313,20 @@ def test_a_backup_of_an_older_version_is_brought_up(
     with new_machine(request, shop, tmp_path / "elsewhere") as new:
         assert restoring.restore(new, tmp_path / "shop.backup").manifest.schema == "0027"
         assert migration.current(new.engine) == migration.newest()
+        assert builders.status(new, order_id) == "fulfilled"
+
+
+def test_what_cannot_be_brought_up_leaves_the_database_empty_for_the_next_try(
+    request: pytest.FixtureRequest, shop: Shop, stripe: FakeStripe, tmp_path: Path
+) -> None:
+    order_id = bought(shop, stripe)
+    making.make(shop, tmp_path / "good.backup", tools=tools(shop), with_files=False)
+    with shop.transaction() as session:
+        session.execute(text("update schema_ready set version = '0027'"))
+        session.execute(text("update alembic_version set version_num = 'unknown'"))
+    making.make(shop, tmp_path / "odd.backup", tools=tools(shop), with_files=False)
+    with new_machine(request, shop, tmp_path / "elsewhere") as new:
+        with pytest.raises(CommandError):
+            restoring.restore(new, tmp_path / "odd.backup", tools=tools(shop))
+        restoring.restore(new, tmp_path / "good.backup", tools=tools(shop))
         assert builders.status(new, order_id) == "fulfilled"
