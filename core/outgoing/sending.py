@@ -24,6 +24,8 @@ log = structlog.get_logger()
 
 # Seconds to wait after each attempt that failed: three days in all, and a little more.
 WAITS = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
+# How far the clocks of two machines may be apart.
+_CLOCKS_APART = timedelta(minutes=2)
 # Whatever an endpoint asks for, in seconds.
 _LONGEST = 86_400.0
 _GONE = 410
@@ -43,7 +45,7 @@ class _Task:
 def deliver(shop: Shop, turn: Turn) -> None:
     """Try once, unless there is nothing left to do."""
     with shop.transaction() as session:
-        task = _begin(session, shop, turn.arguments[0])
+        task = _begin(session, shop, turn)
     if task is None:
         return
     answer = posting.post(task.url, task.body, task.headers, private=shop.settings.private_webhooks_allowed)
@@ -53,10 +55,10 @@ def deliver(shop: Shop, turn: Turn) -> None:
         log.warning("webhook_not_taken", endpoint=task.endpoint_id, delivery=task.delivery_id, status=answer.status)
 
 
-def _begin(session: Session, shop: Shop, delivery_id: str) -> _Task | None:
+def _begin(session: Session, shop: Shop, turn: Turn) -> _Task | None:
     now = shop.now()
-    delivery = session.get(WebhookDelivery, delivery_id, with_for_update=True)
-    if delivery is None or delivery.state is not DeliveryState.WAITING:
+    delivery = session.get(WebhookDelivery, turn.arguments[0], with_for_update=True)
+    if delivery is None or delivery.state is not DeliveryState.WAITING or _is_overtaken(delivery, turn, now=now):
         return None
     row = session.get_one(WebhookEndpoint, delivery.endpoint_id)
     message = session.get_one(WebhookMessage, delivery.message_id)
@@ -77,6 +79,11 @@ def _begin(session: Session, shop: Shop, delivery_id: str) -> _Task | None:
         _settle(delivery, DeliveryState.HELD, now=None)
         return None
     return _Task(delivery.id, row.id, row.url, body, headers | signatures.headers(message.id, body, keys, at=now))
+
+
+def _is_overtaken(delivery: WebhookDelivery, turn: Turn, *, now: datetime) -> bool:
+    """Whether this is a later turn of before the message was sent again by hand: from then on that one's turns count."""
+    return turn.number > 0 and (delivery.next_at is None or delivery.next_at > now + _CLOCKS_APART)
 
 
 def _note(session: Session, task: _Task, turn: Turn, answer: Answer, *, now: datetime) -> None:

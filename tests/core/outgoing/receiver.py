@@ -71,7 +71,10 @@ def deliveries(shop: Shop) -> list[WebhookDelivery]:
 
 
 def work(shop: Shop, number: int = 0) -> None:
-    """Give each delivery that waits its next turn."""
+    """Give each delivery that waits its next turn, as if the time for it had come."""
     for row in deliveries(shop):
         if row.state is DeliveryState.WAITING:
+            with shop.transaction() as session:
+                waits = session.get_one(WebhookDelivery, row.id)
+                waits.next_at = shop.now() if waits.next_at else None
             sending.deliver(shop, Turn(Job.WEBHOOK, f"webhook:{row.id}", number, (row.id,)))

@@ -114,6 +114,30 @@ def test_it_is_tried_for_three_days_and_then_the_endpoint_is_off_with_its_backlo
     assert ids.count(ids[0]) == len(sending.WAITS) + 2
 
 
+def test_what_is_sent_again_while_it_waits_is_tried_in_one_chain(shop: Shop, receiver: Receiver, clock: Any) -> None:
+    listens(shop, receiver.url)
+    receiver.answers = [(500, {})] * 4
+    announce(shop)
+    work(shop)
+    work(shop, 1)
+    (row,) = deliveries(shop)
+    older = Turn(Job.WEBHOOK, f"webhook:{row.id}", 2, (row.id,))
+    with shop.transaction() as session:
+        messages.send_again(session, row.id, now=shop.now())
+    sending.deliver(shop, older)
+    assert len(receiver.heard) == 2
+    again = f"webhook:{row.id}:2:again"
+    sending.deliver(shop, Turn(Job.WEBHOOK, again, 0, (row.id,)))
+    sending.deliver(shop, Turn(Job.WEBHOOK, again, 1, (row.id,)))
+    assert (len(receiver.heard), len(delayed(shop))) == (4, 4)
+    clock.pass_(seconds=60)
+    sending.deliver(shop, older)
+    assert (len(receiver.heard), len(delayed(shop))) == (4, 4)
+    clock.pass_(minutes=10)
+    work(shop, 2)
+    assert [each.state for each in deliveries(shop)] == [DeliveryState.DELIVERED]
+
+
 def test_410_ends_the_endpoint(shop: Shop, receiver: Receiver) -> None:
     listens(shop, receiver.url)
     receiver.answers = [(410, {})]
