@@ -95,6 +95,17 @@ def seen(session: Session, order_id: str, viewer: Viewer, *, signing_key: str, n
     return replace(found, by_link=True, email=addresses.veiled(found.email))
 
 
+def newest_here(session: Session, browser_id: str, *, since: datetime) -> str:
+    """The id of the order that this browser has paid, or is paying, last since then; an empty string without one."""
+    query = select(Order).where(
+        Order.browser_id == browser_id,
+        col(Order.created_at) >= since,
+        col(Order.status).not_in((Status.PENDING, Status.CANCELED, Status.FAILED)),
+    )
+    order = session.exec(query.order_by(col(Order.created_at).desc()).limit(1)).first() if browser_id else None
+    return order.id if order and is_theirs(session, order, Viewer(browser_id)) else ""
+
+
 def is_theirs(session: Session, order: Order, viewer: Viewer) -> bool:
     """Whether it is the browser that bought, or the order's customer is signed in on it."""
     if viewer.email and _belongs_to(session, order, viewer.email):

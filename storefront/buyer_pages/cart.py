@@ -14,6 +14,7 @@ from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import offers
 from core.kinds.offers import Availability
 from core.languages.sentences import _, ngettext
+from core.people import purchases
 from core.rights import clauses
 from core.rights.clauses import Asked
 from storefront import amounts, dates, frame, links, pictures, process, sentences, tiles, visitor, words
@@ -23,6 +24,8 @@ from storefront.plans import beginnings
 log = structlog.get_logger()
 shop = process.shop()
 browser = visitor.browser_id()
+# So long an empty cart leads to what became of it.
+JUST_NOW = timedelta(hours=2)
 
 
 def remove(line: LineView) -> None:
@@ -248,14 +251,17 @@ def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> Paym
 
 
 def draw_empty() -> None:
-    """Something to begin with."""
+    """What was just bought, since it may have been this cart in another tab, and something to begin with."""
     st.title(_("Your cart is empty"), anchor=False)
     if not browser:
         st.warning(_(sentences.NO_COOKIES), icon=":material/cookie_off:")
     with shop.reading() as session:
+        bought = purchases.newest_here(session, browser, since=shop.now() - JUST_NOW)
         first = [
             offer for offer in offers.shelf(session, now=shop.now()) if offer.availability is Availability.ON_SALE
         ][:3]
+    if bought:
+        links.to(links.BOUGHT, _("See what you just bought"), "receipt_long", id=bought)
     if first:
         st.markdown(_("Most people start with one of these."))
         with st.grid(3, min_column_width=250, gap=(44, 32)):

@@ -189,6 +189,19 @@ def test_an_empty_cart_shows_something_to_begin_with(visitor: Visitor) -> None:
     assert len(tab.header) == 3
 
 
+def test_a_tab_left_from_before_paying_leads_to_what_was_bought(visitor: Visitor, clock: Clock) -> None:
+    visitor.puts("guide-eur")
+    session_id = visitor.goes_to_payment()
+    assert "See what you just bought" not in labels(visitor.opens("cart"))
+    visitor.stripe.pay(session_id)
+    builders.deliver(visitor.shop, visitor.stripe.event("completed", session_id))
+    tab = visitor.opens("cart")
+    assert tab.title[0].value == "Your cart is empty"
+    assert "See what you just bought" in labels(tab)
+    clock.pass_(hours=3)
+    assert "See what you just bought" not in labels(visitor.opens("cart"))
+
+
 def test_a_browser_without_cookies_learns_why_its_cart_is_empty(visitor: Visitor) -> None:
     visitor.cookies.clear()
     assert "keeps no cookies" in visitor.opens("cart").warning[0].value
