@@ -10,6 +10,8 @@ from core.languages.sentences import _
 REQUIRED = ("name", "address", "terms", "privacy", "imprint")
 # Each is the address of a page elsewhere, or the text itself.
 DOCUMENTS = ("terms", "privacy", "imprint")
+# Where this stands in a privacy notice, a sentence says how long IP addresses are kept, as the settings have it.
+_IP_ADDRESSES = "{ip_addresses}"
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,21 @@ class Seller:
 def of(texts: Mapping[str, str], settings: Settings) -> Seller:
     """The seller by the words that stand in the database; who has no name there is called what the shop is."""
     said = {name: texts.get(name, "").strip() for name in ("address", "vat_id", "register", *DOCUMENTS)}
+    said["privacy"] = said["privacy"].replace(_IP_ADDRESSES, _kept(settings.retention_addresses_days))
     name = texts.get("company", "").strip() or texts.get("name", "").strip()
     missing = tuple(each for each in REQUIRED if not (name if each == "name" else texts.get(each, "").strip()))
     return Seller(
         name=name or settings.shop_name,
         support=texts.get("support", "").strip() or settings.support_email, missing=missing, **said,
     )  # fmt: skip
+
+
+def _kept(days: float) -> str:
+    if not days:
+        return _("The IP address from which you signed in or fetched a file is kept with what is known of that.")
+    return _("The IP address from which you signed in or fetched a file is forgotten after {days} days.").format(
+        days=f"{days:g}"
+    )
 
 
 def is_link(document: str) -> bool:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from core.catalog import seller
 from core.catalog.demo import catalogue
+from core.foundation.settings import Settings
+from core.languages.sentences import spoken
 
 DEMO = catalogue.PATH.parent
 STATIC = DEMO.parents[2] / "storefront" / "static"
@@ -147,6 +150,22 @@ def test_the_licence_texts_name_as_many_computers_as_the_licence_allows() -> Non
         assert PRODUCTS[product]["license"] == {"machines": 5}
         assert numbers_before("computers", claims(product)) == {5}
         assert "up to five computers" in archive(f"files/{product}.zip").read(f"{product}/LICENCE.txt").decode()
+
+
+def test_the_privacy_notice_says_how_long_ip_addresses_are_kept_by_the_settings_in_the_language_spoken(
+    settings: Settings,
+) -> None:
+    def told(days: float) -> str:
+        kept_for = settings.model_copy(update={"retention_addresses_days": days})
+        return seller.of(CATALOGUE["shop"], kept_for).privacy
+
+    kept = {days: told(days) for days in (120, 0.5, 0)}
+    assert "fetched a file is forgotten after 120 days." in kept[120]
+    assert "after 0.5 days." in kept[0.5]
+    assert "forgotten" not in kept[0]
+    with spoken("de"):
+        assert "nach 120 Tagen vergessen" in told(120)
+    assert not [text for text in kept.values() if "{" in text]
 
 
 def test_the_documents_are_signed_by_the_shop_alone() -> None:
