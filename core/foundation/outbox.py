@@ -188,6 +188,7 @@ class _Rows:
 
 _SILENT = "pushcart_silent"
 _clients: dict[int, tuple["DBOSClient", _Rows]] = {}
+_readers: dict[int, "DBOSClient"] = {}
 _opening = Lock()
 
 
@@ -291,6 +292,23 @@ def _opened(engine: Engine) -> tuple["DBOSClient", _Rows]:
         return _clients[id(engine)]
 
 
+def _reading(engine: Engine) -> Engine:
+    """Asks without waiting for whoever writes into SQLite."""
+    return engine.execution_options(pushcart_reads=True)
+
+
+def _reading_client(engine: Engine) -> "DBOSClient":
+    """A client that only asks: DBOS asks again without end while SQLite is locked, and so must not need the lock."""
+    with _opening:
+        if id(engine) not in _readers:
+            from dbos import DBOSClient
+
+            _readers[id(engine)] = DBOSClient(
+                system_database_engine=_reading(engine), application_name=APPLICATION, lazy=True
+            )
+        return _readers[id(engine)]
+
+
 def is_waiting(engine: Engine, jobs: Table, queue: str) -> bool:
     """Whether a job of this queue waits to be taken, by the engine and the table that DBOS has for them."""
     waiting = select(literal(1)).where(jobs.c.queue_name == queue, jobs.c.status == constant("ENQUEUED")).limit(1)
@@ -315,7 +333,7 @@ def unknown(engine: Engine, *, limit: int) -> "list[JobRow]":
     of_index = jobs.c.status.in_([constant(each) for each in _IN_FLIGHT])
     waiting = (of_index, jobs.c.status == constant("ENQUEUED"), ~is_known(jobs, engine))
     query = select(jobs.c.workflow_uuid, jobs.c.queue_name, jobs.c.created_at).where(*waiting)
-    with system.engine.connect() as connection:
+    with _reading(system.engine).connect() as connection:
         rows = connection.execute(query.order_by(jobs.c.created_at).limit(limit)).all()
     return [
         JobRow(job_id, queue or "", Stage.WAITING, datetime.fromtimestamp(since / 1000, UTC), "")
@@ -384,7 +402,7 @@ def tallies(engine: Engine) -> list[Tally]:
     system = open_client(engine)._sys_db
     jobs = system.tables.workflow_status
     found: list[Tally] = []
-    with system.engine.connect() as connection:
+    with _reading(system.engine).connect() as connection:
         for stage, (status, index) in _TALLIED.items():
             of_index = jobs.c.status.in_([constant(each) for each in index]) if len(index) > 1 else true()
             wanted = select(jobs.c.queue_name, func.count(), func.min(jobs.c.created_at)).where(
@@ -429,7 +447,7 @@ def _named(engine: Engine, stage: Stage, limit: int) -> list[str]:
     system = open_client(engine)._sys_db
     jobs = system.tables.workflow_status
     found: list[str] = []
-    with system.engine.connect() as connection:
+    with _reading(system.engine).connect() as connection:
         for status, index in _STAGES[stage].items():
             words = [constant(each) for each in index]
             of_index = jobs.c.status.in_(words) if len(words) > 1 else jobs.c.status == words[0]
@@ -444,7 +462,7 @@ def _described(engine: Engine, ids: list[str], *, said: bool) -> list[Any]:
     """These jobs as DBOS describes them, with what they ended with if that is `said`."""
     if not ids:
         return []
-    return list(open_client(engine).list_workflows(workflow_ids=ids, load_input=False, load_output=said))
+    return list(_reading_client(engine).list_workflows(workflow_ids=ids, load_input=False, load_output=said))
 
 
 def finished(engine: Engine, *, before: datetime, limit: int) -> list[str]:
@@ -452,7 +470,7 @@ def finished(engine: Engine, *, before: datetime, limit: int) -> list[str]:
     system = open_client(engine)._sys_db
     jobs = system.tables.workflow_status
     done = (jobs.c.created_at < int(before.timestamp() * 1000), jobs.c.status == constant("SUCCESS"))
-    with system.engine.connect() as connection:
+    with _reading(system.engine).connect() as connection:
         return list(
             connection.execute(
                 select(jobs.c.workflow_uuid).where(*done).order_by(jobs.c.created_at).limit(limit)

@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session
 
-from core.foundation import outbox
-from core.foundation.outbox import Job
+from core.foundation import database, outbox
+from core.foundation.outbox import Job, Stage
 from core.shop import Shop
 from tests import builders
 
@@ -55,3 +55,16 @@ def test_what_is_owed_in_a_transaction_that_is_rolled_back_is_not_owed(shop: Sho
     except LookupError:
         pass
     assert builders.jobs(shop) == []
+
+
+@builders.on_sqlite
+def test_whoever_looks_at_the_jobs_waits_for_nobody_who_writes(shop: Shop) -> None:
+    """DBOS would ask again and again, without end, while another has SQLite's lock."""
+    with shop.transaction() as session:
+        outbox.owe(session, Job.RECEIPT, "ord_1", key="ord_1")
+    other = database.connect(shop.settings.database_url)
+    with other.begin():
+        (job,) = outbox.jobs(shop.engine, Stage.WAITING, limit=10)
+        assert (job.id, outbox.unknown(shop.engine, limit=10)) == ("receipt:ord_1", [])
+        assert sum(each.count for each in outbox.tallies(shop.engine) if each.stage == "waiting") == 1
+    other.dispose()
