@@ -38,9 +38,6 @@ from webhook.requests import cookies, errors, telemetry
 
 log = structlog.get_logger()
 
-# After so many more objects than were dropped Python looks for garbage; by itself after 700.
-_LOOKS_AFTER = 10_000
-
 
 class Sidecar(FastAPI):
     """Opens the shop before it starts, if it was handed none. What keeps a shop closed is told in lines, not a traceback."""
@@ -148,8 +145,6 @@ def _warm_up(shop: Shop, *, alone: bool) -> None:
         # What is there by now stays to the end. Looking through it for garbage takes longer than twenty events do.
         gc.collect()
         gc.freeze()
-        # What a batch of events makes and drops is no garbage: to look for some all the while costs a thirtieth of it.
-        gc.set_threshold(_LOOKS_AFTER)
 
 
 @asynccontextmanager
