@@ -17,6 +17,8 @@ _Convert = Callable[[Any], Any]
 _REMEMBERED = 256
 # A character that no text of PostgreSQL's has.
 _NEVER = "\0"
+# A list that PostgreSQL is given. Were it not selected from, it would plan anew each time for as many as there are.
+ANY_OF = "= any(array(select unnest(%s::{kind}[])))"
 _NUMBERS = {bool, int, float}
 _remembering: dict[tuple[type[TypeEngine[Any]], str], _Convert] = {}
 

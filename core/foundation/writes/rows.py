@@ -12,10 +12,9 @@ from sqlalchemy.orm.attributes import instance_dict, instance_state
 from sqlmodel import Session, SQLModel
 
 from core.connections.statements import Question, answered, ask, ask_all, ask_along
-from core.foundation.writes.columns import Columns
+from core.foundation.writes.columns import ANY_OF, Columns
 
 R = TypeVar("R", bound=SQLModel)
-S = TypeVar("S", bound=SQLModel)
 
 
 class Rows(Generic[R]):
@@ -53,38 +52,11 @@ class Rows(Generic[R]):
         answer = answered(session.connection(), self)
         return answer and [values for values in answer if values[self._place] in names]
 
-    def _selected(self) -> str:
-        return f"select {self._loaded.names} from {self._loaded.table.name}"
-
     @cache  # noqa: B019 - these live as long as the process
     def _words(self, postgres: bool) -> str:
-        named = "= any(%s::text[])" if postgres else "in (select value from json_each(?))"
-        end = f" order by {self._by}" + (" for update" if postgres else "")
-        return f"{self._selected()} where {self._by} {named}" + (end if self.locked else "")
-
-
-class Pairs(Rows[R], Generic[R, S]):
-    """The same, each row beside the one of another table that names its key in the column `on`, or None where there is none."""
-
-    def __init__(self, kind: type[R], by: str, other: type[S], on: str) -> None:
-        super().__init__(kind, by)
-        self._other, self._on = _Loaded(other), on
-
-    def rows(self, session: Session, answer: Sequence[Any], dialect: Dialect) -> list[tuple[R, S | None]]:
-        """What it answered, as the session's own rows."""
-        width = len(self._loaded.columns.names)
-        return [
-            (
-                self._loaded.row(session, values[:width], dialect),
-                None if values[width] is None else self._other.row(session, values[width:], dialect),
-            )
-            for values in answer
-        ]
-
-    def _selected(self) -> str:
-        table, other = self._loaded.table.name, self._other.table.name
-        joined = f"{table} left join {other} on {other}.{self._on} = {table}.{self._loaded.key[0]}"
-        return f"select {self._loaded.names}, {self._other.names} from {joined}"
+        named = ANY_OF.format(kind="text") if postgres else "in (select value from json_each(?))"
+        found = f"select {self._loaded.names} from {self._loaded.table.name} where {self._by} {named}"
+        return found + (f" order by {self._by}" + (" for update" if postgres else "") if self.locked else "")
 
 
 class _Loaded(Generic[R]):

@@ -7,7 +7,7 @@ from sqlalchemy import Dialect, Table
 from sqlmodel import Session
 
 from core.connections.statements import Expected, tell, tell_each
-from core.foundation.writes.columns import Columns, Row, mark
+from core.foundation.writes.columns import ANY_OF, Columns, Row, mark
 
 
 class Update:
@@ -27,17 +27,21 @@ class Update:
         dialect, expected = connection.dialect, Expected(len(rows), otherwise) if otherwise else None
         if len(rows) > 1 and dialect.name == "postgresql":
             self._unnested = self._unnested or self._of_arrays(dialect)
-            tell(connection, self._unnested, self._columns.arrays(rows, dialect), expected=expected)
+            arrays = self._columns.arrays(rows, dialect)
+            tell(connection, self._unnested, [*arrays, arrays[len(self._changed)]], expected=expected)
         else:
             values = [self._columns.values(row, dialect) for row in rows]
             tell_each(connection, self._of_values(mark(dialect)), values, expected=expected)
 
     def _of_arrays(self, dialect: Dialect) -> str:
         changed = ", ".join(f"{name} = given.{name}" for name in self._changed)
-        arrays = ", ".join(f"%s::{kind}[]" for kind in self._columns.types(dialect))
-        given = f"unnest({arrays}) as given ({', '.join(self._columns.names)})"
+        types = self._columns.types(dialect)
+        given = f"unnest({', '.join(f'%s::{kind}[]' for kind in types)}) as given ({', '.join(self._columns.names)})"
+        # Named once more, so that they are looked up also while the database takes the table for so small that it would go through
+        # all of it for a join.
+        named = f"{self._table}.{self._key[0]} {ANY_OF.format(kind=types[len(self._changed)])}"
         found = " and ".join(f"{self._table}.{name} = given.{name}" for name in self._key)
-        return f"update {self._table} set {changed} from {given} where {found}{self._only}"
+        return f"update {self._table} set {changed} from {given} where {named} and {found}{self._only}"
 
     @cache  # noqa: B019 - these live as long as the process
     def _of_values(self, mark: str) -> str:

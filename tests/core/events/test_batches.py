@@ -1,6 +1,7 @@
 """Events that wait together are taken together: at the price of one, and without one being the other's trouble."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -10,6 +11,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from core.events import inbox
 from core.events.handlers import EventState, Outcome
@@ -31,6 +33,11 @@ from tests.core.test_statements import statements
 from tests.fakes import FakeStripe, signed
 from tests.machine import eventually
 
+PREPARED = """
+    select name, statement, array_length(parameter_types, 1) as number
+    from pg_prepared_statements where name like 'pushcart%' and parameter_types <> '{}'
+"""
+SCANNED = r"(Seq|Index|Index Only|Bitmap Index) Scan (using|on) "
 GOODS = ("guide-eur", "kit-eur", "clinic-eur")
 
 
@@ -94,6 +101,25 @@ def test_many_events_take_as_many_statements_as_few(
         waiting = told(shop, *events)
         counts.append(asked(shop, lambda waiting=waiting: inbox.take_all(shop, waiting)))
     assert len(counts[0]) == len(counts[1]), "\n".join(counts[1])
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_of_a_new_shop_whose_rows_were_counted_when_there_were_none_no_table_is_read_as_a_whole(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    with shop.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("vacuum analyze"))
+    for number in (1, 3):
+        _, events = paid_orders(shop, stripe, number, "guide-eur", first=100 * number)
+        inbox.take_all(shop, told(shop, *events))
+    with shop.engine.connect() as connection:
+        connection.execute(text("set local plan_cache_mode = force_generic_plan"))
+        prepared = connection.execute(text(PREPARED)).all()
+        for each in prepared:
+            nulls = ", ".join(["null"] * each.number)
+            plan = "\n".join(connection.execute(text(f"explain execute {each.name} ({nulls})")).scalars())
+            assert len(re.findall(SCANNED, plan)) == plan.count("Index Cond"), f"{each.statement}\n{plan}"
+    assert len(prepared) > 20
 
 
 def test_one_that_cannot_be_applied_fails_alone(roomy: Shop, stripe: FakeStripe) -> None:

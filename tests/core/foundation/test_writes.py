@@ -13,7 +13,7 @@ from sqlmodel import Session, SQLModel, col, select, update
 from core.connections.statements import send
 from core.foundation.database import Record
 from core.foundation.writes.flush import tell, update_of
-from core.foundation.writes.rows import Pairs, Rows
+from core.foundation.writes.rows import Rows
 from core.gateway.sessions import CheckoutState
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
@@ -292,10 +292,3 @@ def test_rows_are_read_as_they_are_now_and_stay_the_sessions_own(shop: Shop) -> 
         every = orders_in(session)
         assert [each.email for each in every] == ["", "", "mira@example.org"]
         assert [vars(each)["fulfilled_at"] for each in Rows(Order, "id").of(session, ["ord_1"])] == [NOW]
-
-
-def test_rows_stand_beside_those_that_name_them(shop: Shop) -> None:
-    stored(shop, [order(1), order(2), payment(1)])
-    with shop.reading() as session:
-        found = Pairs(Order, "id", Payment, "order_id").of(session, ["ord_1", "ord_2"])
-    assert {each.id: other and other.id for each, other in found} == {"ord_1": "pi_1", "ord_2": None}
