@@ -1,12 +1,13 @@
 """What PostgreSQL is sent in one go, by libpq's own pipeline: psycopg's would send each statement by itself as soon as it has it,
 and the server would wake up for each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import count
 from typing import Any, NamedTuple
 
-from psycopg import Connection, OperationalError, errors, generators
+from psycopg import Connection, Error, OperationalError, errors, generators
 from psycopg._preparing import PrepareManager
 from psycopg.abc import PQGen
 from psycopg.adapt import PyFormat, Transformer
@@ -54,30 +55,48 @@ def keep_prepared(driver: Connection[Any]) -> None:
 
 
 class Pipeline:
-    """A connection's way to its server, and the statements that are prepared there."""
+    """A connection's way to its server, and the statements that are prepared there. What it is told is done while whoever
+    told it goes on; its answers come when something is asked."""
 
     def __init__(self, driver: Connection[Any]) -> None:
         self._driver, self._server = driver, driver.pgconn
         self._values = Transformer.from_context(driver)
         assert isinstance(driver._prepared, Prepared)
         self._prepared = driver._prepared
+        self._asked: list[bool] = []
+        self._fresh: dict[str, bytes] = {}
 
-    def run(self, statements: Sequence[tuple[str, Values]], answers: list[Answer]) -> None:
-        """Have these done, in a transaction that begins with them if none has; each adds its answer. Raises what was wrong
-        with the first that gave none."""
+    def tell(self, words: str, values: Values, *, at_once: bool) -> None:
+        """Have this done, in a transaction that begins with it if none has: `at_once`, as far as there is room to send it, or with
+        what is asked next. Raises what is wrong with its values."""
+        given = self._dumped(values)
+        with self._or_end():
+            self._send(words, given)
+            if at_once:
+                self._server.flush()
+
+    def ask(self, statements: Sequence[tuple[str, Values]], answers: list[Answer]) -> None:
+        """Wait until these are done and what was told before them; each adds its answer. Raises what was wrong with the first that
+        gave none."""
         given = [self._dumped(values) for _, values in statements]
-        fresh: dict[str, bytes] = {}
-        self._server.enter_pipeline_mode()
-        try:
-            asked = self._begun()
+        with self._or_end():
             for (words, _), values in zip(statements, given, strict=True):
-                asked += self._sent(words, values, fresh)
+                self._send(words, values)
+        if self._asked:
+            self._wait(answers)
+
+    def forget(self) -> None:
+        """Wait until all that was told is done, whatever becomes of it."""
+        with suppress(Error):
+            self.ask([], [])
+
+    def _wait(self, answers: list[Answer]) -> None:
+        asked, fresh = self._asked, self._fresh
+        self._asked, self._fresh = [], {}
+        with self._or_end():
             self._server.pipeline_sync()
             results = self._driver.wait(_results(self._server, len(asked) + 1))
             self._server.exit_pipeline_mode()
-        except BaseException:
-            self._server.finish()  # nobody knows what it still has to say
-            raise
         for result, wanted in zip(results, asked, strict=False):
             if result.status not in _FINE:
                 raise errors.error_from_result(result)
@@ -85,25 +104,37 @@ class Pipeline:
                 answers.append(self._answer(result))
         self._prepared.names |= fresh
 
-    def _begun(self) -> list[bool]:
-        if self._driver.autocommit or self._server.transaction_status != TransactionStatus.IDLE:
-            return []
-        self._server.send_query_params(b"BEGIN", None)
-        return [False]
+    @contextmanager
+    def _or_end(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._asked, self._fresh = [], {}
+            self._server.finish()  # nobody knows what it still has to say
+            raise
 
-    def _sent(self, words: str, values: Values, fresh: dict[str, bytes]) -> list[bool]:
-        """Send a statement; of each result that there will be, whether it is the answer. What is prepared for it is `fresh`
-        until it is known to be there."""
-        name, asked = self._prepared.names.get(words) or fresh.get(words), [True]
+    def _begin(self) -> None:
+        idle = not self._driver.autocommit and self._server.transaction_status == TransactionStatus.IDLE
+        self._server.enter_pipeline_mode()
+        if idle:
+            self._server.send_query_params(b"BEGIN", None)
+            self._asked.append(False)
+
+    def _send(self, words: str, values: Values) -> None:
+        """Send a statement; of each result that there will be, note whether it is an answer. What is prepared for it is fresh until
+        it is known to be there."""
+        if not self._asked:
+            self._begin()
+        name = self._prepared.names.get(words) or self._fresh.get(words)
         if name is None and (name := self._prepared.new_name()):
-            fresh[words] = name
+            self._fresh[words] = name
             self._server.send_prepare(name, _numbered(words))
-            asked = [False, True]
+            self._asked.append(False)
         if name is None:
             self._server.send_query_params(_numbered(words), values)
         else:
             self._server.send_query_prepared(name, values)
-        return asked
+        self._asked.append(True)
 
     def _dumped(self, values: Values) -> Values:
         """Values as texts, whose types are those of what they are for: so one statement is prepared for whatever comes."""

@@ -1,7 +1,7 @@
 """Statements in the driver's own words, which SQLAlchemy would look at anew each time.
 
 PostgreSQL is sent several of them at once, and answers all together: what it is told goes out with the next question, or before
-the commit, so that nobody waits for what they do not want to know.
+the commit, so that nobody waits for what they do not want to know. What takes it long goes out at once: it is done while we go on.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, event
 
 from core.connections.pipeline import Answer, Pipeline, Values
 
-_UNSENT, _PIPELINE = "pushcart_unsent", "pushcart_pipeline"
+_TOLD, _PIPELINE = "pushcart_told", "pushcart_pipeline"
 _ALONG, _AHEAD = "pushcart_along", "pushcart_ahead"
 _DIVIDED_BY_ZERO = "22012"
 
@@ -44,13 +44,16 @@ class Question:
         return Question(_guarded(self.words), values, Expected(1, self.expected.otherwise))
 
 
-def tell(connection: Connection, words: str, values: Values, *, expected: Expected | None = None) -> None:
-    """Have the database do this, at the latest with what it is asked next: what is wrong with it is raised then."""
+def tell(
+    connection: Connection, words: str, values: Values, *, expected: Expected | None = None, heavy: bool = False
+) -> None:
+    """Have the database do this, at the latest with what it is asked next: what is wrong with it is raised then. With what is
+    `heavy` it begins at once, while we go on."""
     _announce(connection, words, values, many=False)
     connection.info.pop(_AHEAD, None)
     statement = Question(words, values, expected)
     if connection.dialect.name == "postgresql":
-        connection.info.setdefault(_UNSENT, []).append(statement)
+        _send(connection, statement.guarded(), at_once=heavy)
     else:
         _run(connection, [statement])
 
@@ -84,7 +87,7 @@ def ask_all(connection: Connection, questions: Sequence[Question]) -> list[list[
     asked = [*questions, *along.values()]
     for each in asked:
         _announce(connection, each.words, each.values, many=False)
-    answers = [answer.rows for answer in _run(connection, [*_taken(connection), *asked])[-len(asked) :]]
+    answers = [answer.rows for answer in _run(connection, asked)[-len(asked) :]]
     if along:
         connection.info[_AHEAD] = dict(zip(along, answers[len(questions) :], strict=True))
     return answers[: len(questions)]
@@ -104,8 +107,8 @@ def answered(connection: Connection, name: Hashable) -> list[Any] | None:
 
 def send(connection: Connection) -> None:
     """Have done what was told until now: what is wrong with it is raised here."""
-    if unsent := _taken(connection):
-        _run(connection, unsent)
+    if _TOLD in connection.info:
+        _run(connection, [])
 
 
 def send_in_time(engine: Engine) -> None:
@@ -127,9 +130,9 @@ def send_in_time(engine: Engine) -> None:
 
 def _send_at_last(connection: Connection) -> None:
     try:
-        if unsent := _taken(connection):
+        if _TOLD in connection.info:
             # Committed with it: only SQLAlchemy has to hear of it then, and nobody waits once more.
-            _run(connection, [*(each.guarded() for each in unsent), _COMMIT])
+            _run(connection, [_COMMIT])
     except BaseException:
         # SQLAlchemy takes whatever it was told to commit for over.
         if not connection.invalidated:
@@ -151,16 +154,21 @@ def _check(statements: Sequence[Question], answers: Sequence[Answer]) -> None:
             raise statement.expected.otherwise()
 
 
-def _taken(connection: Connection) -> list[Question]:
-    unsent: list[Question] = connection.info.pop(_UNSENT, [])
-    return unsent
-
-
 def _forget(connection: Connection) -> None:
     # With one that was lost, what it was told is gone; to ask for it would be refused.
     if not connection.invalidated:
-        for name in (_UNSENT, _ALONG, _AHEAD):
+        for name in (_TOLD, _ALONG, _AHEAD):
             connection.info.pop(name, None)
+        if pipeline := connection.info.get(_PIPELINE):
+            pipeline.forget()
+
+
+def _send(connection: Connection, statement: Question, *, at_once: bool) -> None:
+    try:
+        _pipeline(connection).tell(statement.words, statement.values, at_once=at_once)
+    except Exception as error:
+        connection._handle_dbapi_exception(error, statement.words, (), None, None)
+    connection.info.setdefault(_TOLD, []).append(statement)
 
 
 def _announce(connection: Connection, words: str, values: Any, *, many: bool) -> None:
@@ -170,27 +178,30 @@ def _announce(connection: Connection, words: str, values: Any, *, many: bool) ->
 
 
 def _run(connection: Connection, statements: Sequence[Question]) -> list[Answer]:
-    """Have all of these done; return their answers. An error is SQLAlchemy's, as of any other statement."""
-    driver: Any = connection.connection.dbapi_connection
+    """Have these done, and what was told before them; return the answers of all. An error is SQLAlchemy's, as of any other
+    statement."""
+    told: list[Question] = connection.info.pop(_TOLD, [])
+    every = [*told, *statements]
     answers: list[Answer] = []
     try:
         if connection.dialect.name == "postgresql":
-            _pipeline(connection, driver).run([(each.words, each.values) for each in statements], answers)
+            _pipeline(connection).ask([(each.words, each.values) for each in statements], answers)
         else:
-            _execute(driver, statements, answers)
+            _execute(connection.connection.dbapi_connection, statements, answers)
     except Exception as error:
-        _check(statements, answers)  # what fails may only follow from it
-        failed = statements[min(len(answers), len(statements) - 1)]
+        _check(every, answers)  # what fails may only follow from it
+        failed = every[min(len(answers), len(every) - 1)]
         if failed.expected and getattr(error, "sqlstate", None) == _DIVIDED_BY_ZERO:
             raise failed.expected.otherwise() from None
         connection._handle_dbapi_exception(error, failed.words, (), None, None)
-    _check(statements, answers)
+    _check(every, answers)
     return answers
 
 
-def _pipeline(connection: Connection, driver: Any) -> Pipeline:
+def _pipeline(connection: Connection) -> Pipeline:
     known: Pipeline | None = connection.info.get(_PIPELINE)
     if known is None:
+        driver: Any = connection.connection.dbapi_connection
         known = connection.info[_PIPELINE] = Pipeline(driver)
     return known
 

@@ -53,7 +53,7 @@ class Insert:
             return []
         if self._returns:
             return ask(connection, words, given)
-        tell(connection, words, given, expected=expected)
+        tell(connection, words, given, expected=expected, heavy=len(rows) > 1)
         return []
 
     def _of_arrays(self, dialect: Dialect) -> str:

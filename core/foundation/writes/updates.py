@@ -28,7 +28,8 @@ class Update:
         if len(rows) > 1 and dialect.name == "postgresql":
             self._unnested = self._unnested or self._of_arrays(dialect)
             arrays = self._columns.arrays(rows, dialect)
-            tell(connection, self._unnested, [*arrays, arrays[len(self._changed)]], expected=expected)
+            named = arrays[len(self._changed)]
+            tell(connection, self._unnested, [*arrays, named], expected=expected, heavy=True)
         else:
             values = [self._columns.values(row, dialect) for row in rows]
             tell_each(connection, self._of_values(mark(dialect)), values, expected=expected)

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
 from core.connections.statements import Expected, Question, answered, ask, ask_all, ask_along, send, tell
 from core.shop import Shop
+from tests.machine import eventually
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 NAMED = "select count(*) from pg_prepared_statements where name like 'pushcart%%'"
@@ -146,3 +147,63 @@ def test_a_division_by_zero_of_anybody_elses_is_no_more_than_that(shop: Shop) ->
         tell(connection, "insert into counters (name, value) values ('apples', 1 / %s)", (0,))
         with pytest.raises(DataError, match="division by zero"):
             told.commit()
+
+
+TAKES = "select pg_advisory_xact_lock(%s)"
+HELD = "select count(*) from pg_locks where locktype = 'advisory' and granted and objid = %s"
+
+
+@pytest.mark.parametrize("end", ["commit", "rollback"])
+def test_what_takes_long_is_begun_at_once_and_ends_with_its_transaction(shop: Shop, end: str) -> None:
+    with shop.engine.connect() as connection, shop.engine.connect() as other:
+        told = connection.begin()
+        tell(connection, LANDS, ("apples", 1))
+        tell(connection, TAKES, (17,), heavy=True)
+        eventually(lambda: ask(other, HELD, (17,)) == [(1,)])
+        getattr(told, end)()
+        assert ask(other, HELD, (17,)) == [(0,)]
+        with connection.begin():
+            assert ask(connection, *_of("apples")) == ([(1,)] if end == "commit" else [])
+
+
+def test_what_was_told_in_vain_is_forgotten_with_its_transaction(shop: Shop) -> None:
+    with shop.engine.connect() as connection:
+        with connection.begin() as undone:
+            tell(connection, "select 1 / %s", (0,), heavy=True)
+            undone.rollback()
+        with connection.begin():
+            assert ask(connection, "select 'still here'", ()) == [("still here",)]
+
+
+def test_values_that_no_database_takes_spoil_nothing_that_was_told_before(shop: Shop) -> None:
+    with shop.engine.connect() as connection:
+        with connection.begin():
+            tell(connection, LANDS, ("apples", 1), heavy=True)
+            with pytest.raises(DataError):
+                tell(connection, LANDS, ("pears\0", 1))
+            with pytest.raises(DataError):
+                ask_all(connection, [ALONG, Question("select %s::text", ("pears\0",))])
+            assert ask(connection, *_of("apples")) == [(1,)]
+        assert ask(connection, *_of("apples")) == [(1,)]
+
+
+def _of(name: str) -> tuple[str, tuple[str]]:
+    return "select value from counters where name = %s", (name,)
+
+
+def test_more_than_there_is_room_for_is_told_all_the_same(shop: Shop) -> None:
+    with shop.engine.connect() as connection, connection.begin():
+        for number in range(40):
+            tell(connection, LANDS, (f"{number} {'x' * 1_000}", number), heavy=True)
+            tell(connection, "select %s::text", ("y" * 200_000,), heavy=True)
+        assert ask(connection, "select count(*) from counters where name like '%%x'", ()) == [(40,)]
+
+
+def test_a_savepoint_that_is_undone_undoes_what_was_told_in_it(shop: Shop) -> None:
+    with shop.engine.connect() as connection, connection.begin():
+        tell(connection, LANDS, ("apples", 1), heavy=True)
+        inner = connection.begin_nested()
+        tell(connection, LANDS, ("pears", 1), heavy=True)
+        inner.rollback()
+        assert ask(connection, *_of("apples")) == [(1,)]
+        assert ask(connection, *_of("pears")) == []
