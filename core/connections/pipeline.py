@@ -1,8 +1,8 @@
 """What PostgreSQL is sent in one go, by libpq's own pipeline: psycopg's would send each statement by itself as soon as it has it,
 and the server would wake up for each."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import count
 from typing import Any, NamedTuple
@@ -70,33 +70,26 @@ class Pipeline:
         """Have this done, in a transaction that begins with it if none has: `at_once`, as far as there is room to send it, or with
         what is asked next. Raises what is wrong with its values."""
         given = self._dumped(values)
-        with self._or_end():
+        try:
             self._send(words, given)
             if at_once:
                 self._server.flush()
+        except BaseException:
+            self._end()
+            raise
 
     def ask(self, statements: Sequence[tuple[str, Values]], answers: list[Answer]) -> None:
         """Wait until these are done and what was told before them; each adds its answer. Raises what was wrong with the first that
         gave none."""
         given = [self._dumped(values) for _, values in statements]
-        with self._or_end():
+        try:
             for (words, _), values in zip(statements, given, strict=True):
                 self._send(words, values)
-        if self._asked:
-            self._wait(answers)
-
-    def forget(self) -> None:
-        """Wait until all that was told is done, whatever becomes of it."""
-        with suppress(Error):
-            self.ask([], [])
-
-    def _wait(self, answers: list[Answer]) -> None:
-        asked, fresh = self._asked, self._fresh
-        self._asked, self._fresh = [], {}
-        with self._or_end():
-            self._server.pipeline_sync()
-            results = self._driver.wait(_results(self._server, len(asked) + 1))
-            self._server.exit_pipeline_mode()
+            asked, fresh = self._asked, self._fresh
+            results = self._results() if asked else []
+        except BaseException:
+            self._end()
+            raise
         for result, wanted in zip(results, asked, strict=False):
             if result.status not in _FINE:
                 raise errors.error_from_result(result)
@@ -104,14 +97,23 @@ class Pipeline:
                 answers.append(self._answer(result))
         self._prepared.names |= fresh
 
-    @contextmanager
-    def _or_end(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            self._asked, self._fresh = [], {}
-            self._server.finish()  # nobody knows what it still has to say
-            raise
+    def forget(self) -> None:
+        """Wait until all that was told is done, whatever becomes of it."""
+        with suppress(Error):
+            self.ask([], [])
+
+    def _results(self) -> list[PGresult]:
+        """What the server has to say to all that it was sent since nothing was waited for."""
+        self._server.pipeline_sync()
+        results = self._driver.wait(_results(self._server, len(self._asked) + 1))
+        self._server.exit_pipeline_mode()
+        self._asked, self._fresh = [], {}
+        return results
+
+    def _end(self) -> None:
+        """Give the connection up: nobody knows what its server still has to say."""
+        self._asked, self._fresh = [], {}
+        self._server.finish()
 
     def _begin(self) -> None:
         idle = not self._driver.autocommit and self._server.transaction_status == TransactionStatus.IDLE

@@ -114,18 +114,21 @@ def send(connection: Connection) -> None:
 def send_in_time(engine: Engine) -> None:
     """See to it that whatever was told over this engine's connections is done before anything that comes after it."""
 
-    @event.listens_for(engine, "before_cursor_execute")
-    def asked(connection: Connection, _cursor: Any, words: str, _values: Any, context: Any, _many: bool) -> None:
-        if context is not None:  # it is none of our own
-            send(connection)
-            if not words.startswith("SELECT"):
-                connection.info.pop(_AHEAD, None)
-
+    event.listen(engine, "before_cursor_execute", _send_before, retval=True)
     event.listen(engine, "commit", _send_at_last)
     # What was told after a savepoint is undone with it, and before it everything was sent.
     for undone in ("begin", "rollback"):
         event.listen(engine, undone, _forget)
     event.listen(engine, "rollback_savepoint", lambda connection, _name, _context: _forget(connection))
+
+
+def _send_before(
+    connection: Connection, _cursor: Any, words: str, values: Any, _context: Any, _many: bool
+) -> tuple[str, Any]:
+    send(connection)
+    if not words.startswith("SELECT"):
+        connection.info.pop(_AHEAD, None)
+    return words, values
 
 
 def _send_at_last(connection: Connection) -> None:
@@ -173,8 +176,9 @@ def _send(connection: Connection, statement: Question, *, at_once: bool) -> None
 
 def _announce(connection: Connection, words: str, values: Any, *, many: bool) -> None:
     """Let whoever listens to SQLAlchemy's statements hear of ours."""
-    if listeners := connection.dispatch.before_cursor_execute:
-        listeners(connection, None, words, values, None, many)
+    for listener in connection.dispatch.before_cursor_execute:
+        if listener is not _send_before:
+            listener(connection, None, words, values, None, many)
 
 
 def _run(connection: Connection, statements: Sequence[Question]) -> list[Answer]:

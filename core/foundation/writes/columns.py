@@ -41,7 +41,7 @@ class Columns:
 
     def arrays(self, rows: Sequence[Row], dialect: Dialect) -> list[str]:
         """The same of several rows, each column by itself, as PostgreSQL writes an array. The driver would look at each value."""
-        return [*map(_array, zip(*[self.values(row, dialect) for row in rows], strict=True))]
+        return [*map(array, zip(*[self.values(row, dialect) for row in rows], strict=True))]
 
     def read(self, values: Sequence[Any], dialect: Dialect) -> dict[str, Any]:
         """A row as the driver gave it, by the names of these columns."""
@@ -82,7 +82,7 @@ def _converter(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
     return lru_cache(_REMEMBERED)(convert) if isinstance(plain, Enum) else convert
 
 
-def _array(column: Sequence[Any]) -> str:
+def array(column: Sequence[Any]) -> str:
     """Values as PostgreSQL writes an array of them: those of one kind, as most are, in one go."""
     kinds = {*map(type, column)}
     if kinds == {str}:

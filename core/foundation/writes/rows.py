@@ -12,7 +12,7 @@ from sqlalchemy.orm.attributes import instance_dict, instance_state
 from sqlmodel import Session, SQLModel
 
 from core.connections.statements import Question, answered, ask, ask_all, ask_along
-from core.foundation.writes.columns import ANY_OF, Columns
+from core.foundation.writes.columns import ANY_OF, Columns, array
 
 R = TypeVar("R", bound=SQLModel)
 
@@ -33,7 +33,7 @@ class Rows(Generic[R]):
     def question(self, names: Collection[str], dialect: Dialect) -> Question:
         """What the database is asked."""
         postgres = dialect.name == "postgresql"
-        return Question(self._words(postgres), ([*names] if postgres else orjson.dumps([*names]).decode(),))
+        return Question(self._words(postgres), (array([*names]) if postgres else orjson.dumps([*names]).decode(),))
 
     def rows(self, session: Session, answer: Sequence[Any], dialect: Dialect) -> list[Any]:
         """What it answered, as the session's own rows."""
