@@ -6,12 +6,13 @@ What is only described to Checkout becomes a new product of Stripe's at every pu
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, or_, update
+from sqlalchemy import delete, or_, update
 from sqlmodel import Field, Session, col, select
 
 from core.catalog.products import Kind, Price, Priced, Product
 from core.foundation.database import Record
 from core.foundation.writes.inserts import InsertOnce
+from core.foundation.writes.selections import Selection
 
 
 class PlanPrice(Record, table=True):
@@ -48,17 +49,21 @@ class OnSale:
         return self.price.stripe_price_id or (self.known.stripe_price_id if self.known else None)
 
 
-_PRICED = (
-    select(Price, Product, PlanPrice.stripe_price_id)
-    .join(Product, col(Price.product_id) == Product.id)
-    .outerjoin(PlanPrice, (col(PlanPrice.price_id) == Price.id) & (col(PlanPrice.mode) == bindparam("mode")))
-    .where(col(Price.id).in_(bindparam("prices", expanding=True)))
-)
+_PRICED = Selection(
+    Price, Product, more="plan_prices.stripe_price_id",
+    of="from prices join products on products.id = prices.product_id"
+    " left join plan_prices on plan_prices.price_id = prices.id and plan_prices.mode = {} where prices.id {any}",
+)  # fmt: skip
+
+
+def priced_ahead(session: Session, price_ids: Sequence[str], mode: str) -> None:
+    """Have these prices read with what the database is asked next."""
+    _PRICED.ahead(session, mode, price_ids)
 
 
 def priced(session: Session, price_ids: Sequence[str], mode: str = "") -> dict[str, Priced]:
     """The known ones among these prices of any kind, by id; with a `mode`, with what was found or made for them in it."""
-    rows = session.exec(_PRICED, params={"mode": mode, "prices": [*price_ids]})
+    rows = _PRICED.read(session, mode, price_ids)
     return {price.id: Priced(price, product, price.stripe_price_id or known) for price, product, known in rows}
 
 

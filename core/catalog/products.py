@@ -11,7 +11,7 @@ from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import Record, lock_names, minor_units, text_enum
-from core.foundation.writes.rows import answer_to
+from core.foundation.writes.rows import answer_ahead, answer_to
 
 
 class Kind(StrEnum):
@@ -169,6 +169,11 @@ _TEXTS = "select key, text from shop_texts"  # in the driver's own words: every 
 def texts(session: Session) -> dict[str, str]:
     """The seller's own words: `headline`, `intro`, `seller`, as far as the catalogue has them."""
     return dict(answer_to(session, _TEXTS))
+
+
+def texts_ahead(session: Session) -> None:
+    """Have them read with what the database is asked next."""
+    answer_ahead(session, _TEXTS)
 
 
 def names(session: Session) -> dict[str, str]:

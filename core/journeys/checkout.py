@@ -225,10 +225,14 @@ def _record(shop: Shop, ticket: _Ticket, facts: SessionFacts) -> None:
 def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _Ticket:
     """Decide under lock what this basket needs: its open attempt, an end to that attempt, or a new one."""
     _refuse_if_unreadable(basket)
-    order = orders.lock_cart(session, basket.cart_id)
     # What is made up asks nobody: its plans are only described.
     mode = "" if basket.from_season else shop.settings.mode
-    priced = plan_prices.priced(session, [item.price for item in basket.items], mode)
+    prices = [item.price for item in basket.items]
+    # Read with the lock, and after it.
+    plan_prices.priced_ahead(session, prices, mode)
+    products.texts_ahead(session)
+    order = orders.lock_cart(session, basket.cart_id)
+    priced = plan_prices.priced(session, prices, mode)
     drafts = bundle_lines.opened(session, _drafts(basket, priced, now=now), priced, now=now)
     if not basket.again:
         _refuse_if_settling_elsewhere(session, basket, drafts)

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, and_, bindparam, not_, or_
+from sqlalchemy import JSON, and_, not_, or_
 from sqlmodel import Field, Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from core.foundation.addresses import fold
-from core.foundation.database import beside, constant, index_where, minor_units, text_enum
+from core.foundation.database import constant, index_where, minor_units, text_enum
 from core.foundation.signals.corrections import Dated
 from core.foundation.writes.rows import Rows
+from core.foundation.writes.selections import Selection
 from core.gateway.sessions import CheckoutState, Money, SessionFacts
-from core.orders.orders import Order, OrderLine
+from core.orders.orders import Order
 from core.orders.status import Progress, Status
 
 _STATES = list(CheckoutState)
@@ -116,27 +117,21 @@ def fulfilled_order(session: Session, session_id: str) -> str | None:
     return session.exec(query).first()
 
 
-_SETTLING_ELSEWHERE = (
-    select(Order.id, Checkout.stripe_checkout_session_id)
-    .join(OrderLine, col(OrderLine.order_id) == Order.id)
-    .join(Checkout, col(Checkout.order_id) == Order.id)
-    .where(
-        Order.browser_id == bindparam("browser"),
-        Order.status == Status.PROCESSING,
-        Order.cart_id != bindparam("cart"),
-        Checkout.state == CheckoutState.COMPLETE,
-        # By their product all that were ever sold would be looked through: a browser has few orders.
-        beside(OrderLine.product_id).in_(bindparam("products", expanding=True)),
-    )
-)
+_SETTLING_ELSEWHERE = Selection(
+    more="orders.id, checkouts.stripe_checkout_session_id",
+    # By their product all that were ever sold would be looked through: a browser has few orders.
+    of="from orders join order_lines on order_lines.order_id = orders.id join checkouts on checkouts.order_id = orders.id"
+    " where orders.browser_id = {} and orders.status = 'processing' and orders.cart_id <> {}"
+    " and checkouts.state = 'complete' and coalesce(order_lines.product_id, null) {any} limit 1",
+)  # fmt: skip
 
 
 def settling_elsewhere(
     session: Session, browser_id: str, product_ids: set[str], *, cart_id: str
 ) -> tuple[str, str | None] | None:
     """The order and Session of another cart of this browser whose money for one of these products is on its way, or None."""
-    asked = {"browser": browser_id, "products": [*product_ids], "cart": cart_id}
-    return session.exec(_SETTLING_ELSEWHERE, params=asked).first()
+    found = _SETTLING_ELSEWHERE.read(session, browser_id, cart_id, product_ids)
+    return (found[0][0], found[0][1]) if found else None
 
 
 def settling(session: Session, order_ids: Collection[str]) -> list[Checkout]:

@@ -22,7 +22,7 @@ class Rows(Generic[R]):
     column, each so that nobody else changes it before the transaction ends."""
 
     def __init__(self, kind: type[R], by: str, *, locked: bool = False) -> None:
-        self.kind, self.locked, self._loaded = kind, locked, _Loaded(kind)
+        self.kind, self.locked, self._loaded = kind, locked, Loaded(kind)
         self._by, self._place = f"{self._loaded.table.name}.{by}", self._loaded.columns.names.index(by)
 
     def of(self, session: Session, names: Collection[str]) -> list[Any]:
@@ -59,8 +59,8 @@ class Rows(Generic[R]):
         return found + (f" order by {self._by}" + (" for update" if postgres else "") if self.locked else "")
 
 
-class _Loaded(Generic[R]):
-    """Makes rows of a session's own out of what the driver gave. A table's key comes first among its columns."""
+class Loaded(Generic[R]):
+    """Makes rows of a session's own out of what the driver gave."""
 
     def __init__(self, kind: type[R]) -> None:
         self.table: Table = kind.__table__  # type: ignore[attr-defined]
@@ -111,4 +111,13 @@ def read_together(session: Session, reads: Sequence[Rows[Any]], names: Collectio
 
 def answer_to(session: Session, words: str) -> list[Any]:
     """What the database answers to this statement, which has no values and is the same on every database; each row a tuple."""
-    return ask(session.connection(), words, ())
+    connection = session.connection()
+    known = answered(connection, words)
+    return ask(connection, words, ()) if known is None else known
+
+
+def answer_ahead(session: Session, words: str) -> None:
+    """Have that be answered with what the database is asked next, where statements can be sent together."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        ask_along(connection, words, Question(words, ()))

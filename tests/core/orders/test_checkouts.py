@@ -226,7 +226,6 @@ def test_a_session_leads_to_its_order_and_as_one_that_paid_only_when_all_is_deli
         ({}, {}, "open", False),
     ],
 )
-@builders.on_sqlite
 def test_money_on_its_way_for_the_same_product_in_another_cart_of_this_browser_is_found(
     shop: Shop, asked: dict[str, Any], order: dict[str, Any], state: str, found: bool
 ) -> None:
@@ -250,8 +249,9 @@ def test_whether_money_is_on_its_way_is_asked_of_the_browsers_own_orders_alone(s
     )
     with shop.reading() as session:
         checkouts.settling_elsewhere(session, "br_1", {"guide"}, cart_id="cart_2")
-        [(words, values)] = [each for each in asked if "JOIN" in each[0]]
-        plan = session.connection().exec_driver_sql(f"explain query plan {words}", values).all()
+        [(words, values)] = [each for each in asked if " join " in each[0]]
+        plan = session.connection().exec_driver_sql(f"explain query plan {words}", (*values,)).all()
     # A product may have been sold a million times; and a new shop has no statistics by which one could know.
     assert "orders USING INDEX ix_orders_browser_id" in plan[0].detail
-    assert [row.detail for row in plan if "SCAN" in row.detail or "product_id" in row.detail] == []
+    steps = [row.detail for row in plan if "SCAN json_each" not in row.detail]  # the products that are asked about
+    assert [step for step in steps if "SCAN" in step or "product_id" in step] == []
