@@ -66,14 +66,20 @@ class Pipeline:
         self._asked: list[bool] = []
         self._fresh: dict[str, bytes] = {}
 
-    def tell(self, words: str, values: Values, *, at_once: bool) -> None:
-        """Have this done, in a transaction that begins with it if none has: `at_once`, as far as there is room to send it, or with
-        what is asked next. Raises what is wrong with its values."""
+    def tell(self, words: str, values: Values) -> None:
+        """Have this done, in a transaction that begins with it if none has: once it is let go, or with what is asked next. Raises
+        what is wrong with its values."""
         given = self._dumped(values)
         try:
             self._send(words, given)
-            if at_once:
-                self._server.flush()
+        except BaseException:
+            self._end()
+            raise
+
+    def begin(self) -> None:
+        """Let go what was told, as far as there is room to send it."""
+        try:
+            self._server.flush()
         except BaseException:
             self._end()
             raise

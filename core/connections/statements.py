@@ -53,7 +53,9 @@ def tell(
     connection.info.pop(_AHEAD, None)
     statement = Question(words, values, expected)
     if connection.dialect.name == "postgresql":
-        _send(connection, statement.guarded(), at_once=heavy)
+        _send(connection, statement.guarded())
+        if heavy:
+            begin(connection)
     else:
         _run(connection, [statement])
 
@@ -103,6 +105,15 @@ def answered(connection: Connection, name: Hashable) -> list[Any] | None:
     """What was answered to what was asked along by this name; None if that is not known. It is told once."""
     ahead: dict[Hashable, list[Any]] = connection.info.get(_AHEAD, {})
     return ahead.pop(name, None)
+
+
+def begin(connection: Connection) -> None:
+    """Have the database begin with what was told until now, while we go on."""
+    if told := connection.info.get(_TOLD):
+        try:
+            _pipeline(connection).begin()
+        except Exception as error:
+            connection._handle_dbapi_exception(error, told[-1].words, (), None, None)
 
 
 def send(connection: Connection) -> None:
@@ -166,9 +177,9 @@ def _forget(connection: Connection) -> None:
             pipeline.forget()
 
 
-def _send(connection: Connection, statement: Question, *, at_once: bool) -> None:
+def _send(connection: Connection, statement: Question) -> None:
     try:
-        _pipeline(connection).tell(statement.words, statement.values, at_once=at_once)
+        _pipeline(connection).tell(statement.words, statement.values)
     except Exception as error:
         connection._handle_dbapi_exception(error, statement.words, (), None, None)
     connection.info.setdefault(_TOLD, []).append(statement)

@@ -11,7 +11,7 @@ from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import Session, SQLModel
 
-from core.connections.statements import send
+from core.connections.statements import begin, send
 from core.foundation.writes.columns import Row
 from core.foundation.writes.inserts import Insert
 from core.foundation.writes.updates import Delete, Update
@@ -49,6 +49,7 @@ class BatchedSession(Session):
             self.dispatch.before_flush(self, None, None)
             # Whoever is asked before may have changed some more.
             self._write([*self.new], [*self.dirty], [*self.deleted])
+            begin(self.connection())
 
     def _save_or_update_state(self, state: InstanceState[Any]) -> None:
         # No table refers to another one's rows as objects: with a row comes no other, and none need be looked for.

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 
-from core.connections.statements import Expected, Question, answered, ask, ask_all, ask_along, send, tell
+from core.connections.statements import Expected, Question, answered, ask, ask_all, ask_along, begin, send, tell
 from core.shop import Shop
 from tests.machine import eventually
 
@@ -207,3 +207,12 @@ def test_a_savepoint_that_is_undone_undoes_what_was_told_in_it(shop: Shop) -> No
         inner.rollback()
         assert ask(connection, *_of("apples")) == [(1,)]
         assert ask(connection, *_of("pears")) == []
+
+
+def test_what_was_told_is_begun_when_that_is_asked_for(shop: Shop) -> None:
+    with shop.engine.connect() as connection, shop.engine.connect() as other, connection.begin():
+        begin(connection)  # there is nothing as yet
+        tell(connection, TAKES, (18,))
+        begin(connection)
+        eventually(lambda: ask(other, HELD, (18,)) == [(1,)])
+        assert ask(connection, "select 'next'", ()) == [("next",)]

@@ -14,6 +14,7 @@ from core.connections.statements import send
 from core.foundation.database import Record
 from core.foundation.writes.flush import tell, update_of
 from core.foundation.writes.rows import Rows
+from core.foundation.writes.selections import Selection
 from core.gateway.sessions import CheckoutState
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
@@ -292,3 +293,40 @@ def test_rows_are_read_as_they_are_now_and_stay_the_sessions_own(shop: Shop) -> 
         every = orders_in(session)
         assert [each.email for each in every] == ["", "", "mira@example.org"]
         assert [vars(each)["fulfilled_at"] for each in Rows(Order, "id").of(session, ["ord_1"])] == [NOW]
+
+
+PAID = Selection(
+    Order, more="payments.id",
+    of="from orders left join payments on payments.order_id = orders.id and payments.currency = {}"
+    " where orders.id {any} order by orders.id",
+)  # fmt: skip
+
+
+def test_rows_of_several_tables_are_read_as_they_are_now(shop: Shop) -> None:
+    stored(shop, [order(1), order(2), payment(1)])
+    with shop.transaction() as session:
+        known = session.get_one(Order, "ord_2")
+        known.email = "mira@example.org"  # written before it is read
+        found = PAID.read(session, "eur", ["ord_1", "ord_2", "ord_7"])
+        assert [(each.id, each.email, paid) for each, paid in found] == [
+            ("ord_1", "", "pi_1"), ("ord_2", "mira@example.org", None),
+        ]  # fmt: skip
+        assert found[1][0] is known
+        assert [paid for _, paid in PAID.read(session, "usd", {"ord_1"})] == [None]
+        assert PAID.read(session, "eur", []) == []
+
+
+def test_what_was_read_ahead_is_read_once_and_anew_after_a_change(shop: Shop) -> None:
+    stored(shop, [order(1)])
+    ahead = shop.engine.dialect.name == "postgresql"
+    with shop.transaction() as session, statements(shop.engine) as heard:
+        PAID.ahead(session, "eur", ["ord_1"])
+        [found] = Rows(Order, "id").of(session, ["ord_1"])
+        for written in (False, True):
+            heard.clear()
+            if written:
+                found.email = "mira@example.org"
+                tell(session)
+            [(found, _)] = PAID.read(session, "eur", ["ord_1"])
+            assert sum("left join payments" in each for each in heard) == (0 if ahead and not written else 1)
+            assert found.email == ("mira@example.org" if written else "")
