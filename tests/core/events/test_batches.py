@@ -269,6 +269,71 @@ def test_while_one_batch_is_taken_the_next_one_gathers(
     assert sizes == [1, 5]
 
 
+@pytest.fixture
+def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many events were taken each time; nothing is done with them."""
+    found: list[int] = []
+
+    def take_all(_shop: Shop, batch: list[Told]) -> list[Outcome]:
+        found.append(len(batch))
+        return [Outcome(EventState.IGNORED)] * len(batch)
+
+    monkeypatch.setattr(inbox, "take_all", take_all)
+    return found
+
+
+async def _put(intake: Intake, number: int, *, turns: int = 0) -> None:
+    """Put in so many events, one after another, between each two of which the loop turns so often."""
+    answers = []
+    for _ in range(number):
+        answers.append(asyncio.create_task(intake.take(Told({"id": "evt_1"}, "", "somebody"))))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+    await asyncio.gather(*answers)
+
+
+def test_those_that_come_one_after_another_are_taken_together_once_several_were(shop: Shop, sizes: list[int]) -> None:
+    intake = Intake(lambda: shop)
+    intake._sizes = (6, 1)
+    asyncio.run(_put(intake, 6, turns=4))
+    assert sizes == [6]
+
+
+def test_one_that_comes_alone_after_others_that_did_is_not_waited_with(
+    shop: Shop, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    look = Intake._look
+    monkeypatch.setattr(Intake, "_look", lambda self, *said: looked.append(said) or look(self, *said))
+    intake = Intake(lambda: shop)
+    for _ in range(3):
+        asyncio.run(_put(intake, 1))
+    assert (sizes, looked) == ([1, 1, 1], [])
+    intake._sizes = (5, 5)
+    before = len(looked)
+    asyncio.run(_put(intake, 1))  # others may come with it: for some turns
+    assert 1 < len(looked) - before < 30
+    for _ in range(2):
+        asyncio.run(_put(intake, 1))
+    before = len(looked)
+    asyncio.run(_put(intake, 1))
+    assert len(looked) == before
+
+
+def test_what_waits_with_a_loop_that_was_stopped_keeps_nobody_else_waiting(shop: Shop, sizes: list[int]) -> None:
+    intake = Intake(lambda: shop)
+    intake._sizes = (6, 6)
+    stopped = asyncio.new_event_loop()
+    gone = stopped.create_task(_put(intake, 1))
+    for _ in range(3):
+        stopped.run_until_complete(asyncio.sleep(0))
+    asyncio.run(asyncio.wait_for(_put(intake, 1), 30))
+    gone.cancel()
+    stopped.run_until_complete(asyncio.gather(gone, return_exceptions=True))
+    stopped.close()
+    assert sum(sizes) == 2
+
+
 def test_whoever_put_in_what_fails_hears_of_it_and_nobody_else(roomy: Shop, stripe: FakeStripe, door: Door) -> None:
     _, events = paid_orders(roomy, stripe, 3, "guide-eur")
     events[1]["data"]["object"]["amount_total"] = "a lot"
