@@ -13,7 +13,8 @@ from tests import builders
 from tests.fakes import FakeStripe
 
 # Of a paid order with one file to download, from the event to the job that sends the receipt.
-MOST = 12
+# The lines of an order and its grants are read by one each: a new shop's PostgreSQL would go through all grants to join them.
+MOST = 13
 # Of a checkout, from the basket to the payment page: to place the order, and to keep what Stripe answered. Of a workshop it is
 # asked as well where places of these lines are counted by now.
 MOST_OF_CHECKOUT = {"guide-eur": 14, "clinic-eur": 19}
@@ -92,7 +93,7 @@ def test_a_second_delivery_only_looks(shop: Shop, stripe: FakeStripe) -> None:
         builders.deliver(shop, completed)
     asked = [each for each in heard if each not in ("BEGIN", "COMMIT", "begin immediate")]
     # PostgreSQL is asked about the order with the event: before it is known whether that is needed.
-    along = 4 if shop.engine.dialect.name == "postgresql" else 0
+    along = 5 if shop.engine.dialect.name == "postgresql" else 0
     assert [each.split()[0].lower() for each in asked] == ["insert", *["select"] * along, "select"]
 
 
@@ -106,4 +107,4 @@ def test_a_checkout_takes_two_transactions_and_few_statements(shop: Shop, price:
     assert len(asked) <= MOST_OF_CHECKOUT[price], "\n".join(asked)
     # All wait for the row that numbers orders: what can be done before is done before.
     numbered = next(place for place, each in enumerate(asked) if each.startswith("update counters"))
-    assert not [each for each in asked[numbered:-3] if "FROM orders" in each or "FROM products" in each]
+    assert not [each for each in asked[numbered:-3] if "from orders" in each.lower() or "from products" in each.lower()]
