@@ -37,6 +37,8 @@ FLAGS = (
     # is sent again, and Chromium gives one up that met too many of them.
     "--ignore-certificate-errors",
 )  # fmt: skip
+# No page of a test lives long enough for what the slowest of Chromium's compilers takes to come back.
+_SHORT_LIVED = "--js-flags=--no-turbofan"
 
 # Seconds until what is there twice is taken for a fault of the page.
 ALONE = 15.0
@@ -165,9 +167,9 @@ def missing() -> str:
 
 
 @contextmanager
-def launched(playwright: Playwright) -> Iterator[Browser]:
-    """A browser without a window."""
-    browser = playwright.chromium.launch(executable_path=PATH, args=FLAGS)
+def launched(playwright: Playwright, *more: str) -> Iterator[Browser]:
+    """A browser without a window, with `more` flags than all have."""
+    browser = playwright.chromium.launch(executable_path=PATH, args=(*FLAGS, *more))
     try:
         yield browser
     finally:
@@ -185,5 +187,5 @@ def for_tests(patience: float) -> Iterator[Browser]:
         # Where everything must run, a test that is left out is a failure.
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     expect.set_options(timeout=patience)
-    with sync_playwright() as playwright, launched(playwright) as found:
+    with sync_playwright() as playwright, launched(playwright, _SHORT_LIVED) as found:
         yield found

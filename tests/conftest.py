@@ -219,7 +219,7 @@ def migrated_database(
     template = "stocked" if stocked else "migrated"
     templates = request.getfixturevalue("sqlite_templates")
     if stocked:
-        shutil.copytree(templates / "files", folder / "files", dirs_exist_ok=True)
+        shutil.copytree(templates / "files", folder / "files", copy_function=shutil.copyfile, dirs_exist_ok=True)
     if kind == "sqlite":
         path = folder / "shop.db"
         shutil.copy(templates / f"{template}.db", path)
