@@ -38,7 +38,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator
 @pytest.fixture(scope="module")
 def season(demo: Stand) -> int:
     """The demo's season of sales, from here on; how many orders it has."""
-    return int(demo.pushcart("demo", "season")["orders"])
+    made = demo.pushcart("demo", "season")
+    assert made == {"orders": 400}
+    return int(made["orders"])
 
 
 @pytest.fixture
