@@ -7,7 +7,8 @@ import pytest
 from sqlmodel import col, select
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.context import ContextProxy, StreamlitCookies
-from streamlit.testing.v1 import AppTest, app_test
+from streamlit.testing.v1 import AppTest, app_test, local_script_runner
+from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
 from core.foundation import signing
 from core.journeys import carts
@@ -28,8 +29,20 @@ with warnings.catch_warnings():
 # Looks through the metadata of every library that is installed, each time that a page is opened: they stay the same.
 manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
-# Scripts stay the same as well: each is compiled once.
-app_test.ScriptCache = cache(app_test.ScriptCache)  # type: ignore[misc]
+# Scripts stay the same as well: each is compiled once, also the one that shows all pages.
+app_test.ScriptCache = local_script_runner.ScriptCache = cache(app_test.ScriptCache)  # type: ignore[misc]
+
+_look_until_it_ran = local_script_runner.require_widgets_deltas
+
+
+def _wait_until_it_ran(runner: LocalScriptRunner, timeout: float = 3) -> None:
+    """Leave the processor to the script: whoever looks each millisecond whether it has ended takes it from it each time."""
+    if runner._script_thread:
+        runner._script_thread.join(timeout)
+    _look_until_it_ran(runner, timeout)
+
+
+local_script_runner.require_widgets_deltas = _wait_until_it_ran
 
 PAGES = STATIC.parent / "pages.py"
 # What Streamlit calls the pages that were opened so far.
