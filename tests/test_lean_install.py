@@ -7,10 +7,13 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import sysconfig
 import tomllib
+from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
@@ -34,10 +37,16 @@ print(json.dumps([name for name in sys.argv[1:] if importlib.util.find_spec(name
 
 
 @pytest.fixture(scope="module")
-def lean(tmp_path_factory: pytest.TempPathFactory) -> Stand:
+def environment() -> Iterator[Path]:
+    """Where an environment is to stand: in the tests' own, since on the same disk uv need not copy what is to be in both."""
+    with TemporaryDirectory(prefix="lean-", dir=sys.prefix) as folder:
+        yield Path(folder, ".venv")
+
+
+@pytest.fixture(scope="module")
+def lean(tmp_path_factory: pytest.TempPathFactory, environment: Path) -> Stand:
     """The shop's folders without `sandbox/`, with an environment of their own, installed as for production."""
     folder = tmp_path_factory.mktemp("lean") / "checkout"
-    environment = folder / ".venv"
     stand = Stand(
         folder, checkout=(*SHOP, "README.md", "LICENSE"), programs=environment / "bin", sweep_seconds=3600, worker_lost_seconds=4,
         stripe_secret_key="sk_test_of_a_shop", stripe_webhook_secret=SECRET,
@@ -58,12 +67,23 @@ def install(folder: Path, environment: Path) -> None:
         shutil.copy(ROOT / "uv.lock", folder)
     given = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(environment), "UV_PYTHON": sys.executable}
     given.pop("VIRTUAL_ENV", None)
+    given.pop("UV_COMPILE_BYTECODE", None)
     sync = [uv, "sync", "--no-default-groups", "--quiet"]
     for command in ([*sync, "--offline"], sync):
         done = subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True, timeout=300)
         if done.returncode == 0:
+            share_what_is_compiled(environment)
             return
     pytest.fail(f"{' '.join(sync)} ended with {done.returncode}:\n{done.stderr}")
+
+
+def share_what_is_compiled(environment: Path) -> None:
+    """Have there what is compiled of the libraries here. Python sees from a file's time and size whether it is of the same."""
+    here = Path(sysconfig.get_path("purelib"))
+    there = environment / here.relative_to(sys.prefix)
+    for compiled in here.rglob("__pycache__"):
+        if (module := there / compiled.parent.relative_to(here)).is_dir():
+            shutil.copytree(compiled, module / compiled.name, copy_function=shutil.copyfile, dirs_exist_ok=True)
 
 
 def found(stand: Stand, *modules: str) -> set[str]:
