@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from anyio.from_thread import BlockingPortal
+from fastapi.routing import APIRoute, _EffectiveRouteContext, _RouterIncludeContext
 
 from core.shop import Shop
 from tests import builders
@@ -17,6 +18,23 @@ with warnings.catch_warnings():
     from starlette.testclient import TestClient
 
 from webhook.app import create_app
+
+# What a route of a router comes to in an app FastAPI finds out anew for each app, at its first request, which takes longer than
+# most answers. It is the same in all of ours, which include their routers as they are and override no dependency.
+_KNOWN: dict[int, tuple[APIRoute, _EffectiveRouteContext]] = {}
+_find_out = _EffectiveRouteContext.from_api_route
+
+
+def _find_out_once(*, original_route: APIRoute, include_context: _RouterIncludeContext) -> _EffectiveRouteContext:
+    if include_context.prefix or include_context.dependencies or include_context.tags:
+        return _find_out(original_route=original_route, include_context=include_context)
+    if id(original_route) not in _KNOWN:
+        found = _find_out(original_route=original_route, include_context=include_context)
+        _KNOWN[id(original_route)] = original_route, found
+    return _KNOWN[id(original_route)][1]
+
+
+_EffectiveRouteContext.from_api_route = _find_out_once  # type: ignore[method-assign]
 
 
 @pytest.fixture
