@@ -32,6 +32,7 @@ class Lookup(BaseModel):
     product: Annotated[str, Field(max_length=80)] = ""
 
 
+@router.head("/entitlements", include_in_schema=False)
 @router.get("/entitlements")
 def changed(
     shop: OpenShop,

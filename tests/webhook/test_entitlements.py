@@ -79,6 +79,7 @@ def test_a_plan_is_told_whole_and_a_304_is_nothing(
     assert asks.get("/entitlements/nobody", headers={"If-None-Match": "*"}).status_code == 404
     looked = asks.head(f"/entitlements/{person}")
     assert (looked.status_code, looked.headers["ETag"]) == (200, '"1"')
+    assert asks.head("/entitlements").status_code == 200
 
 
 @builders.on_sqlite
