@@ -84,6 +84,8 @@ def test_every_product_has_its_cover_in_both_crops() -> None:
         assert cover.is_file()
         assert cover.with_name(f"{cover.stem}-sq.svg").is_file()
         assert product["image_alt"]
+    covers = [product["image"] for product in CATALOGUE["products"]]
+    assert len(covers) == len(set(covers)), "each shows its own"
 
 
 def test_the_guide_has_the_pages_the_shop_promises() -> None:
