@@ -66,6 +66,11 @@ class Pipeline:
         self._asked: list[bool] = []
         self._fresh: dict[str, bytes] = {}
 
+    @property
+    def waits(self) -> bool:
+        """Whether there is something of which it is not known yet what became of it."""
+        return bool(self._asked)
+
     def tell(self, words: str, values: Values) -> None:
         """Have this done, in a transaction that begins with it if none has: once it is let go, or with what is asked next. Raises
         what is wrong with its values."""

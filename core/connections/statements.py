@@ -204,6 +204,9 @@ def _run(connection: Connection, statements: Sequence[Question]) -> list[Answer]
         else:
             _execute(connection.connection.dbapi_connection, statements, answers)
     except Exception as error:
+        if told and _pipeline(connection).waits:  # what was asked has never been sent, and what was told goes on
+            connection.info[_TOLD] = told
+            connection._handle_dbapi_exception(error, statements[0].words, (), None, None)
         _check(every, answers)  # what fails may only follow from it
         failed = every[min(len(answers), len(every) - 1)]
         if failed.expected and getattr(error, "sqlstate", None) == _DIVIDED_BY_ZERO:

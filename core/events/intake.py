@@ -1,8 +1,8 @@
 """Intake: where a process's events wait to be taken. Whatever waits is taken at once, in one transaction.
 
 There is no timer: an event that comes alone waits for nothing, and while one batch is committed the next one gathers. Where
-several came together just now, the next are given as long as the loop finds more of them: one that is taken by itself costs as much
-as five that are taken along, and keeps them waiting.
+several came together just now, the first is not taken before the others, as long as the loop finds more of them: one that is taken
+by itself costs as much as five that are taken along, and keeps them waiting.
 """
 
 from asyncio import AbstractEventLoop, Future, get_running_loop
@@ -64,7 +64,7 @@ class Intake:
             if not self._taking:
                 self._taking = True
                 Thread(target=self._take, name="intake", daemon=True).start()
-            if self._idle and (self._gathers is None or not self._gathers.is_running()):
+            if self._idle and not self._told and (self._gathers is None or not self._gathers.is_running()):
                 self._gather(loop)
         return await answer
 
@@ -113,8 +113,9 @@ class Intake:
 
     def _tell(self) -> None:
         self._gathers = None
-        self._told = True
-        self._changed.notify()
+        if self._idle:  # else it looks for itself when it has taken what it is at
+            self._told = True
+            self._changed.notify()
 
 
 def _hand_back(batch: Sequence[_Waiting], found: Sequence[Outcome | Exception]) -> None:

@@ -187,6 +187,16 @@ def test_values_that_no_database_takes_spoil_nothing_that_was_told_before(shop: 
         assert ask(connection, *_of("apples")) == [(1,)]
 
 
+def test_what_was_told_before_values_that_no_database_takes_is_still_to_be_as_expected(shop: Shop) -> None:
+    with shop.engine.connect() as connection, connection.begin():
+        tell(connection, LANDS, ("apples", 1))
+        tell(connection, DOUBLED, (1,), expected=Expected(2, LookupError))
+        with pytest.raises(DataError):
+            ask(connection, "select %s::text", ("pears\0",))
+        with pytest.raises(LookupError):
+            ask(connection, "select 'next'", ())
+
+
 def _of(name: str) -> tuple[str, tuple[str]]:
     return "select value from counters where name = %s", (name,)
 
