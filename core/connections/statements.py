@@ -1,7 +1,7 @@
 """Statements in the driver's own words, which SQLAlchemy would look at anew each time.
 
 PostgreSQL is sent several of them at once, and answers all together: what it is told goes out with the next question, or before
-the commit, so that nobody waits for what they do not want to know. What takes it long goes out at once: it is done while we go on.
+the commit, so that nobody waits for what they do not want to know. What takes long can be begun at once, and is done meanwhile.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -44,18 +44,13 @@ class Question:
         return Question(_guarded(self.words), values, Expected(1, self.expected.otherwise))
 
 
-def tell(
-    connection: Connection, words: str, values: Values, *, expected: Expected | None = None, heavy: bool = False
-) -> None:
-    """Have the database do this, at the latest with what it is asked next: what is wrong with it is raised then. With what is
-    `heavy` it begins at once, while we go on."""
+def tell(connection: Connection, words: str, values: Values, *, expected: Expected | None = None) -> None:
+    """Have the database do this, at the latest with what it is asked next: what is wrong with it is raised then."""
     _announce(connection, words, values, many=False)
     connection.info.pop(_AHEAD, None)
     statement = Question(words, values, expected)
     if connection.dialect.name == "postgresql":
         _send(connection, statement.guarded())
-        if heavy:
-            begin(connection)
     else:
         _run(connection, [statement])
 

@@ -1,7 +1,7 @@
 """Columns: how their values are handed to a database's driver. What SQLAlchemy looks up at every call is looked up once."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -114,3 +114,13 @@ def _escaped(text: str) -> str:
 def mark(dialect: Dialect) -> str:
     """What stands for a value in a statement."""
     return "%s" if dialect.name == "postgresql" else "?"
+
+
+def one_of(dialect: Dialect) -> str:
+    """What says that a text is one of those of a list, which is one value, as `listed` makes it."""
+    return ANY_OF.format(kind="text") if dialect.name == "postgresql" else "in (select value from json_each(?))"
+
+
+def listed(names: Iterable[str], dialect: Dialect) -> str:
+    """Texts as the one value that stands for all of them."""
+    return array([*names]) if dialect.name == "postgresql" else json.dumps([*names])

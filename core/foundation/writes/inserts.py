@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Dialect, Table
 from sqlmodel import Session, SQLModel
 
-from core.connections.statements import Expected, ask, tell, tell_each
+from core.connections.statements import Expected, ask, begin, tell, tell_each
 from core.foundation.writes.columns import Columns, Row, mark
 
 # SQLite takes some thirty thousand values in one statement.
@@ -53,7 +53,9 @@ class Insert:
             return []
         if self._returns:
             return ask(connection, words, given)
-        tell(connection, words, given, expected=expected, heavy=len(rows) > 1)
+        tell(connection, words, given, expected=expected)
+        if len(rows) > 1:
+            begin(connection)
         return []
 
     def _of_arrays(self, dialect: Dialect) -> str:

@@ -5,14 +5,13 @@ from collections.abc import Collection, Sequence
 from functools import cache, cached_property
 from typing import Any, Generic, TypeVar
 
-import orjson
 from sqlalchemy import Dialect, Table
 from sqlalchemy.orm import Mapper, class_mapper
 from sqlalchemy.orm.attributes import instance_dict, instance_state
 from sqlmodel import Session, SQLModel
 
 from core.connections.statements import Question, answered, ask, ask_all, ask_along
-from core.foundation.writes.columns import ANY_OF, Columns, array
+from core.foundation.writes.columns import Columns, listed, one_of
 
 R = TypeVar("R", bound=SQLModel)
 
@@ -32,8 +31,8 @@ class Rows(Generic[R]):
 
     def question(self, names: Collection[str], dialect: Dialect) -> Question:
         """What the database is asked."""
-        postgres = dialect.name == "postgresql"
-        return Question(self._words(postgres), (array([*names]) if postgres else orjson.dumps([*names]).decode(),))
+        locking = " for update" if dialect.name == "postgresql" else ""  # whoever writes into SQLite has locked it all
+        return Question(self._words(one_of(dialect), locking), (listed(names, dialect),))
 
     def rows(self, session: Session, answer: Sequence[Any], dialect: Dialect) -> list[Any]:
         """What it answered, as the session's own rows."""
@@ -53,10 +52,9 @@ class Rows(Generic[R]):
         return answer and [values for values in answer if values[self._place] in names]
 
     @cache  # noqa: B019 - these live as long as the process
-    def _words(self, postgres: bool) -> str:
-        named = ANY_OF.format(kind="text") if postgres else "in (select value from json_each(?))"
+    def _words(self, named: str, locking: str) -> str:
         found = f"select {self._loaded.names} from {self._loaded.table.name} where {self._by} {named}"
-        return found + (f" order by {self._by}" + (" for update" if postgres else "") if self.locked else "")
+        return f"{found} order by {self._by}{locking}" if self.locked else found
 
 
 class Loaded(Generic[R]):

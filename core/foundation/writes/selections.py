@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-import orjson
 from sqlalchemy import Dialect
 from sqlmodel import Session, SQLModel
 
 from core.connections.statements import Question, answered, ask, ask_along
-from core.foundation.writes.columns import ANY_OF, array, mark
+from core.foundation.writes.columns import listed, mark, one_of
 from core.foundation.writes.flush import tell
 from core.foundation.writes.rows import Loaded
 
@@ -50,20 +49,17 @@ class Selection:
         return (*found, *values[start:])
 
     def _question(self, values: Sequence[Any], dialect: Dialect) -> Question:
-        write = array if dialect.name == "postgresql" else _as_json
-        given = [write([*value]) if isinstance(value, (list, set, tuple)) else value for value in values]
-        return Question(self._words(dialect), given)
+        given = [listed(value, dialect) if _is_list(value) else value for value in values]
+        return Question(self._words(mark(dialect), one_of(dialect)), given)
 
     @cache  # noqa: B019 - these live as long as the process
-    def _words(self, dialect: Dialect) -> str:
-        value = mark(dialect)
-        one_of = ANY_OF.format(kind="text") if dialect.name == "postgresql" else "in (select value from json_each(?))"
-        return f"select {self._selected} {self._of.replace('{any}', one_of).replace('{}', value)}"
+    def _words(self, value: str, named: str) -> str:
+        return f"select {self._selected} {self._of.replace('{any}', named).replace('{}', value)}"
 
 
-def _as_json(names: Sequence[str]) -> str:
-    return orjson.dumps(names).decode()
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, set, tuple))
 
 
 def _named(value: Any) -> Any:
-    return frozenset(value) if isinstance(value, (list, set, tuple)) else value
+    return frozenset(value) if _is_list(value) else value

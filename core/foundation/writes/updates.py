@@ -6,7 +6,7 @@ from functools import cache
 from sqlalchemy import Dialect, Table
 from sqlmodel import Session
 
-from core.connections.statements import Expected, tell, tell_each
+from core.connections.statements import Expected, begin, tell, tell_each
 from core.foundation.writes.columns import ANY_OF, Columns, Row, mark
 
 
@@ -29,7 +29,8 @@ class Update:
             self._unnested = self._unnested or self._of_arrays(dialect)
             arrays = self._columns.arrays(rows, dialect)
             named = arrays[len(self._changed)]
-            tell(connection, self._unnested, [*arrays, named], expected=expected, heavy=True)
+            tell(connection, self._unnested, [*arrays, named], expected=expected)
+            begin(connection)
         else:
             values = [self._columns.values(row, dialect) for row in rows]
             tell_each(connection, self._of_values(mark(dialect)), values, expected=expected)

@@ -158,7 +158,8 @@ def test_what_takes_long_is_begun_at_once_and_ends_with_its_transaction(shop: Sh
     with shop.engine.connect() as connection, shop.engine.connect() as other:
         told = connection.begin()
         tell(connection, LANDS, ("apples", 1))
-        tell(connection, TAKES, (17,), heavy=True)
+        tell(connection, TAKES, (17,))
+        begin(connection)
         eventually(lambda: ask(other, HELD, (17,)) == [(1,)])
         getattr(told, end)()
         assert ask(other, HELD, (17,)) == [(0,)]
@@ -169,7 +170,8 @@ def test_what_takes_long_is_begun_at_once_and_ends_with_its_transaction(shop: Sh
 def test_what_was_told_in_vain_is_forgotten_with_its_transaction(shop: Shop) -> None:
     with shop.engine.connect() as connection:
         with connection.begin() as undone:
-            tell(connection, "select 1 / %s", (0,), heavy=True)
+            tell(connection, "select 1 / %s", (0,))
+            begin(connection)
             undone.rollback()
         with connection.begin():
             assert ask(connection, "select 'still here'", ()) == [("still here",)]
@@ -178,7 +180,8 @@ def test_what_was_told_in_vain_is_forgotten_with_its_transaction(shop: Shop) -> 
 def test_values_that_no_database_takes_spoil_nothing_that_was_told_before(shop: Shop) -> None:
     with shop.engine.connect() as connection:
         with connection.begin():
-            tell(connection, LANDS, ("apples", 1), heavy=True)
+            tell(connection, LANDS, ("apples", 1))
+            begin(connection)
             with pytest.raises(DataError):
                 tell(connection, LANDS, ("pears\0", 1))
             with pytest.raises(DataError):
@@ -204,16 +207,20 @@ def _of(name: str) -> tuple[str, tuple[str]]:
 def test_more_than_there_is_room_for_is_told_all_the_same(shop: Shop) -> None:
     with shop.engine.connect() as connection, connection.begin():
         for number in range(40):
-            tell(connection, LANDS, (f"{number} {'x' * 1_000}", number), heavy=True)
-            tell(connection, "select %s::text", ("y" * 200_000,), heavy=True)
+            tell(connection, LANDS, (f"{number} {'x' * 1_000}", number))
+            begin(connection)
+            tell(connection, "select %s::text", ("y" * 200_000,))
+            begin(connection)
         assert ask(connection, "select count(*) from counters where name like '%%x'", ()) == [(40,)]
 
 
 def test_a_savepoint_that_is_undone_undoes_what_was_told_in_it(shop: Shop) -> None:
     with shop.engine.connect() as connection, connection.begin():
-        tell(connection, LANDS, ("apples", 1), heavy=True)
+        tell(connection, LANDS, ("apples", 1))
+        begin(connection)
         inner = connection.begin_nested()
-        tell(connection, LANDS, ("pears", 1), heavy=True)
+        tell(connection, LANDS, ("pears", 1))
+        begin(connection)
         inner.rollback()
         assert ask(connection, *_of("apples")) == [(1,)]
         assert ask(connection, *_of("pears")) == []
