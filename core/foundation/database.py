@@ -99,13 +99,13 @@ class Record(SQLModel):
         vars(self).update({**defaults, **made, **values})
 
     def __setattr__(self, name: str, value: Any) -> None:
-        column = _columns(type(self)).get(name)
-        if column is None:
-            super().__setattr__(name, value)
-            return
         before = self.__dict__.get(name, _UNKNOWN)
         # Facts are merged again and again, and mostly say what is known: then there is nothing to note.
         if before == value:
+            return
+        column = _columns(type(self)).get(name)
+        if column is None:
+            super().__setattr__(name, value)
             return
         state = instance_state(self)
         if state._strong_obj is None or before is _UNKNOWN:

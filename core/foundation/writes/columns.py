@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
+import orjson
 from sqlalchemy import DateTime, Dialect, Enum, Table
 from sqlalchemy.types import TypeEngine
 
@@ -15,11 +17,10 @@ _Convert = Callable[[Any], Any]
 # Moments and names of states: the rows of one transaction have the same few again and again. So many are remembered, and
 # moments by all columns together.
 _REMEMBERED = 256
-# A character that no text of PostgreSQL's has.
-_NEVER = "\0"
 # A list that PostgreSQL is given. Were it not selected from, it would plan anew each time for as many as there are.
 ANY_OF = "= any(array(select unnest(%s::{kind}[])))"
-_NUMBERS = {bool, int, float}
+# In JSON it may begin what only JSON knows, such as a line's end.
+_BACKSLASH = b"\\"
 _remembering: dict[tuple[type[TypeEngine[Any]], str], _Convert] = {}
 
 
@@ -28,13 +29,15 @@ class Columns:
 
     def __init__(self, table: Table, names: Sequence[str]) -> None:
         self.names = tuple(names)
+        # Of one name alone it would give the value itself.
+        self._of: Callable[[Row], Sequence[Any]] = itemgetter(*names) if len(names) > 1 else lambda row: [row[names[0]]]
         self._types = [table.c[name].type for name in names]
         self._converters: dict[str, list[tuple[int, _Convert]]] = {}
         self._readers: dict[str, list[tuple[int, str, _Convert]]] = {}
 
     def values(self, row: Row, dialect: Dialect) -> list[Any]:
         """What of a row is in these columns, as the driver takes it."""
-        values = [row[name] for name in self.names]
+        values = [*self._of(row)]
         for place, convert in self._converted(dialect):
             values[place] = convert(values[place])
         return values
@@ -83,16 +86,17 @@ def _converter(kind: TypeEngine[Any], dialect: Dialect) -> _Convert | None:
 
 
 def array(column: Sequence[Any]) -> str:
-    """Values as PostgreSQL writes an array of them: those of one kind, as most are, in one go."""
-    kinds = {*map(type, column)}
-    if kinds == {str}:
-        joined = _NEVER.join(column)
-        if joined.count(_NEVER) == len(column) - 1:
-            return '{"' + _escaped(joined).replace(_NEVER, '","') + '"}'
-    elif kinds <= _NUMBERS:
-        return "{" + ",".join(map(str, column)) + "}"
-    elif kinds == {datetime}:
-        return '{"' + '","'.join(map(str, column)) + '"}'
+    """Values as PostgreSQL writes an array of them. JSON writes most lists alike, and is made in one go."""
+    try:
+        written = orjson.dumps(column)
+    except orjson.JSONEncodeError:
+        return _written(column)
+    if _BACKSLASH in written and _BACKSLASH in written.replace(b"\\\\", b"").replace(b'\\"', b""):
+        return _written(column)
+    return "{" + written[1:-1].decode() + "}"
+
+
+def _written(column: Sequence[Any]) -> str:
     return "{" + ",".join(map(_element, column)) + "}"
 
 
@@ -104,11 +108,7 @@ def _element(value: Any) -> str:
         return str(value)
     # What is kept as JSON comes wrapped in what the driver knows it by.
     text = value if isinstance(value, str) else str(value) if isinstance(value, date) else json.dumps(value.obj)
-    return '"' + _escaped(text) + '"'
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def mark(dialect: Dialect) -> str:

@@ -104,14 +104,21 @@ def test_new_rows_are_written_as_they_are_and_after_those_that_they_name(shop: S
         assert found == [attempt(each, parameters=parameters) for each in numbers]
 
 
-ODD = ("", "NULL", 'a "b"', "a\\b\\\\", "{a,b}", "a\nb", "Größe »L«, 100 %s")
+ODD = ("", "NULL", "null", 'a "b"', "a\\b\\\\", "a\\nb", '\\"', "{a,b}", "[a],[b]", "Größe »L«, 100 %s", "\x7f😀\u2028")
+# JSON writes these as nobody else does.
+CONTROL = ("a\nb", "a\r\n\tb", "\x01", "\b\f", "\\\n", '\n"')
 
 
-@pytest.mark.parametrize("texts", [ODD, (*ODD, None)], ids=["texts alone", "and nothing among them"])
+@pytest.mark.parametrize(
+    "texts",
+    [ODD, (*ODD, None), (*CONTROL, *ODD), (*CONTROL, None), *((each, "a") for each in (*ODD, *CONTROL))],
+    ids=repr,
+)
 def test_any_text_is_written_as_it_is_beside_others(shop: Shop, texts: Sequence[str | None]) -> None:
     stored(shop, [order(number, external_id=text) for number, text in enumerate(texts)])
     with shop.reading() as session:
-        assert [row.external_id for row in orders_in(session)] == [*texts]
+        found = {row.id: row.external_id for row in orders_in(session)}
+    assert found == {f"ord_{number}": text for number, text in enumerate(texts)}
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
