@@ -1,5 +1,6 @@
 """Buying by HTTP: the same journey as the storefront's button."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -56,22 +57,21 @@ async def start(body: BasketBody, request: Request, response: Response, shop: Op
 
     400 for bad input, 409 when sold out or no longer open, 503 to try again.
     """
-    browser = cookies.browser_of(request, shop) or cookies.new_browser()
+    known = cookies.browser_of(request, shop)
+    browser = known or cookies.new_browser()
     items = tuple(Item(item.price, item.quantity, item.date or "", item.amount) for item in body.items)
-    signed_in = await run_in_threadpool(cookies.signed_in, request, shop)
     basket = Basket(
         body.cart_id,
         items,
         email=body.email or "",
         browser_id=browser,
-        signed_in=signed_in,
         again=body.again,
         consents=None if body.consents is None else tuple(body.consents),
         business=body.business,
         person=body.external_id or "",
     )
-    sender = Sender(household_of(senders.address_of(request)), cookies.browser_of(request, shop))
-    link = await run_in_threadpool(_start, shop, basket, sender)
+    # All that asks the database is one thing to do in a thread: with each, threads wake each other.
+    link = await run_in_threadpool(_start, request, shop, basket, known)
     cookies.remember_browser(response, shop, browser)
     answer: dict[str, Any] = {"url": challenges.way_to(shop, link.url), "order_id": link.order_id}
     if link.dates:
@@ -79,6 +79,7 @@ async def start(body: BasketBody, request: Request, response: Response, shop: Op
     return answer
 
 
-def _start(shop: Shop, basket: Basket, sender: Sender) -> PaymentLink:
-    checkout_limits.admit(shop, basket, sender)
+def _start(request: Request, shop: Shop, basket: Basket, browser: str) -> PaymentLink:
+    basket = replace(basket, signed_in=cookies.signed_in(request, shop))
+    checkout_limits.admit(shop, basket, Sender(household_of(senders.address_of(request)), browser))
     return checkout.start(shop, basket)

@@ -1,6 +1,10 @@
 """Buying by HTTP: where to pay, or why not, in words that a script understands."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from anyio import to_thread
 from starlette.testclient import TestClient
 
 from core.foundation import signing
@@ -39,6 +43,24 @@ def test_the_browser_is_remembered_as_the_one_that_bought(shop: Shop, client: Te
     assert builders.order(shop, answer.json()["order_id"]).browser_id == browser
     client.post("/checkout", json={"cart_id": "c2", "items": GUIDE})
     assert {order.browser_id for order in builders.rows(shop, Order)} == {browser}
+
+
+@builders.on_sqlite
+def test_whatever_asks_the_database_is_one_thing_to_do_in_a_thread(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With each there are, threads wait for each other once more."""
+    handed_over: list[object] = []
+    run_sync = to_thread.run_sync
+
+    async def heard(deed: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        handed_over.append(deed)
+        return await run_sync(deed, *given, **named)
+
+    monkeypatch.setattr(to_thread, "run_sync", heard)
+    for number in range(2):
+        assert client.post("/checkout", json={"cart_id": f"c{number}", "items": GUIDE}).status_code == 200
+        assert len(handed_over) == number + 1
 
 
 def test_a_forged_browser_cookie_is_nobodys(shop: Shop, client: TestClient) -> None:

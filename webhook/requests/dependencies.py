@@ -10,7 +10,8 @@ from core.people.api_keys import Caller, Scope
 from core.shop import Shop
 
 
-def _shop_of(request: Request) -> Shop:
+# Not a plain function: FastAPI would run it in a thread of its own at each request.
+async def _shop_of(request: Request) -> Shop:
     shop: Shop = request.app.state.shop
     return shop
 
