@@ -231,6 +231,8 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     # Read with the lock, and after it.
     plan_prices.priced_ahead(session, prices, mode)
     products.texts_ahead(session)
+    if basket.browser_id and not basket.again:
+        checkouts.settling_elsewhere_ahead(session, basket.browser_id, cart_id=basket.cart_id)
     order = orders.lock_cart(session, basket.cart_id)
     priced = plan_prices.priced(session, prices, mode)
     drafts = bundle_lines.opened(session, _drafts(basket, priced, now=now), priced, now=now)

@@ -118,11 +118,10 @@ def fulfilled_order(session: Session, session_id: str) -> str | None:
 
 
 _SETTLING_ELSEWHERE = Selection(
-    more="orders.id, checkouts.stripe_checkout_session_id",
+    more="orders.id, checkouts.stripe_checkout_session_id, order_lines.product_id",
     # By their product all that were ever sold would be looked through: a browser has few orders.
     of="from orders join order_lines on order_lines.order_id = orders.id join checkouts on checkouts.order_id = orders.id"
-    " where orders.browser_id = {} and orders.status = 'processing' and orders.cart_id <> {}"
-    " and checkouts.state = 'complete' and coalesce(order_lines.product_id, null) {any} limit 1",
+    " where orders.browser_id = {} and orders.status = 'processing' and orders.cart_id <> {} and checkouts.state = 'complete'",
 )  # fmt: skip
 
 
@@ -130,8 +129,13 @@ def settling_elsewhere(
     session: Session, browser_id: str, product_ids: set[str], *, cart_id: str
 ) -> tuple[str, str | None] | None:
     """The order and Session of another cart of this browser whose money for one of these products is on its way, or None."""
-    found = _SETTLING_ELSEWHERE.read(session, browser_id, cart_id, product_ids)
-    return (found[0][0], found[0][1]) if found else None
+    found = _SETTLING_ELSEWHERE.read(session, browser_id, cart_id)
+    return next(((order_id, name) for order_id, name, product_id in found if product_id in product_ids), None)
+
+
+def settling_elsewhere_ahead(session: Session, browser_id: str, *, cart_id: str) -> None:
+    """Have that be read with what the database is asked next."""
+    _SETTLING_ELSEWHERE.ahead(session, browser_id, cart_id)
 
 
 def settling(session: Session, order_ids: Collection[str]) -> list[Checkout]:
