@@ -65,7 +65,7 @@ from core.foundation.money import Money
 
 def of_words(error: typer.TyperException) -> str:
     """What Typer says of words that it does not understand, in one line, and where there is more about the command."""
-    said = " ".join(error.format_message().split())
+    said = " ".join(error.format_message().split()).removesuffix(".") + "."
     context = getattr(error, "ctx", None)
     return f"{said} `{context.command_path} --help` says what it takes." if context else said
 

@@ -27,7 +27,8 @@ def orders(
     with shop.reading() as session:
         found = reports.order_list(session, status=status, limit=limit)
     columns = ("number", "status", "total", "fulfilled", "email", "id")
-    say(found, table([_for_people(row, shop.settings.zone) for row in found], columns, "No orders yet."), as_json)
+    none = "No such orders." if status else "No orders yet."
+    say(found, table([_for_people(row, shop.settings.zone) for row in found], columns, none), as_json)
 
 
 def _for_people(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:

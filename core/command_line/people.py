@@ -74,5 +74,6 @@ def retention(
     shop = open_shop()
     done = keeping.due(shop) if dry_run else keeping.run(shop)
     head = "Due, at most a batch of each" if dry_run else "Done"
-    lines = [f"{head}:", *(f"  {name:<10} {count}" for name, count in done.items())]
+    width = max(map(len, done))
+    lines = [f"{head}:", *(f"  {name:<{width}} {count}" for name, count in done.items())]
     say({"dry_run": dry_run, **done}, "\n".join(lines), as_json)

@@ -178,6 +178,7 @@ def test_what_makes_no_sense_is_refused_in_a_line(
         said = capsys.readouterr()
         assert (ended.value.code, said.out) == (2, ""), (words, said.err)
         assert len(said.err.splitlines()) == 1, said.err
+        assert not re.search(r"[^.] `pushcart .* says what it takes", said.err), said.err
         assert "Error(" not in said.err
         assert "Traceback" not in said.err
         assert "__" not in said.err
@@ -215,7 +216,7 @@ def test_a_group_by_itself_says_what_there_is(folder: Path) -> None:
 
 
 def test_the_words_of_typer_are_one_line() -> None:
-    assert errors.of_words(typer.BadParameter("two\nlines")) == "Invalid value: two lines"
+    assert errors.of_words(typer.BadParameter("two\nlines")) == "Invalid value: two lines."
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -102,6 +102,9 @@ def test_orders_are_the_same_without_their_details(pushcart: Run, order_id: str)
 
 
 def test_events_and_a_replay_tell_what_became_of_them(pushcart: Run, order_id: str, parked_event: str) -> None:
+    # There are some, if none of these.
+    assert pushcart("orders", "--status", "refunded").output == "No such orders.\n"
+    assert pushcart("events", "--state", "failed").output == "No such events.\n"
     listed = pushcart("events", "--json").json
     assert isinstance(listed, list)
     assert all(list(each) == ["id", "type", "state", "order_id", "attempts", "error"] for each in listed)
