@@ -48,6 +48,11 @@ def refuse(*lines: str) -> NoReturn:
     sys.exit(2)
 
 
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 order`, `5 orders`; `many` where that is no `one` with an s."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
 def moment(iso: str | None, zone: ZoneInfo) -> str:
     """A moment that an answer holds, for people, by the clock of the shop; empty if it holds none."""
     return f"{datetime.fromisoformat(iso).astimezone(zone):%Y-%m-%d %H:%M}" if iso else ""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.command_line.answers import Json, say, table
+from core.command_line.answers import Json, count, say, table
 from core.foundation.money import Money
 from core.opening import open_to_restock
 
@@ -121,5 +121,9 @@ def _say_changes(changes: "list[Difference]", as_json: bool) -> None:
         f"{f'{each.product} ' if each.product else ''}{each.field}: {each.before or 'nothing'} -> {each.after or 'nothing'}"
         for each in changes
     ]
-    text = "\n".join([*lines, f"{len(lines)} changes; nothing was changed yet."]) if lines else "Nothing would change."
+    text = (
+        "\n".join([*lines, f"{count(len(lines), 'change')}; nothing was changed yet."])
+        if lines
+        else "Nothing would change."
+    )
     say({"changes": [vars(each) for each in changes]}, text, as_json)

@@ -5,6 +5,7 @@ from typing import assert_never
 
 import typer
 
+from core.command_line.answers import count
 from core.foundation import database
 from core.foundation.currencies import exponent
 from core.foundation.errors import (
@@ -111,7 +112,8 @@ def lines(error: ShopError) -> list[str]:
             return [f"This is no address that mail can be sent to: {_UNFIT[error.why]}."]
         case AddressTaken():
             return [
-                f"The new address is another customer's, who has {error.orders} orders. --join makes one customer of the two."
+                f"The new address is another customer's, who has {count(error.orders, 'order')}."
+                " --join makes one customer of the two."
             ]
         case NotErasable():
             return [

@@ -23,7 +23,8 @@ def events(
     shop = open_shop()
     with shop.reading() as session:
         found = reports.event_list(session, state=state, limit=limit)
-    say(found, table(found, ("id", "type", "state", "order_id", "attempts", "error"), "No such events." if state else "No events yet."), as_json)
+    columns = ("id", "type", "state", "order_id", "attempts", "error")
+    say(found, table(found, columns, "No such events." if state else "No events yet."), as_json)
 
 
 def replay(event: Annotated[str, typer.Argument(metavar="EVENT")], as_json: Json = False) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from sqlmodel import Session
 
-from core.command_line.answers import Json, refuse, say
+from core.command_line.answers import Json, count, refuse, say
 from core.command_line.arguments import MOST, day
 from core.opening import open_shop
 from core.shop import Shop
@@ -101,13 +101,14 @@ def import_licenses(
         if dry_run:
             session.rollback()
         elif found.keys or found.machines:
-            _note(session, shop, "licenses", f"{found.keys} keys imported")
+            _note(session, shop, "licenses", f"{count(found.keys, 'key')} imported")
     answer = {
         "dry_run": dry_run, "keys": found.keys, "machines": found.machines, "known": found.known,
         "problems": [{"line": line, "reason": reason} for line, reason in found.problems],
     }  # fmt: skip
     lines = [
-        f"{found.keys} new keys and {found.machines} new machines, {found.known} lines of keys that are there already."
+        f"{count(found.keys, 'new key')} and {count(found.machines, 'new machine')}, {count(found.known, 'line')} of keys that are"
+        " there already."
     ]
     lines += ["Nothing was changed."] * dry_run + [f"Line {line} {reason}." for line, reason in found.problems]
     say(answer, "\n".join(lines), as_json)
@@ -149,7 +150,7 @@ def _note(session: Session, shop: Shop, subject: str, detail: str) -> None:
 def _text(found: dict[str, Any]) -> str:
     lines = [
         f"Licence {found['id']}, its key ends in {found['key_hint']}",
-        f"  {found['product']}, {found['status']}, in use on {found['used']} of {found['machines']} machines",
+        f"  {found['product']}, {found['status']}, in use on {found['used']} of {count(found['machines'], 'machine')}",
         *([f"  of order {found['order_id']}"] if found["order_id"] else [f"  origin: {found['origin']}"]),
         *([f"  until {found['expires_at']}"] if found["expires_at"] else []),
         *([f"  updates until {found['updates_until']}"] if found["updates_until"] else []),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from core.command_line.answers import Json, say
+from core.command_line.answers import Json, count, say
 from core.opening import open_shop
 
 
@@ -53,7 +53,11 @@ def customer(
         return
     if erase:
         done = words.erase(shop, email, yes=yes, as_json=as_json)
-        say(done, f"Erased. {done['orders']} orders stay in the books, without their buyer.", as_json)
+        say(
+            done,
+            f"Erased. {count(done['orders'], 'order stays', 'orders stay')} in the books, without their buyer.",
+            as_json,
+        )
         return
     if change_email:
         new = addresses.checked(change_email, reachable=shop.settings.livemode)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.command_line.answers import Json, say
+from core.command_line.answers import Json, count, say
 from core.command_line.arguments import day, in_order
 from core.foundation.money import Money
 from core.opening import open_shop
@@ -118,4 +118,4 @@ def _words(payout: dict[str, Any]) -> str:
 
 
 def _count(entries: list[dict[str, Any]]) -> str:
-    return f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}"
+    return count(len(entries), "entry", "entries")

@@ -78,7 +78,7 @@ def test_one_order_alone_may_change_its_address(pushcart: Run, shop: Shop, strip
         (("nobody@berg.example",), "Nobody has bought under this address."),
         ((NORA, "--change-email", "name@gmail"), "This is no address that mail can be sent to: its end is missing, such as .com."),
         ((NORA, "--change-email", "x@example..com"), "This is no address that mail can be sent to: it has a dot too many."),
-        ((NORA, "--change-email", OLE), "The new address is another customer's, who has 1 orders. --join makes one customer"),
+        ((NORA, "--change-email", OLE), "The new address is another customer's, who has 1 order. --join makes one customer"),
         ((NORA, "--change-email", "n@new.example", "--order", "nothing"), "There is no order nothing."),
         (("nobody@berg.example", "--change-email", "n@new.example"), "Nobody has bought under this address."),
     ],
@@ -119,7 +119,7 @@ def test_somebody_is_erased_who_agreed_to_it(pushcart: Run, shop: Shop, stripe: 
     order_id = paid_by(shop, stripe, NORA)
     asked = pushcart("customer", NORA, "--erase")
     assert asked.status == 1
-    assert "1 addresses" in asked.errors
+    assert "1 address," in asked.errors
     assert asked.complaints[-1] == "Nothing was erased: there is nobody to ask here. Scripts say --yes."
     assert builders.order(shop, order_id).email == NORA
     done = pushcart("customer", NORA, "--erase", "--yes", "--json")

@@ -59,7 +59,7 @@ def test_keys_are_imported_from_a_file(pushcart: Run, shop: Shop, tmp_path: Path
         "dry_run": False, "keys": 1, "machines": 1, "known": 0,
         "problems": [{"line": 3, "reason": "names guide, which is no licence of this shop"}],
     }  # fmt: skip
-    assert "0 new keys and 0 new machines, 1 lines" in pushcart("import", "licenses", str(file)).output
+    assert "0 new keys and 0 new machines, 1 line of" in pushcart("import", "licenses", str(file)).output
     assert pushcart("import", "licenses", str(tmp_path / "none.csv")).status == 2
 
 

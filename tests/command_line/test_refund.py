@@ -206,7 +206,7 @@ def test_what_was_done_is_printed(
         ],
     }  # fmt: skip
     cli.app(["refund", order_id, "--amount", "9", "--take-back", "--yes"], standalone_mode=False)
-    assert capsys.readouterr().out == f"€9.00 of {number}: the refund is succeeded.\n"
+    assert capsys.readouterr().out == f"€9.00 of {number}: the refund has succeeded.\n"
     assert builders.grants(shop, order_id) == [("guide", "revoked"), ("kit", "revoked")]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from core.command_line.answers import Json, fail, say
+from core.command_line.answers import Json, count, fail, say
 from core.opening import closed_shop
 
 File = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False)]
@@ -33,7 +33,7 @@ def backup(
         made = making.make(closed_shop(), file, with_files=not without_files, tools=tools, progress=progress)
     size = file.stat().st_size
     text = (
-        f"{file}: the database as of {made.made_at:%Y-%m-%d %H:%M} UTC and {len(made.files)} files, {size / 1e6:.1f} MB.\n"
+        f"{file}: the database as of {made.made_at:%Y-%m-%d %H:%M} UTC and {count(len(made.files), 'file')}, {size / 1e6:.1f} MB.\n"
         "It has your customers' data in it, and nothing of SECRET_KEY or other settings: keep those elsewhere, since\n"
         "without that SECRET_KEY nobody can read the licence keys in it."
     )
@@ -69,7 +69,9 @@ def restore(
         " first.\n"
     )  # fmt: skip
     files = (
-        f"{len(made.files)} files" if made.with_files else "no files, since it was made without: put them back yourself"
+        count(len(made.files), "file")
+        if made.with_files
+        else "no files, since it was made without: put them back yourself"
     )
     text = (
         f"The shop is as it was at {made.made_at:%Y-%m-%d %H:%M} UTC, with {files}. The next order is number"

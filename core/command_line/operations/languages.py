@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from core.command_line import answers
 from core.command_line.answers import Json, fail, refuse, say
 from core.foundation import settings
 from core.languages import catalogs, extraction
@@ -29,7 +30,7 @@ def template(
     written = extraction.written(language, catalogs.files(folder).get(language, []))
     file.write_bytes(written)
     count = sum(1 for each in extraction.template() if each.id)
-    say({"file": str(file), "sentences": count}, f"{file}: {count} sentences.", as_json)
+    say({"file": str(file), "sentences": count}, f"{file}: {answers.count(count, 'sentence')}.", as_json)
 
 
 @language_commands.command("check")
@@ -45,7 +46,8 @@ def check(
     }
     lines = []
     for name, gaps in sorted(found.items()):
-        lines.append(f"{name}: {len(gaps.missing)} sentences are missing, {len(gaps.unfit)} cannot be used.")
+        missing = answers.count(len(gaps.missing), "sentence is", "sentences are")
+        lines.append(f"{name}: {missing} missing, {len(gaps.unfit)} cannot be used.")
         lines += [f"  missing: {sentence}" for sentence in gaps.missing]
         lines += [f"  cannot be used, {why}: {sentence}" for sentence, why in gaps.unfit]
     say(

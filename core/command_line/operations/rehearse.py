@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.command_line.answers import Json, say
+from core.command_line.answers import Json, count, say
 from core.command_line.arguments import MOST
 from core.opening import open_shop
 
@@ -37,7 +37,8 @@ def rehearse(
     rehearsal.run()
     page, data = record.keep(out)
     failed = sum(not point.passed for point in record.points)
-    text = f"{f'{failed} of {len(record.points)} points failed' if failed else 'Every point passed'}. Kept in {page} and {data}."
+    outcome = f"{failed} of {count(len(record.points), 'point')} failed" if failed else "Every point passed"
+    text = f"{outcome}. Kept in {page} and {data}."
     say(record.as_json(), text, as_json)
     if not record.passed:
         raise typer.Exit(1)

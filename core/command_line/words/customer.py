@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from core.command_line.answers import fail
+from core.command_line.answers import count, fail
 from core.command_line.export import write
 from core.command_line.words.refund import unconfirmed
 from core.foundation.money import Money
@@ -60,11 +60,15 @@ def erase(shop: Shop, email: str, *, yes: bool, as_json: bool) -> dict[str, int]
 
 
 def _foreseen(takes: Erased) -> str:
-    counts = {"addresses": takes.addresses, "sign-ins": takes.sign_ins, "notes": takes.notes}
-    goes = ", ".join(f"{count} {name}" for name, count in counts.items())
+    kept = (
+        count(takes.addresses, "address", "addresses"),
+        count(takes.sign_ins, "sign-in"),
+        count(takes.notes, "note"),
+    )
+    taken = count(takes.downloads, "file was", "files were")
     return (
-        f"  goes     {goes}, from where {takes.downloads} files were taken, and who they are in {takes.events} events\n"
-        f"  stays    {takes.orders} orders: numbers, amounts, taxes and countries, as the books need them"
+        f"  goes     {', '.join(kept)}, from where {taken} taken, and who they are in {count(takes.events, 'event')}\n"
+        f"  stays    {count(takes.orders, 'order')}: numbers, amounts, taxes and countries, as the books need them"
     )
 
 
@@ -82,7 +86,7 @@ def _order(order: dict[str, Any]) -> list[str]:
     grants = [
         f"    {each['product']} ({each['kind']}) x {each['quantity']}: {each['state']}" for each in order["grants"]
     ]
-    return [f"  {order['number']} {order['status']}, {_total(order)}, to {order['email']}", *grants]
+    return [f"  {order['number']} {order['status'].replace('_', ' ')}, {_total(order)}, to {order['email']}", *grants]
 
 
 def _total(paid: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from core.journeys.refund import Refunded, RefundPlan
 from core.kinds.convergence import Foreseen
+from core.orders.refunds import RefundStatus
 from core.orders.status import GrantState
 
 
@@ -48,11 +49,22 @@ def unconfirmed(question: str, otherwise: str, *, yes: bool, as_json: bool) -> s
 def said(done: Refunded, plan: RefundPlan) -> str:
     """What was done, for people: a line for each payment, if there are several."""
     if len(done.parts) == 1:
-        return f"{done.amount.format()} of {plan.number}: the refund is {done.status}."
+        return f"{done.amount.format()} of {plan.number}: {_outcome(done.status)}."
     return "\n".join(
-        f"{part.amount.format()} of {plan.number}, from {part.payment}: the refund is {part.status}."
-        for part in done.parts
+        f"{part.amount.format()} of {plan.number}, from {part.payment}: {_outcome(part.status)}." for part in done.parts
     )
+
+
+def _outcome(status: RefundStatus) -> str:
+    match status:
+        case RefundStatus.SUCCEEDED | RefundStatus.FAILED:
+            return f"the refund has {status}"
+        case RefundStatus.REQUIRES_ACTION:
+            return "the refund waits for somebody to act"
+        case RefundStatus.CANCELED:
+            return "the refund was canceled"
+        case _:
+            return f"the refund is {status}"
 
 
 def answer(done: Refunded, plan: RefundPlan, order: dict[str, Any]) -> dict[str, Any]:
