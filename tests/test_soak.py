@@ -29,4 +29,4 @@ def test_every_payment_is_delivered_exactly_once_whatever_the_weather(unmigrated
 def test_processes_that_open_an_empty_demo_at_once_all_find_its_shelves_full(bare_shop: Shop) -> None:
     assert at_once(*[partial(publishing.fill_demo, bare_shop)] * 4) == [None] * 4
     with bare_shop.reading() as session:
-        assert len(offers.shelf(session, now=bare_shop.now())) == 8
+        assert len(offers.shelf(session, now=bare_shop.now())) == 9

@@ -35,10 +35,25 @@ class _Entry(BaseModel):
 
 
 class SaleEntry(_Entry):
-    """`sale = { amount = 1900, until = 2027-01-31T23:59:00+01:00 }`: what it costs until then, in minor units."""
+    """`sale = { amount = 1900, until = 2027-01-31T23:59:00+01:00 }`: what it costs until then, in minor units; or `in_days` for a
+    demo that never ages."""
 
     amount: int = Field(ge=0, le=99_999_999, strict=True)
-    until: AwareDatetime
+    until: AwareDatetime | None = None
+    in_days: int | None = Field(None, ge=1, le=3650, strict=True)
+
+    @model_validator(mode="after")
+    def _ends_once(self) -> "SaleEntry":
+        if (self.until is None) == (self.in_days is None):
+            raise ValueError("give either until or in_days")
+        return self
+
+    def ends(self, now: datetime) -> datetime:
+        """When it ends, for a catalogue that is applied at `now`: at the time named, or with a day of UTC."""
+        if self.until is not None:
+            return self.until.astimezone(UTC)
+        day = (now.astimezone(UTC) + timedelta(days=(self.in_days or 0) + 1)).date()
+        return datetime.combine(day, time.min, UTC) - timedelta(minutes=1)
 
 
 class PriceEntry(_Entry):

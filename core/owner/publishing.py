@@ -168,7 +168,7 @@ def _write(
     dates = date_entries.known(session, [product.id for product in catalogue.products])
     for position, product in enumerate(catalogue.products):
         write_product(session, product, position, now=now)
-        prices.bring(session, product.id, product.prices)
+        prices.bring(session, product.id, product.prices, now=now)
         _write_files(session, product, stored, now=now)
         date_entries.write(session, product, dates, now=now)
     for key, text in catalogue.shop.said.items():

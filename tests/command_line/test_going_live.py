@@ -97,7 +97,8 @@ def test_a_live_shop_with_the_demos_goods_starts_once_its_own_catalogue_is_appli
     assert said.status == 0, said.errors
     assert said.output == (
         "1 products with 1 prices and 1 files are on the shelves. Taken off them, since they were the demo's: "
-        "contract-shelf, first-launch, nine-week-plan, onboarding-lab, pricing-clinic, proposal-kit, quiet-launch, tally.\n"
+        "contract-shelf, first-launch, market-prints, nine-week-plan, onboarding-lab, pricing-clinic, proposal-kit, "
+        "quiet-launch, tally.\n"
     )
     again = end(begin("orders", "--json", folder=folder, **live))
     assert (again.status, again.json, again.errors) == (0, [], "")

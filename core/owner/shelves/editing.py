@@ -42,7 +42,7 @@ def create(
         last = session.exec(select(func.max(col(Product.position)))).one()
         publishing.write_product(session, entry, (last or 0) + 1, now=now)
         if costs is not None:
-            pricing.put_on_sale(session, session.get_one(Product, entry.id), costs, interval)
+            pricing.put_on_sale(session, session.get_one(Product, entry.id), costs, interval, now=now)
     return entry.id
 
 

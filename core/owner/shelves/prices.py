@@ -1,7 +1,7 @@
 """Prices on the shelves. An amount is never edited: another amount is another price, and the old one is archived, at Stripe too."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain, count
 
 from sqlmodel import Session, col, select, update
@@ -13,7 +13,7 @@ from core.foundation import outbox
 from core.foundation.outbox import Job
 
 
-def bring(session: Session, product_id: str, entries: list[PriceEntry]) -> None:
+def bring(session: Session, product_id: str, entries: list[PriceEntry], *, now: datetime) -> None:
     """Have a product sold at these prices and no others.
 
     Where one has another amount than the price of its id, a price of its own is made: `guide-eur-2` after `guide-eur`. The same
@@ -24,7 +24,8 @@ def bring(session: Session, product_id: str, entries: list[PriceEntry]) -> None:
     named = [entry.id for entry in entries]
     for position, entry in enumerate(entries):
         row_id = free_id(session, product_id, entry, besides=named)
-        _put(session, product_id, entry, row_id, position, stripe_price_id=_at_stripe(session, entry, row_id))
+        at_stripe = _at_stripe(session, entry, row_id)
+        _put(session, product_id, entry, row_id, position, stripe_price_id=at_stripe, now=now)
         for old in before:
             if _is_of(entry.id, old.id) and old.id != row_id and (old.id == entry.id or old.id not in named):
                 archive(session, old, successor=row_id)
@@ -36,10 +37,10 @@ def on_sale(session: Session, product_id: str) -> list[Price]:
     return list(session.exec(query.order_by(col(Price.position), Price.id)))
 
 
-def add(session: Session, product_id: str, entry: PriceEntry, *, position: int) -> str:
+def add(session: Session, product_id: str, entry: PriceEntry, *, position: int, now: datetime) -> str:
     """Have a product sold at this price as well; its id, which is another one if that of the entry is taken."""
     row_id = free_id(session, product_id, entry)
-    _put(session, product_id, entry, row_id, position, stripe_price_id=None)
+    _put(session, product_id, entry, row_id, position, stripe_price_id=None, now=now)
     return row_id
 
 
@@ -89,13 +90,14 @@ def _is_of(name: str, price_id: str) -> bool:
 
 
 def _put(
-    session: Session, product_id: str, entry: PriceEntry, row_id: str, position: int, *, stripe_price_id: str | None
-) -> None:
+    session: Session, product_id: str, entry: PriceEntry, row_id: str, position: int, *,
+    stripe_price_id: str | None, now: datetime,
+) -> None:  # fmt: skip
     row = Price(
         id=row_id, product_id=product_id, amount=entry.amount, currency=entry.currency, interval=entry.interval,
         stripe_price_id=stripe_price_id, lookup_key=row_id, tax_behavior=entry.tax_behavior, position=position, active=True,
         minimum=entry.minimum, sale_amount=entry.sale.amount if entry.sale else None,
-        sale_until=entry.sale.until.astimezone(UTC) if entry.sale else None,
+        sale_until=entry.sale.ends(now) if entry.sale else None,
     )  # fmt: skip
     session.merge(row)
     session.flush()

@@ -1,6 +1,6 @@
 """Pricing: what a product costs from now on. The price of before is archived, and orders keep what they were placed at."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlmodel import Session
 
@@ -28,7 +28,7 @@ def offer(shop: Shop, product_id: str, costs: Money, *, interval: str | None = N
             raise ProductNotFound(product=product_id)
         if interval:
             prices.make_known(session, product_id, now=shop.now())
-        return put_on_sale(session, product, costs, interval)
+        return put_on_sale(session, product, costs, interval, now=shop.now())
 
 
 def replace(shop: Shop, price_id: str, costs: Money, *, deed: Deed) -> str:
@@ -41,7 +41,7 @@ def replace(shop: Shop, price_id: str, costs: Money, *, deed: Deed) -> str:
         if costs == Money(old.amount, old.currency):
             raise ProductUnfit([Problem("prices", 0, f"is {costs.format()} already")])
         entry = checking.price(_fields(_name(session, old), costs, old.interval, old.tax_behavior))
-        new = prices.add(session, old.product_id, entry, position=old.position)
+        new = prices.add(session, old.product_id, entry, position=old.position, now=shop.now())
         prices.archive(session, old, successor=new)
         if old.interval:
             prices.make_known(session, old.product_id, now=shop.now())
@@ -74,7 +74,7 @@ def _say_otherwise(shop: Shop, price_id: str, said: dict[str, object], deed: Dee
         entry = checking.price(_fields(row.id, costs, row.interval, row.tax_behavior) | at_stripe | said)
         row.minimum = entry.minimum
         row.sale_amount = entry.sale.amount if entry.sale else None
-        row.sale_until = entry.sale.until.astimezone(UTC) if entry.sale else None
+        row.sale_until = entry.sale.ends(shop.now()) if entry.sale else None
         session.add(row)
 
 
@@ -112,7 +112,7 @@ def tax(shop: Shop, product_id: str, behavior: str, *, deed: Deed) -> None:
             prices.make_known(session, product_id, now=now)
 
 
-def put_on_sale(session: Session, product: Product, costs: Money, interval: str | None) -> str:
+def put_on_sale(session: Session, product: Product, costs: Money, interval: str | None, *, now: datetime) -> str:
     """Have a product sold at this price as well; the price's id. Raises ProductUnfit."""
     if (interval is not None) is not (product.kind is Kind.PLAN):
         raise ProductUnfit([Problem("prices.interval", 0, "is there for plans, and for nothing else")])
@@ -124,7 +124,7 @@ def put_on_sale(session: Session, product: Product, costs: Money, interval: str 
     behavior = standing[0].tax_behavior if standing else ""
     entry = checking.price(_fields(f"{product.id}-{interval or costs.currency}", costs, interval, behavior))
     position = max((each.position for each in standing), default=-1) + 1
-    return prices.add(session, product.id, entry, position=position)
+    return prices.add(session, product.id, entry, position=position, now=now)
 
 
 def _on_sale(session: Session, shop: Shop, price_id: str, deed: Deed, detail: str) -> Price:

@@ -170,10 +170,18 @@ def test_the_privacy_notice_says_how_long_ip_addresses_are_kept_by_the_settings_
     assert not [text for text in kept.values() if "{" in text]
 
 
+def test_the_prints_are_as_many_as_the_shop_says_each_on_a_page() -> None:
+    pages = pages_of((DEMO / "files/market-prints.pdf").read_bytes())
+    assert numbers_before("prints", claims("market-prints")) == {pages}
+    assert "six" in claims("market-prints").lower()
+    assert pages == 6
+
+
 def test_the_documents_are_signed_by_the_shop_alone() -> None:
-    pdf = (DEMO / "files/the-quiet-launch.pdf").read_bytes()
-    assert b"/Author (Plainwork)" in pdf
-    assert b"/Producer (Plainwork)" in pdf
+    for name in ("the-quiet-launch", "market-prints"):
+        pdf = (DEMO / f"files/{name}.pdf").read_bytes()
+        assert b"/Author (Plainwork)" in pdf
+        assert b"/Producer (Plainwork)" in pdf
     shelf = archive("files/contract-shelf.zip")
     for name in (name for name in shelf.namelist() if name.endswith(".docx")):
         with shelf.open(name) as document, zipfile.ZipFile(document) as opened:

@@ -146,6 +146,9 @@ def test_a_catalogue_says_sales_minimums_and_drafts(shop: Shop, tmp_path: Path) 
     in_sale = applied(shop, tmp_path, SOLD.replace("minimum = 500", SALE))
     assert in_sale["prices"][0]["sale"]["amount"] == 1900
     assert "minimum" not in in_sale["prices"][0]
+    for_days = applied(shop, tmp_path, SOLD.replace("minimum = 500", "sale = { amount = 1900, in_days = 3 }"))
+    left = for_days["prices"][0]["sale"]["until"] - shop.now()
+    assert timedelta(days=3) <= left < timedelta(days=4), "it ends with a day"
     draft = applied(shop, tmp_path, SOLD.replace("[[products]]", "[[products]]\ndraft = true", 1))
     assert (draft["draft"], draft["active"]) == (True, False)
     with shop.reading() as session:
@@ -161,6 +164,8 @@ def test_a_catalogue_says_sales_minimums_and_drafts(shop: Shop, tmp_path: Path) 
         (SALE.replace("1900", "2900"), "a sale costs less"),
         (SALE.replace("+01:00", ""), "needs an offset"),
         ("minimum = 20", "no less than €0.50"),
+        (SALE.replace(" }", ", in_days = 3 }"), "give either until or in_days"),
+        ("sale = { amount = 1900 }", "give either until or in_days"),
     ],
 )
 @builders.on_sqlite

@@ -1,5 +1,6 @@
 """The demo's goods: marked as such, gone once a catalogue of one's own is there, and never sold for real money."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,11 @@ from tests.builders import GUIDE
 from tests.fakes import FakeStripe
 
 DEMO = (
-    "contract-shelf", "first-launch", "nine-week-plan", "onboarding-lab", "pricing-clinic", "proposal-kit", "quiet-launch",
-    "tally",
+    "contract-shelf", "first-launch", "market-prints", "nine-week-plan", "onboarding-lab", "pricing-clinic", "proposal-kit",
+    "quiet-launch", "tally",
 )  # fmt: skip
 # What it has begun to sell since what is the demo's is marked as such.
-SINCE = {"first-launch", "nine-week-plan"}
+SINCE = {"first-launch", "market-prints", "nine-week-plan"}
 
 
 @pytest.fixture
@@ -66,6 +67,16 @@ def test_what_came_with_the_demo_bears_its_mark(demo_shop: Shop) -> None:
     products, *words = remnants(demo_shop)
     assert all(product in products for product in DEMO)
     assert {word.partition(" ")[0] for word in words} == {f"shop.{key}" for key in demo.catalogue().shop.said}
+
+
+def test_the_demo_shows_a_sale_that_lasts_for_days_and_a_price_that_buyers_choose(demo_shop: Shop) -> None:
+    with demo_shop.reading() as session:
+        tags = {offer.id: offer.prices[0] for offer in offers.shelf(session, now=demo_shop.now())}
+    (reduced,) = [tag for tag in tags.values() if tag.before]
+    assert reduced == tags["contract-shelf"]
+    assert reduced.until
+    assert reduced.until - demo_shop.now() > timedelta(days=10)
+    assert [product for product, tag in tags.items() if tag.least] == ["market-prints"]
 
 
 def test_a_catalogue_of_ones_own_takes_the_demos_goods_off_the_shelves_and_orders_keep_them(
