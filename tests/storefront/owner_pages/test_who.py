@@ -106,47 +106,47 @@ def opens(visitor: Visitor, page: str, **query: str) -> AppTest:
     return visitor.opens(page, folder="owner_pages", **query)
 
 
-@pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("stranger", STRANGERS)
 def test_a_stranger_sees_a_form_and_causes_no_look_at_the_shop(
-    visitor: Visitor, clock: Clock, said: list[str], page: str, stranger: str
+    visitor: Visitor, clock: Clock, said: list[str], stranger: str
 ) -> None:
     order_id = bought(visitor.shop, visitor.stripe)
     come_as(visitor, stranger, clock)
-    tab = visitor.begins_at(page, folder="owner_pages", id=order_id)
-    said.clear()
-    # A session of the owner's side from its first run on, as that of a browser with this address.
-    tab.session_state["in_office"] = True
-    sound(tab.run())
-    assert [title.value for title in tab.title] == ["Back office"]
-    assert [each.key for each in tab.text_input] == [LACKING.get(stranger, "email")]
-    assert not tab.text_input[0].value
-    seen = words(tab)
-    assert "nora" not in seen.replace("nora@lindqvist.example", "" if stranger == "buyer" else "nora")
-    assert not tab.sidebar.button
-    # Nothing of the shop but what the sign-in itself needs.
-    tables = {name for each in said for name in re.findall(r"from (\w+)", each)}
-    # A second factor bears the shop's name.
-    factor = {"second_factors", "staff_rules", "shop_texts"} if stranger in LACKING else set()
-    assert tables <= {"sign_ins", "sign_in_codes", "staff", "customer_addresses"} | factor
-    # Whether this browser waits for a code.
-    assert stranger not in ("anonymous", "forged") or tables <= {"sign_in_codes"}
+    for page in PAGES:
+        tab = visitor.begins_at(page, folder="owner_pages", id=order_id)
+        said.clear()
+        # A session of the owner's side from its first run on, as that of a browser with this address.
+        tab.session_state["in_office"] = True
+        sound(tab.run())
+        assert [title.value for title in tab.title] == ["Back office"], page
+        assert [each.key for each in tab.text_input] == [LACKING.get(stranger, "email")], page
+        assert not tab.text_input[0].value, page
+        seen = words(tab)
+        assert "nora" not in seen.replace("nora@lindqvist.example", "" if stranger == "buyer" else "nora"), page
+        assert not tab.sidebar.button, page
+        # Nothing of the shop but what the sign-in itself needs.
+        tables = {name for each in said for name in re.findall(r"from (\w+)", each)}
+        # A second factor bears the shop's name.
+        factor = {"second_factors", "staff_rules", "shop_texts"} if stranger in LACKING else set()
+        assert tables <= {"sign_ins", "sign_in_codes", "staff", "customer_addresses"} | factor, page
+        # Whether this browser waits for a code.
+        assert stranger not in ("anonymous", "forged") or tables <= {"sign_in_codes"}, page
 
 
-@pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("role", Role)
-def test_each_role_sees_each_page_as_far_as_it_may(visitor: Visitor, page: str, role: Role) -> None:
+def test_each_role_sees_each_page_as_far_as_it_may(visitor: Visitor, role: Role) -> None:
     order_id = bought(visitor.shop, visitor.stripe)
     visitor.works_as(role)
-    tab = opens(visitor, page, id=order_id)
-    assert tab.title[0].value in TITLES
-    if page == "order":
-        shown = {key for key in BUTTONS if key in {button.key for button in tab.button}}
-        assert shown == {key for key, action in BUTTONS.items() if action in MAY[role]}
-    if page == "orders":
-        assert ("Export as CSV" in words(tab)) is (Action.EXPORT in MAY[role])
-    if page == "staff":
-        assert ("Only owners see" in words(tab)) is (role is not Role.OWNER)
+    for page in PAGES:
+        tab = opens(visitor, page, id=order_id)
+        assert tab.title[0].value in TITLES, page
+        if page == "order":
+            shown = {key for key in BUTTONS if key in {button.key for button in tab.button}}
+            assert shown == {key for key, action in BUTTONS.items() if action in MAY[role]}
+        if page == "orders":
+            assert ("Export as CSV" in words(tab)) is (Action.EXPORT in MAY[role])
+        if page == "staff":
+            assert ("Only owners see" in words(tab)) is (role is not Role.OWNER)
 
 
 @pytest.mark.parametrize("name", ["refund", "take_back", "give_back", "readdress", "resend", "payment_link"])
