@@ -329,16 +329,20 @@ def nodes(node: ast.AST, *, typing: bool) -> Iterator[ast.AST]:
             yield from nodes(inner, typing=typing)
 
 
-def imported(path: Path) -> Iterator[str]:
+@cache
+def imported(path: Path) -> list[str]:
     """The modules that a file imports, wherever in it, but for what only a type checker reads."""
+    found: list[str] = []
     for node in nodes(parsed(text(path)), typing=False):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
-            yield node.module or ""
+            found.append(node.module or "")
+    return found
 
 
+@cache
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -367,6 +371,7 @@ def test_nobody_imports_the_tests() -> None:
         assert not any(module.partition(".")[0] == "tests" for module in imported(path)), path
 
 
+@cache
 def room_of(path: Path) -> str:
     """The room that a file stands in, however deep."""
     alone = name_of(path).removesuffix(".py")
