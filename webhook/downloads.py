@@ -179,9 +179,9 @@ def _is_there(shop: Shop, opened: OpenedFile, *, silent: bool) -> bool:
         with shop.transaction() as session:
             milestones.forget(session, Name.STORAGE_SILENT)
             if there:
-                downloads.note_found(session, opened.file_id)
+                file_versions.note_found(session, opened)
             else:
-                downloads.note_missing(session, opened.file_id, now=shop.now())
+                file_versions.note_missing(session, opened, now=shop.now())
     return there
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import BigInteger
-from sqlmodel import Field, Session, col, func, select, update
+from sqlmodel import Field, Session, col, func, select
 
 from core.catalog.products import Product
 from core.foundation import signing
@@ -63,7 +63,7 @@ index_where(WITH_ADDRESS, "ix_downloads_with_address", Download.created_at)
 @dataclass(frozen=True)
 class OpenedFile:
     """A file that the bearer of a token may have right now. `id` names this download for `count`, and `named` is the number of
-    the version that the token is for, 0 for whichever is there now."""
+    the version that the token is for, 0 for whichever is there now. An `older` one is what buyers get whose updates had ended."""
 
     id: str
     grant_id: str
@@ -77,6 +77,7 @@ class OpenedFile:
     limit: int
     was_missing: bool
     named: int = 0
+    older: bool = False
 
 
 def key_of(digest: str, name: str) -> str:
@@ -177,17 +178,6 @@ def count(session: Session, opened: OpenedFile, *, ip: str, now: datetime) -> bo
         )
     )  # fmt: skip
     return not taken
-
-
-def note_missing(session: Session, file_id: str, *, now: datetime) -> None:
-    """Write down that the file is not there, or not whole; since when, if it is known already."""
-    gone = (col(DownloadFile.id) == file_id, col(DownloadFile.missing_since).is_(None))
-    session.exec(update(DownloadFile).where(*gone).values(missing_since=now))
-
-
-def note_found(session: Session, file_id: str) -> None:
-    """Write down that the file is there again."""
-    session.exec(update(DownloadFile).where(col(DownloadFile.id) == file_id).values(missing_since=None))
 
 
 def missing(session: Session) -> Sequence[DownloadFile]:

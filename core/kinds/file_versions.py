@@ -19,7 +19,7 @@ class FileVersion(Record, table=True):
     """One version of a file, counted from 1, with what its seller calls it and says of it. `taken` is by how many grants.
 
     `told_at` is when its buyers were to be told of it, `told_after` the grant up to which that was done, and `told` how many
-    letters that made so far.
+    letters that made so far. `missing_since` is said of one that is older than what buyers get now: of that the file says it.
     """
 
     __tablename__ = "file_versions"
@@ -39,6 +39,7 @@ class FileVersion(Record, table=True):
     told_at: datetime | None = None
     told_after: str = ""
     told: int = 0
+    missing_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,9 @@ def put_up(session: Session, product_id: str, new: NewFile, *, position: int, no
     known = session.get(DownloadFile, file_id)
     number = 1 if known is None else known.number + (known.sha256 != new.digest)
     is_new = known is None or number != known.number
+    if known is not None and is_new and known.missing_since:
+        # What makes room for this one is no more there than it was.
+        _mark(session, file_id, known.number, known.missing_since)
     row = DownloadFile(
         id=file_id, product_id=product_id, label=new.label, name=new.name, media_type=new.media_type, key=new.key,
         size=new.size, sha256=new.digest, position=position, active=True, number=number, version=new.version,
@@ -78,6 +82,11 @@ def put_up(session: Session, product_id: str, new: NewFile, *, position: int, no
     else:
         one = (col(FileVersion.file_id) == file_id, col(FileVersion.number) == number)
         session.exec(update(FileVersion).where(*one).values(version=new.version, notes=new.notes))
+    # The same bytes lie where an older version's did.
+    same = (col(FileVersion.file_id) == file_id, col(FileVersion.key) == new.key)
+    session.exec(
+        update(FileVersion).where(*same, col(FileVersion.missing_since).is_not(None)).values(missing_since=None)
+    )
     session.flush()
     return merged
 
@@ -93,7 +102,7 @@ def open_file(session: Session, token: str, *, signing_key: str) -> OpenedFile:
         raise LinkInvalid()
     return replace(
         opened, key=version.key, name=version.name, size=version.size, sha256=version.sha256, number=version.number,
-        was_missing=False,
+        was_missing=version.missing_since is not None, older=True,
     )  # fmt: skip
 
 
@@ -162,3 +171,36 @@ def note_taken(session: Session, opened: downloads.OpenedFile) -> None:
     """Count one more grant that has taken this version."""
     one = (col(FileVersion.file_id) == opened.file_id, col(FileVersion.number) == opened.number)
     session.exec(update(FileVersion).where(*one).values(taken=col(FileVersion.taken) + 1))
+
+
+def note_missing(session: Session, opened: OpenedFile, *, now: datetime) -> None:
+    """Write down that what was opened is not there, or not whole; since when, if it is known already."""
+    if not opened.was_missing:
+        _mark(session, opened.file_id, opened.number if opened.older else None, now)
+
+
+def note_found(session: Session, opened: OpenedFile) -> None:
+    """Write down that what was opened is there again."""
+    _mark(session, opened.file_id, opened.number if opened.older else None, None)
+
+
+def _mark(session: Session, file_id: str, number: int | None, since: datetime | None) -> None:
+    """Say of an older version, or without its number of the file as buyers get it now, since when it is missing."""
+    table: type[DownloadFile] | type[FileVersion] = DownloadFile if number is None else FileVersion
+    one = [col(DownloadFile.id) == file_id] if number is None else [
+        col(FileVersion.file_id) == file_id, col(FileVersion.number) == number,
+    ]  # fmt: skip
+    # Of two who find it gone at once the first says since when.
+    unsaid = [col(table.missing_since).is_(None)] if since else []
+    session.exec(update(table).where(*one, *unsaid).values(missing_since=since))
+
+
+def older_missing(session: Session) -> Sequence[tuple[DownloadFile, FileVersion]]:
+    """The older versions that somebody asked for and did not get, with the file on sale that each is of."""
+    query = (
+        select(DownloadFile, FileVersion)
+        .join(FileVersion, col(FileVersion.file_id) == DownloadFile.id)
+        .where(col(DownloadFile.active), col(FileVersion.missing_since).is_not(None))
+        .where(col(FileVersion.number) != DownloadFile.number)
+    )
+    return session.exec(query.order_by(col(FileVersion.missing_since))).all()

@@ -52,7 +52,8 @@ class DeliveryState(StrEnum):
 
 
 class WebhookDelivery(Record, table=True):
-    """A message to one endpoint. `status` is what was answered last, 0 if nothing was; `next_at` when it is tried again."""
+    """A message to one endpoint. `status` is what was answered last, 0 if nothing was; `next_at` when it is tried again, and
+    `chain` the first of the turns of which the next one is then: those of any other chain are overtaken."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
@@ -70,6 +71,7 @@ class WebhookDelivery(Record, table=True):
     attempts: int = 0
     status: int = 0
     next_at: datetime | None = None
+    chain: str | None = None
     settled_at: datetime | None = None
     created_at: datetime
 

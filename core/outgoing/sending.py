@@ -83,7 +83,12 @@ def _begin(session: Session, shop: Shop, turn: Turn) -> _Task | None:
 
 def _is_overtaken(delivery: WebhookDelivery, turn: Turn, *, now: datetime) -> bool:
     """Whether this is a later turn of before the message was sent again by hand: from then on that one's turns count."""
-    return turn.number > 0 and (delivery.next_at is None or delivery.next_at > now + _CLOCKS_APART)
+    if turn.number == 0:
+        return False
+    if delivery.next_at is None or delivery.chain:
+        return delivery.next_at is None or delivery.chain != turn.root
+    # Noted by a version that did not say whose turn is next.
+    return delivery.next_at > now + _CLOCKS_APART
 
 
 def _note(session: Session, task: _Task, turn: Turn, answer: Answer, *, now: datetime) -> None:
@@ -110,7 +115,7 @@ def _note(session: Session, task: _Task, turn: Turn, answer: Answer, *, now: dat
         _settle(delivery, DeliveryState.HELD, now=None)
     else:
         wait = timedelta(seconds=_wait(turn.number, answer, now=now))
-        delivery.next_at = now + wait
+        delivery.next_at, delivery.chain = now + wait, turn.root
         outbox.owe_next(session, turn, wait=wait, to=task.endpoint_id)
 
 

@@ -18,7 +18,7 @@ from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Milestone, Name
 from core.journeys.checkout_sessions import lost_orders
 from core.journeys.checkout_sessions.lost_orders import LostOrder
-from core.kinds import downloads
+from core.kinds import downloads, file_versions
 from core.mailboxes import marks
 from core.mailboxes.marks import Kind as MarkKind
 from core.messages.letters import OUTSTANDING, Letter, LetterState
@@ -190,6 +190,14 @@ def _files(session: Session) -> Iterator[Item]:
             "file_missing", file.name, None, file.missing_since, None, f"{file.product_id} is sold without it",
             "Buyers get a page instead of the file, and nothing counts. Apply the catalogue again from where the file lies, or"
             " see that the shop may read it where it is kept; this item goes with the next download.",
+        )  # fmt: skip
+    for file, version in file_versions.older_missing(session):
+        assert version.missing_since
+        yield Item(
+            "older_file_missing", file.name, None, version.missing_since, None,
+            f"version {version.version or version.number} of {file.product_id}, which is older than what is sold",
+            "Whoever buys now gets the newer one. Those whose updates ended before it came get a page instead of their file, and"
+            " nothing counts. Put it back where it was kept; this item goes with the next download of it.",
         )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ class VersionRow:
     taken: int
     told_at: datetime | None
     told: int
+    missing_since: datetime | None
 
 
 @dataclass(frozen=True)
@@ -92,5 +93,14 @@ def _holders(session: Session, file: DownloadFile, place: Place, size: int, *, l
 
 def _version(row: FileVersion) -> VersionRow:
     return VersionRow(
-        row.number, row.version, row.notes, row.size, row.sha256, row.released_at, row.taken, row.told_at, row.told
+        row.number,
+        row.version,
+        row.notes,
+        row.size,
+        row.sha256,
+        row.released_at,
+        row.taken,
+        row.told_at,
+        row.told,
+        row.missing_since,
     )

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,8 +16,11 @@ from starlette.testclient import TestClient
 
 from core.catalog.products import Product
 from core.foundation import signing
+from core.foundation.database import new_id
 from core.foundation.storage import Storage
+from core.kinds import file_versions
 from core.kinds.downloads import Download, DownloadFile
+from core.kinds.file_versions import NewFile
 from core.kinds.grants import Grant
 from core.orders.status import GrantState
 from core.owner import attention
@@ -323,6 +327,46 @@ def test_of_a_file_that_is_gone_or_not_as_long_as_it_was_a_page_tells_and_the_ow
     path.write_bytes(BYTES)
     assert client.get(link()).content == BYTES
     assert [each for each in attention.items(shop) if each.topic == "file_missing"] == []
+
+
+def test_of_an_older_version_that_is_gone_the_owner_is_told_apart_from_what_is_sold_now(
+    shop: Shop, client: TestClient, stripe: FakeStripe
+) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur")
+    older = reveal(shop)
+    newer = older.with_name("newer")
+    newer.write_bytes(b"more")
+    digest = sha256(b"more").hexdigest()
+    with shop.transaction() as session:
+        file = session.exec(builders.select(DownloadFile).where(DownloadFile.product_id == "guide")).one()
+        key = file.key.replace(file.key.rpartition("/")[2], "newer")
+        new = NewFile(file.name, file.label, file.media_type, key, 4, digest, version="2")
+        file_versions.put_up(session, "guide", new, position=0, now=shop.now())
+        file_id, (grant,) = file.id, session.exec(builders.select(Grant.id)).all()
+
+    def asked(number: int) -> int:
+        named = [new_id("dl"), grant, file_id, number]
+        return client.get(f"/downloads/{signing.sign(shop.signing_key, signing.DOWNLOAD, named)}").status_code
+
+    def told() -> list[tuple[str, str]]:
+        found = [(each.topic, each.subject) for each in attention.items(shop) if "missing" in each.topic]
+        return found + [("doctor", each.what) for each in house.storage(shop) if each.level is Level.WRONG]
+
+    assert builders.deliveries(shop, order_id)[0].files[0].version == "2"
+    older.unlink()
+    assert (asked(2), told()) == (200, [])
+    assert asked(1) == 503
+    assert told() == [
+        ("older_file_missing", NAME),
+        ("doctor", f"Version 1 of {NAME}, which guide sold once, is not there."),
+    ]
+    assert (asked(2), len(told())) == (200, 2), "what is sold now says nothing of it"
+    newer.unlink()
+    assert asked(2) == 503
+    assert sorted(topic for topic, _ in told()) == ["doctor", "doctor", "file_missing", "older_file_missing"]
+    older.write_bytes(BYTES)
+    newer.write_bytes(b"more")
+    assert (asked(1), asked(2), told()) == (200, 200, [])
 
 
 @builders.on_sqlite

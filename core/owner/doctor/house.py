@@ -12,6 +12,7 @@ from core.catalog import products, seller
 from core.catalog.products import Product
 from core.foundation.database import new_id
 from core.foundation.settings import Mistake
+from core.kinds import file_versions
 from core.kinds.downloads import DownloadFile
 from core.kinds.places.attendees import Attendee
 from core.kinds.workshops import WorkshopDate
@@ -165,6 +166,7 @@ def storage(shop: Shop) -> Iterator[Finding]:
             .join(Product, col(DownloadFile.product_id) == Product.id)
             .where(col(DownloadFile.active), col(Product.active))
         ).all()
+        older = file_versions.older_missing(session)
     gone = [file for file in sold if not shop.storage.is_whole(file.key, file.size)]
     for file in gone:
         what = "is not whole, or may not be read" if shop.storage.has(file.key) else "is gone"
@@ -173,7 +175,15 @@ def storage(shop: Shop) -> Iterator[Finding]:
             "Whoever buys it gets nothing.",
             "Apply the catalogue again from where the file lies, or let the shop read it where it is kept.",
         )  # fmt: skip
-    if not gone:
+    lost = [(file, each) for file, each in older if not shop.storage.is_whole(each.key, each.size)]
+    for file, each in lost:
+        yield Finding(
+            "storage", Level.WRONG,
+            f"Version {each.version or each.number} of {file.name}, which {file.product_id} sold once, is not there.",
+            "Whoever buys now gets the newer one; those whose updates ended before it came get nothing.",
+            f"Put it back into the storage as {each.key}.",
+        )  # fmt: skip
+    if not gone and not lost:
         yield Finding("storage", Level.FINE, "Files can be kept, and all that are sold are there.")
 
 

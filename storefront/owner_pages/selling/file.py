@@ -69,6 +69,13 @@ def draw_version(version: VersionRow, *, newest: bool) -> None:
         if version.notes:
             st.markdown(words.plain(version.notes))
         words.quiet(f"SHA-256 `{version.sha256}`")
+        if version.missing_since:
+            since = states.moment(version.missing_since)
+            st.warning(
+                f"It is not where it was put, or not whole: found so {since}. Who buys now gets the newest one; those whose "
+                "updates ended before the next one came do not get theirs.",
+                icon=":material/error:",
+            )
         if version.told_at:
             letters = words.count(version.told, "letter", "letters")
             words.quiet(f"Buyers are told since {states.moment(version.told_at)}: {letters} so far.")

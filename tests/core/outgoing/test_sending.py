@@ -14,8 +14,9 @@ from core.outgoing import destinations, endpoints, messages, posting, sending
 from core.outgoing.attempts import WebhookAttempt
 from core.outgoing.destinations import PrivateDestination
 from core.outgoing.endpoints import Off, WebhookEndpoint
-from core.outgoing.messages import DeliveryState
+from core.outgoing.messages import DeliveryState, WebhookDelivery
 from core.outgoing.posting import Answer
+from core.outgoing.sending import WAITS
 from core.outgoing.topics import Topic
 from core.shop import Shop
 from tests import builders
@@ -134,8 +135,33 @@ def test_what_is_sent_again_while_it_waits_is_tried_in_one_chain(shop: Shop, rec
     sending.deliver(shop, older)
     assert (len(receiver.heard), len(delayed(shop))) == (4, 4)
     clock.pass_(minutes=10)
-    work(shop, 2)
+    sending.deliver(shop, older)
+    assert len(receiver.heard) == 4
+    sending.deliver(shop, Turn(Job.WEBHOOK, again, 2, (row.id,)))
     assert [each.state for each in deliveries(shop)] == [DeliveryState.DELIVERED]
+
+
+def test_of_two_chains_whose_turns_are_due_together_the_later_one_s_alone_goes_out(
+    shop: Shop, receiver: Receiver, clock: Any
+) -> None:
+    listens(shop, receiver.url)
+    receiver.answers = [(500, {})] * 9
+    announce(shop)
+    work(shop)
+    (row,) = deliveries(shop)
+    for again in ("again", "once more"):
+        sending.deliver(shop, Turn(Job.WEBHOOK, again, 0, (row.id,)))
+    assert len(receiver.heard) == 3
+    clock.pass_(seconds=6)
+    for chain in (f"webhook:{row.id}", "again", "once more"):
+        sending.deliver(shop, Turn(Job.WEBHOOK, chain, 1, (row.id,)))
+    assert len(receiver.heard) == 4
+    # As a process of before has left it.
+    with shop.transaction() as session:
+        session.get_one(WebhookDelivery, row.id).chain = None
+    clock.pass_(seconds=WAITS[1])
+    sending.deliver(shop, Turn(Job.WEBHOOK, "once more", 2, (row.id,)))
+    assert len(receiver.heard) == 5
 
 
 def test_410_ends_the_endpoint(shop: Shop, receiver: Receiver) -> None:

@@ -1,5 +1,8 @@
 """The page of a file: its versions, who has which, and telling buyers by a click."""
 
+from sqlmodel import col, update
+
+from core.kinds.file_versions import FileVersion
 from core.people.staff import Role
 from tests.builders import bought, jobs, on_sqlite
 from tests.conftest import Clock
@@ -22,6 +25,10 @@ def test_an_owner_sees_who_has_which_and_tells_buyers_once(visitor: Visitor, clo
     assert "A \\*chapter\\* more." in said
     assert "1 purchase has taken it" in said
     assert "Has an older one] Version number 1" in said
+    with visitor.shop.transaction() as session:
+        session.exec(update(FileVersion).where(col(FileVersion.number) == 1).values(missing_since=visitor.shop.now()))
+    (warned,) = [each.value for each in tab.run().warning]
+    assert "those whose updates ended before the next one came do not get theirs" in warned
     sound(tab.button(key="open-tell").click().run())
     sound(tab.button(key="tell-do").click().run())
     assert "Buyers are told since" in words(tab)
