@@ -115,6 +115,7 @@ class _Worker:
         self._lost_after = timedelta(seconds=shop.settings.worker_lost_seconds)
         self._run: str | None = None
         self._ending = Event()
+        self._look_no_more: Callable[[], None] = lambda: None
 
     def join(self) -> None:
         """Begin a run: from here on this process takes jobs."""
@@ -144,7 +145,7 @@ class _Worker:
         queues.calm()
         DBOS.launch()
         queues.register()
-        queues.look_first()
+        self._look_no_more = queues.look_first()
         self._run = run
 
     def beat(self) -> None:
@@ -241,6 +242,7 @@ class _Worker:
 
         self._run = None
         self._ending.set()
+        self._look_no_more()
         DBOS.destroy()
 
     def _is_at_work(self, run: str) -> bool:

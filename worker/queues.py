@@ -1,9 +1,10 @@
 """The queues, each with places of its own: what one purpose waits for takes nothing from the others."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from threading import Event
 from time import monotonic
 from typing import Any
 
@@ -13,11 +14,13 @@ from core.foundation.outbox import BY_DOMAIN, Queue
 
 @dataclass(frozen=True)
 class Places:
-    """How many jobs of a queue one worker runs at once, how many of these for one domain, and how often it looks."""
+    """How many jobs of a queue one worker runs at once, how many of these for one domain, and how often it looks. With `goes_on`
+    it looks again as soon as one of them has ended: what takes jobs quickly is not kept waiting for the next look."""
 
     total: int
     per_domain: int | None
     look_every: float
+    goes_on: bool = False
 
 
 # A recipient that keeps the mail server waiting holds its place for less than a second at its first turn, and for up to ten at
@@ -29,10 +32,12 @@ PLACES = {
     Queue.STRIPE: Places(8, None, look_every=1.5),
     Queue.RETRIES: Places(16, 4, look_every=4.0),
     # For one endpoint few: one that keeps us waiting until the end holds a place for 15 seconds.
-    Queue.WEBHOOKS: Places(16, 4, look_every=1.5),
+    Queue.WEBHOOKS: Places(16, 4, look_every=1.5, goes_on=True),
     Queue.OWNERS: Places(2, None, look_every=4.0),
     Queue.EARLIER: Places(8, None, look_every=4.0),
 }
+# Between two looks of those that go on, at least, in seconds.
+_AT_LEAST = 0.05
 # For how long what a queue was set to is not read again, in seconds.
 _SETTINGS_HOLD = 20.0
 assert {queue for queue, places in PLACES.items() if places.per_domain} == BY_DOMAIN
@@ -47,7 +52,7 @@ def register() -> None:
             queue.value,
             worker_concurrency=places.total,
             partition_worker_concurrency=places.per_domain,
-            polling_interval_sec=places.look_every,
+            polling_interval_sec=_AT_LEAST if places.goes_on else places.look_every,
         )
 
 
@@ -59,8 +64,35 @@ def calm() -> None:
     _get_or_create_dbos_registry().get_internal_queue()._polling_interval_sec = 20.0
 
 
-def look_first() -> None:
-    """Have DBOS ask whether a job waits before it prepares to take one. To be called when it is launched.
+class _Pause:
+    """The time between two looks into a queue, over when one of its jobs has ended."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._over = Event()
+        self._ending = False
+        self.cut()
+
+    def wait(self) -> None:
+        """Return when it is time for the next look; the first is at once."""
+        self._over.wait(self._seconds)
+        if not self._ending:
+            # Before the look: what ends during it leads to another.
+            self._over.clear()
+
+    def cut(self) -> None:
+        """Have the next look come now."""
+        self._over.set()
+
+    def end(self) -> None:
+        """Never wait again."""
+        self._ending = True
+        self.cut()
+
+
+def look_first() -> Callable[[], None]:
+    """Have DBOS ask whether a job waits before it prepares to take one. To be called when it is launched; what is returned, before
+    it is ended.
 
     It would read the queue's settings, the application's versions and the jobs at each look, and mostly there is none.
     """
@@ -68,16 +100,38 @@ def look_first() -> None:
 
     dbos: Any = _get_dbos_instance()
     system = dbos._sys_db
-    system.dequeue_scopes = partial(_scopes, system)
+    pauses = {queue.value: _Pause(places.look_every) for queue, places in PLACES.items() if places.goes_on}
+    _cut_when_jobs_end(dbos._active_workflows_set, pauses)
+    system.dequeue_scopes = partial(_scopes, system, pauses)
     system.get_queue = _Settings(system.get_queue)
     system.get_queue_partitions = partial(_domains, dbos)
     # A job of a later version waits for a worker that knows it: here it could only be failed.
     known = outbox.is_known(system.tables.workflow_status, system.engine)
     system._claim_gate = lambda _queue, _domain: [known]
 
+    def end() -> None:
+        for pause in pauses.values():
+            pause.end()
 
-def _scopes(system: Any, name: str) -> list[None]:
+    return end
+
+
+def _cut_when_jobs_end(active: Any, pauses: Mapping[str, _Pause]) -> None:
+    """DBOS keeps what it runs in `active`, and has no other word of a job's end."""
+    remove = active._remove
+
+    def removed(job_id: str, bucket: tuple[str, str | None] | None) -> None:
+        remove(job_id, bucket)
+        if bucket and bucket[0] in pauses:
+            pauses[bucket[0]].cut()
+
+    active._remove = removed
+
+
+def _scopes(system: Any, pauses: Mapping[str, _Pause], name: str) -> list[None]:
     """Where DBOS takes jobs of a queue from: the one place there is, or nowhere while none waits."""
+    if name in pauses:
+        pauses[name].wait()
     return [None] if outbox.is_waiting(system.engine, system.tables.workflow_status, name) else []
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,13 @@ import pytest
 from core.foundation import outbox
 from core.foundation.outbox import Job, Queue
 from core.messages.letters import LetterState
+from core.outgoing import messages
+from core.outgoing.topics import Topic
 from core.people import sign_in
+from tests.core.outgoing.receiver import listens, receiving
 from tests.machine import environment, eventually
 from tests.worker.conftest import Trade, worker_process
+from worker import app
 from worker.queues import PLACES
 
 
@@ -126,6 +131,21 @@ def test_a_mail_server_that_is_down_is_tried_seldom_however_many_letters_wait(
         for order_id in owed:
             trade.wait_for(f"receipt:{order_id}", LetterState.SENT)
     assert {len(trade.postbox.to(buyer)) for buyer in buyers} == {1}
+
+
+def test_messages_to_an_endpoint_go_on_as_it_takes_them_and_wait_for_no_look(
+    closed_trade: Trade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trade = closed_trade
+    monkeypatch.setitem(PLACES, Queue.WEBHOOKS, replace(PLACES[Queue.WEBHOOKS], look_every=3600.0))
+    with receiving() as receiver:
+        listens(trade.shop, receiver.url)
+        with trade.shop.transaction() as session:
+            for key in map(str, range(20)):
+                messages.announce(session, Topic.ATTENDEE_CHANGED, {"place": key}, key=key, now=trade.shop.now())
+        with app.start(trade.shop):
+            eventually(lambda: len(receiver.heard) == 20)
+            trade.wait_until_idle()
 
 
 # The worker of an earlier version, as far as its jobs in flight go: one queue, and a letter sleeps until it is tried again.
