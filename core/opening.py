@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from core.connections import postgres
 from core.foundation import database, migration, settings
-from core.foundation.errors import DatabaseNewer, StorageUnreachable
+from core.foundation.errors import DatabaseNewer, MigrationStuck, StorageUnreachable
 from core.foundation.settings import Mistake, Settings
 from core.foundation.storage import Storage
 from core.foundation.telemetry import destinations
@@ -108,6 +108,12 @@ def migrate(chosen: Settings, engine: Engine, *, secret: str) -> bool:
         raise SystemExit(
             f"Pushcart cannot start: the database is of a later version of the shop (schema {newer.found}, and this one knows "
             f"{newer.known}). Start that version, or go back to a backup of before."
+        ) from None
+    except MigrationStuck as stuck:
+        raise SystemExit(
+            "Pushcart cannot start: another process is bringing the database up to this version, and has not got on for "
+            f"{stuck.seconds} seconds (it is at {stuck.at or 'the first step'}). See what it waits for, or end it: the next one to "
+            "start goes on where it stopped."
         ) from None
     finally:
         if direct is not engine:

@@ -100,6 +100,7 @@
     │   └── PayloadInvalid
     ├── TooManyTries
     ├── DatabaseNewer       a later version of the shop has been at work on the database
+    ├── MigrationStuck      another process has been bringing the database up to this version without getting on
     ├── JobFailed
     ├── NotTheDemo          only a shop with the sandbox's key does this
     ├── RealMoney           only a shop with a test key does this
@@ -826,6 +827,15 @@ class DatabaseNewer(ShopError):
 
     found: str
     known: str
+
+
+@dataclass(eq=False)
+class MigrationStuck(ShopError):
+    """Another process is bringing the database up to this version, and has not got on for this many seconds. It is `at` a
+    migration, or at none yet."""
+
+    seconds: int
+    at: str
 
 
 @dataclass(eq=False)

@@ -1,26 +1,35 @@
 """The schema: Alembic's tables first, then DBOS's, by whichever process comes first while the others wait."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
+from typing import Any
 
+import structlog
 from sqlalchemy import Engine, inspect, text
 
 from core.foundation import database
-from core.foundation.errors import DatabaseNewer
+from core.foundation.errors import DatabaseNewer, MigrationStuck
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 # A number of our own for PostgreSQL's advisory locks: "push".
 _LOCK = 0x70757368
+# Seconds. What takes longer says so, and again each time; who waits gives up where nothing has got on for so long. One step may
+# take minutes: it rewrites a table of millions of rows.
+_SAYS_AFTER = 5.0
+_SAYS_AGAIN = 30.0
+_PATIENCE = 1800.0
+
+log = structlog.get_logger()
 
 
 def ensure(engine: Engine, url: str, *, secret: str = "") -> bool:
     """Bring the database to this version's schema; return whether anything was to be done. `secret` is SECRET_KEY, with which
     licence keys of before are sealed.
 
-    Raises DatabaseNewer where a later version has been at work. Safe from several processes at once. Looking costs one
-    query, so that a second start does not import Alembic.
+    Raises DatabaseNewer where a later version has been at work, and MigrationStuck where another process is at it and does not
+    get on. Safe from several processes at once. Looking costs one query, so that a second start does not import Alembic.
     """
     if _is_current(engine):
         return False
@@ -60,8 +69,21 @@ def _upgrade(engine: Engine, secret: str) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
-    config.attributes.update(engine=database.patient(engine), secret=secret)
+    config.attributes.update(engine=database.patient(engine), secret=secret, step=_Progress().step)
     command.upgrade(config, "head")
+
+
+class _Progress:
+    """Says how far a migration is, if it takes long."""
+
+    def __init__(self) -> None:
+        self._says_at = monotonic() + _SAYS_AFTER
+
+    def step(self, *, step: Any, **_: Any) -> None:
+        """One more is done."""
+        if monotonic() >= self._says_at:
+            log.info("migrating", done=step.up_revision_id, last=newest())
+            self._says_at = monotonic() + _SAYS_AFTER
 
 
 def _upgrade_dbos(url: str) -> None:
@@ -83,14 +105,14 @@ def _stamp(engine: Engine) -> None:
 @contextmanager
 def _alone(engine: Engine, url: str) -> Iterator[None]:
     if engine.dialect.name == "sqlite":
-        with _file_lock(Path(url.removeprefix("sqlite:///")).absolute()):
+        with _file_lock(engine, Path(url.removeprefix("sqlite:///")).absolute()):
             yield
         return
     # Without a transaction around it: DBOS builds indexes concurrently, which waits for every open one to end.
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         # Nor may we wait inside a statement: DBOS's index would wait for that one too, and we for DBOS.
-        while not connection.execute(text("select pg_try_advisory_lock(:number)"), {"number": _LOCK}).scalar_one():
-            sleep(0.1)
+        asked = text("select pg_try_advisory_lock(:number)")
+        _wait_until(lambda: bool(connection.execute(asked, {"number": _LOCK}).scalar_one()), engine)
         try:
             yield
         finally:
@@ -98,9 +120,40 @@ def _alone(engine: Engine, url: str) -> Iterator[None]:
 
 
 @contextmanager
-def _file_lock(database: Path) -> Iterator[None]:
+def _file_lock(engine: Engine, database: Path) -> Iterator[None]:
     import fcntl
 
+    def taken() -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
     with open(database.with_suffix(".lock"), "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        _wait_until(taken, engine)
         yield
+
+
+def _wait_until(taken: Callable[[], bool], engine: Engine) -> None:
+    """Try until it is taken, and say what is waited for. Raises MigrationStuck."""
+    began = got_on = monotonic()
+    says_at, at = began + _SAYS_AFTER, _reached(engine)
+    while not taken():
+        sleep(0.1)
+        if (now := monotonic()) < says_at:
+            continue
+        if (found := _reached(engine)) != at:
+            at, got_on = found, now
+        log.warning("waits_for_a_migration", seconds=round(now - began), done=at or "nothing yet", last=newest())
+        if now - got_on > _PATIENCE:
+            raise MigrationStuck(seconds=round(now - got_on), at=at)
+        says_at = now + _SAYS_AGAIN
+
+
+def _reached(engine: Engine) -> str:
+    """Up to which migration another process has come; empty if to none."""
+    with engine.connect().execution_options(pushcart_reads=True) as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return ""
+        return str(connection.execute(text("select version_num from alembic_version")).scalar() or "")

@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
+import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, inspect, text
@@ -65,6 +67,37 @@ def test_a_database_of_a_later_version_is_left_alone_and_said_to_be_one(database
         SystemExit, match=r"^Pushcart cannot start: the database is of a later version of the shop \(schema 9999,"
     ):
         opening.migrate(settings, engine, secret="a secret of sixteen letters")
+    engine.dispose()
+
+
+def test_who_waits_for_a_migration_says_so_and_gives_up_where_nothing_gets_on(
+    unmigrated_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_SAYS_AFTER", "_SAYS_AGAIN", "_PATIENCE"):
+        monkeypatch.setattr(migration, name, 0.2)
+    settings = Settings(database_url=unmigrated_url, secret_key="a secret of sixteen letters")
+    engine, other = database.connect(unmigrated_url), database.connect(unmigrated_url)
+    refused = pytest.raises(SystemExit, match=r"has not got on for \d+ seconds \(it is at the first step\)")
+    with structlog.testing.capture_logs() as said, migration._alone(other, unmigrated_url), refused:
+        opening.migrate(settings, engine, secret="a secret of sixteen letters")
+    assert {each["event"] for each in said} == {"waits_for_a_migration"}
+    assert {(each["done"], each["last"]) for each in said} == {("nothing yet", migration.newest())}
+    assert migration.ensure(engine, unmigrated_url) is True
+    engine.dispose()
+    other.dispose()
+
+
+def test_who_waits_is_patient_with_a_migration_that_gets_on(
+    unmigrated_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migration, "_SAYS_AFTER", 0.1)
+    monkeypatch.setattr(migration, "_SAYS_AGAIN", 0.1)
+    # None at all: only a step that was seen keeps it from giving up.
+    monkeypatch.setattr(migration, "_PATIENCE", 0)
+    steps, tries = map(str, count()), count()
+    monkeypatch.setattr(migration, "_reached", lambda _: next(steps))
+    engine = database.connect(unmigrated_url)
+    migration._wait_until(lambda: next(tries) == 9, engine)
     engine.dispose()
 
 

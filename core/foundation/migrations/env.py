@@ -21,6 +21,7 @@ with context.config.attributes["engine"].connect() as connection:
         render_as_batch=connection.dialect.name == "sqlite",
         transaction_per_migration=True,
         compare_type=True,
+        on_version_apply=context.config.attributes.get("step"),
     )
     with context.begin_transaction():
         context.run_migrations()
