@@ -71,7 +71,7 @@ def test_every_way_to_pay_leads_by_the_question(guarded: Shop) -> None:
     by_form = client.post("/checkout/form", content="product=guide&price=guide-eur", headers=FORM).headers["location"]
     for url in (by_script, by_form):
         assert url.startswith("http://localhost:8501/api/checkout/person/")
-        assert "cs_" not in url
+        assert "cs_test_" not in url
         path = urlsplit(url).path.removeprefix("/api")
         assert "site-key" in client.get(path).text
         assert "kept to us" not in client.get(path).text
@@ -84,9 +84,9 @@ def test_only_the_right_answer_leads_on_and_it_does_so_once(guarded: Shop) -> No
     assert provider
     for content in ("", f"{provider.field}=", f"{provider.field}=wrong", "another=right"):
         answer = client.post(path, content=content, headers=FORM)
-        assert (answer.status_code, "Try once more" in answer.text, "cs_" in answer.text) == (403, True, False)
+        assert (answer.status_code, "Try once more" in answer.text, "cs_test_" in answer.text) == (403, True, False)
     answer = client.post(path, content=f"{provider.field}=right", headers=FORM)
-    assert (answer.status_code, "cs_" in answer.headers["location"]) == (303, True)
+    assert (answer.status_code, "cs_test_" in answer.headers["location"]) == (303, True)
     assert Judge.heard[-1] == {"secret": ["kept to us"], "response": ["right"], "remoteip": ["192.0.2.1"]}
     assert client.post(path, content=f"{provider.field}=right", headers=FORM).status_code == 403
     assert client.post("/checkout/person/made-up", content=f"{provider.field}=right", headers=FORM).status_code == 403
