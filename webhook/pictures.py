@@ -2,6 +2,7 @@
 that it never changes."""
 
 from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from core.catalog import products
@@ -22,7 +23,7 @@ async def picture(digest: str, name: str, shop: OpenShop) -> Response:
     found = await run_in_threadpool(_read, shop, f"{products.UPLOADED}{digest}/{name}")
     media_type = next((each for beginning, each in _TYPES if found and found.startswith(beginning)), None)
     if found is None or media_type is None:
-        return Response(status_code=404)
+        return JSONResponse({"error": "NotFound"}, 404)
     return Response(found, headers=_FOR_EVER, media_type=media_type)
 
 

@@ -4,9 +4,10 @@ from html import escape
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+from streamlit.path_security import is_unsafe_path_pattern as is_unsafe
 
 from core.catalog import seller
 from core.catalog.looks import brand
@@ -19,6 +20,7 @@ from storefront.serving.share_pictures import SharePictures
 # Streamlit's own that a page needs, which no route of ours matches. Its static files are served before this is asked.
 _CORE = "/_stcore/"
 _NEEDED = ("health", "script-health-check", "host-config", "stream", "upload_file/", "bidi-components/")
+_INTERFACE = "/api/"
 _STREAMLIT = (
     *(_CORE + each for each in _NEEDED),
     "/app/static/",
@@ -86,14 +88,17 @@ def routes(shop: Shop, plain: PlainPages) -> list[Route]:
 
 
 class DeadEnds:
-    """ASGI middleware: the shop's own 404 where Streamlit would answer any address with its index page."""
+    """ASGI middleware: the shop's own 404 where Streamlit would answer any address with its index page, or refuse it with two
+    words. What it would refuse of the interface is refused as there."""
 
     def __init__(self, app: ASGIApp, known: list[BaseRoute], plain: PlainPages) -> None:
         self._app, self._known, self._plain = app, known, plain
         self._documents = Documents()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and not self._leads_somewhere(scope):
+        if scope["type"] == "http" and scope["path"].startswith(_INTERFACE) and is_unsafe(scope["path"].lstrip("/")):
+            await JSONResponse({"error": "BadInput"}, 400)(scope, receive, send)
+        elif scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and not self._leads_somewhere(scope):
             response: Response = self._documents.alone(HTTPConnection(scope), self._plain.nowhere(), 404)
             await response(scope, receive, send)
         else:
@@ -102,8 +107,8 @@ class DeadEnds:
     def _leads_somewhere(self, scope: Scope) -> bool:
         if scope["path"].startswith(_STREAMLIT):
             return True
-        if "\x00" in scope["path"] and not scope["path"].startswith("/api/"):
-            return False  # Streamlit would refuse it with two words
+        if scope["path"].startswith("//") or is_unsafe(scope["path"].lstrip("/")):
+            return False
         # Streamlit sends whoever asks with a slash at the end to the address without it.
         bare = {**scope, "path": scope["path"].rstrip("/") or "/"}
         return any(route.matches(each)[0] is not Match.NONE for route in self._known for each in (scope, bare))

@@ -1,10 +1,13 @@
 """Which status each error of the shop has here. Core knows no HTTP; this is the one place that translates."""
 
+from http import HTTPStatus
+
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from core.foundation import database
 from core.foundation.errors import (
@@ -53,6 +56,7 @@ def register(app: FastAPI) -> None:
     """Answer every error in JSON: `{"error": "SoldOut", "product": "…", "left": 0}`."""
     app.add_exception_handler(ShopError, _refuse)
     app.add_exception_handler(RequestValidationError, _bad_request)
+    app.add_exception_handler(HTTPException, _as_all_others)
     for kind in database.TROUBLE:
         app.add_exception_handler(kind, _without_database)
     app.add_exception_handler(Exception, _broken)
@@ -75,6 +79,14 @@ async def _bad_request(_request: Request, error: Exception) -> JSONResponse:
         {"field": ".".join(str(part) for part in each["loc"][1:]), "problem": each["msg"]} for each in error.errors()
     ]
     return JSONResponse({"error": "BadInput", "problems": problems}, 400)
+
+
+async def _as_all_others(_request: Request, error: Exception) -> JSONResponse:
+    """What Starlette refuses by itself: addresses and methods that there are not, and forms that cannot be read."""
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    name = "BadInput" if status is HTTPStatus.BAD_REQUEST else status.phrase.title().replace(" ", "")
+    return JSONResponse({"error": name}, status, error.headers)
 
 
 def without_database(path: str, error: Exception) -> tuple[int, dict[str, str], dict[str, str]]:

@@ -174,6 +174,7 @@ def test_what_only_a_script_can_show_says_so_and_is_not_searched(browser: TestCl
     "address",
     [
         "/p/nothing", "/product?id=nothing", "/product", "/nowhere", "/cart/more", "/static/x.js", "/p/%00",
+        "/order/%2E%2E/x", "/%2E%2E/x", "/C:/x",
         "/_stcore/nope", "/_stcore/agent/openapi.json",
     ],
 )  # fmt: skip
@@ -182,6 +183,24 @@ def test_what_is_not_there_is_404_with_a_way_on(browser: TestClient, address: st
     assert answer.status_code == 404
     assert 'href="/">See everything in the shop' in answer.text
     assert 'id="root"' not in answer.text
+
+
+def test_what_the_interface_refuses_is_json_whoever_refuses_it(browser: TestClient) -> None:
+    for method, address, refused in (
+        ("GET", "/api/%00", (400, "BadInput")),
+        ("POST", "/api/checkout%00", (400, "BadInput")),
+        ("GET", "/api/downloads/%2E%2E%2Fx", (400, "BadInput")),
+        ("GET", "/api/nowhere", (404, "NotFound")),
+        ("GET", "/api/", (404, "NotFound")),
+        ("DELETE", "/api/products", (405, "MethodNotAllowed")),
+        ("GET", f"/api/pictures/{'0' * 64}/none.png", (404, "NotFound")),
+    ):
+        answer = browser.request(method, address)
+        assert (answer.status_code, answer.json()) == (refused[0], {"error": refused[1]}), address
+    assert browser.delete("/api/products").headers["allow"] == "GET"
+    broken = browser.post("/api/licenses/validate", content=b"x", headers={"Content-Type": "multipart/form-data"})
+    assert broken.status_code in range(400, 500)
+    assert broken.headers["content-type"] == "application/json"
 
 
 def test_streamlit_answers_for_its_own_addresses_alone(browser: TestClient) -> None:
