@@ -66,7 +66,8 @@ def reconcile(
         TextColumn("{task.completed} {task.description}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=as_json or not console.is_terminal) as bar:
         task = bar.add_task("", total=None)
         report = reconciliation.sweep(
             shop, everything=True, progress=lambda subject: bar.update(task, advance=1, description=subject)

@@ -207,3 +207,5 @@ def test_reconciling_without_an_answer_from_stripe_says_so_and_fails(pushcart: R
     assert list(found) == ["checked", "healed", "failed"]
     assert found["healed"] == []
     assert "StripeUnreachable" in found["failed"][0]["reason"]
+    # Where nobody looks there is no bar that moves.
+    assert [line for line in pushcart("reconcile").errors.splitlines() if not line.strip()] == []
