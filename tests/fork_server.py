@@ -132,6 +132,8 @@ def _import_all() -> None:
     assert len(os.listdir("/proc/self/task")) == 1
     gc.collect()
     gc.freeze()
+    # As in the tests' own process: what is left over is looked for less often.
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _serve(line: socket.socket) -> list[str]:
