@@ -1,12 +1,14 @@
 """The bench runs, and its verification notices what was lost or done twice. What it measures no test asks about."""
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +65,8 @@ _LOST = {
 
 
 @pytest.fixture
-def forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scripts that need not import anything: what they do is as it is, and nobody looks at how long it takes."""
+def forked(monkeypatch: pytest.MonkeyPatch, sqlite_templates: Path) -> None:
+    """Scripts that need not import anything, nor migrate a file: what they do is as it is, and nobody looks how long they take."""
     scripts = tuple(f"tests.bench.{name}" for name in ("office", "reads", "stock"))
     monkeypatch.setattr(fork_server, "RUN", (*fork_server.RUN, *scripts))
 
@@ -80,7 +82,14 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
         answer: dict[str, Any] = json.loads(said.splitlines()[-1])
         return answer
 
+    def empty(files: SqliteFiles, name: str) -> str:
+        path = files._folder / f"{name}.db"
+        if not path.exists():
+            shutil.copy(sqlite_templates / "migrated.db", path)
+        return f"sqlite:///{path}"
+
     monkeypatch.setattr(Version, "run", run)
+    monkeypatch.setattr(SqliteFiles, "empty", empty)
 
 
 @pytest.fixture
@@ -219,6 +228,7 @@ def test_a_whole_file_is_downloaded_or_said_to_be_wrong(tmp_path: Path, monkeypa
 def test_a_launch_day_is_answered_and_each_buyer_has_a_payment_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pages, "storefront", partial(pages.storefront, forked=True))
     monkeypatch.setattr(pages, "VIEWS", 6)
     monkeypatch.setattr(pages, "PURCHASES", 3)
     figures = Figures((HERE,))
