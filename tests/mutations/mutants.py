@@ -69,13 +69,8 @@ def of_file(file: str) -> Iterator[Mutant]:
                 place.put(instead)
                 if isinstance(before, list) and not getattr(place.owner, place.field) and place.field == "body":
                     place.owner.body = [ast.copy_location(ast.Pass(), node)]  # type: ignore[attr-defined]
-                yield Mutant(
-                    file,
-                    name,
-                    what if again == 1 else f"{what} ({again})",
-                    _lines(statement),
-                    ast.fix_missing_locations(tree),
-                )
+                ast.fix_missing_locations(function)  # the rest of the file has its lines
+                yield Mutant(file, name, what if again == 1 else f"{what} ({again})", _lines(statement), tree)
                 setattr(place.owner, place.field, before)
 
 
