@@ -148,7 +148,7 @@ def of(error: ShopError, *, button: str = "") -> str:
         case BelowMinimum(least=least, currency=currency):
             return _("{least} is the least that it is had for.").format(least=price(Money(least, currency)))
         case AmountUnclear(currency=currency):
-            return _("Type an amount such as {amount}.").format(amount=Money(1250, currency).major)
+            return _("Type an amount such as {amount}.").format(amount=Money(1250, currency).typed())
         case BadQuantity(most=most):
             return _("You can buy up to {most} of this at a time.").format(most=most)
         case MixedBasket(field="interval"):

@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cache
 
 from babel import Locale
-from babel.numbers import format_currency
+from babel.numbers import format_currency, get_decimal_symbol
 
 from core.foundation.currencies import check_amount, exponent
 from core.foundation.errors import AmountUnclear, Unclear
@@ -69,6 +69,12 @@ class Money:
         pattern = _pattern(locale).replace("0.00", "0" + ("." + "0" * digits if digits else ""))
         return format_currency(self.major, self.currency.upper(), pattern, locale=locale, currency_digits=False)
 
+    def typed(self, locale: str = "") -> str:
+        """The amount in major units as a reader of `locale` types it, or of the language that is spoken, and `parse` reads it."""
+        text = str(self.major)
+        # Of three decimals the point alone is the mark: with a comma they could be thousands.
+        return text if exponent(self.currency) > 2 else text.replace(".", _decimal_mark(locale or sentences.language()))
+
     def _same(self, other: "Money") -> int:
         if other.currency != self.currency:
             raise ValueError(f"cannot combine {self.currency} with {other.currency}")
@@ -79,6 +85,11 @@ class Money:
 def _pattern(locale: str) -> str:
     """Where the currency stands, and how thousands are set apart, as in `¤#,##0.00`."""
     return str(Locale.parse(locale).currency_formats["standard"].pattern)
+
+
+@cache
+def _decimal_mark(locale: str) -> str:
+    return str(get_decimal_symbol(locale))
 
 
 def _could_be_thousands(found: re.Match[str], currency: str) -> bool:

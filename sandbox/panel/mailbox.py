@@ -8,7 +8,7 @@ import email.policy
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from fastapi import Request, Response
@@ -26,9 +26,10 @@ KIND = "mail"
 PAGE = 50
 LARGEST = 32 * 1024 * 1024
 REFUSED = "451 4.3.0 Mailbox temporarily unavailable (armed fault)"
-# A letter's own scripts stay off, and nothing it refers to is fetched.
+# A letter's own scripts stay off, and nothing it refers to is fetched but pictures of the shop: its logo heads them all.
 LETTER_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox allow-popups allow-popups-to-escape-sandbox"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data: {shop}; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 
 # What was sent to somebody is shown or kept as it is, and never run.
@@ -119,7 +120,9 @@ class Mailbox:
             return Response(status_code=404)
         # Links open beside the mailbox, not inside the frame.
         page = f'<!doctype html><base target="_blank">{letter["html"] or ""}'
-        return HTMLResponse(page, headers={"Content-Security-Policy": LETTER_POLICY})
+        shop = urlsplit(self.account.settings.shop_url)
+        policy = LETTER_POLICY.format(shop=f"{shop.scheme}://{shop.netloc}")
+        return HTMLResponse(page, headers={"Content-Security-Policy": policy})
 
     async def source(self, request: Request) -> Response:
         """GET /inbox/{id}/source: the letter as it came, headers and all."""

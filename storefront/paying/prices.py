@@ -38,7 +38,7 @@ def choose_amount(offer: Offer, tag: PriceTag, chosen: Money | None) -> PriceTag
         return tag
     currency = tag.amount.currency
     typed = st.text_input(
-        _("What you pay, in {currency}").format(currency=currency.upper()), str((chosen or tag.amount).major),
+        _("What you pay, in {currency}").format(currency=currency.upper()), (chosen or tag.amount).typed(),
         key=f"amount-{offer.id}-{tag.id}", autocomplete="off",
     )  # fmt: skip
     words.quiet(

@@ -281,7 +281,8 @@ def _own_amount(tags: Sequence[PriceTag], said: Money | None = None) -> str:
     hint = _("{amount} is suggested, {least} is the least.").format(
         amount=found.amount.format(short=True), least=found.least.format(short=True)
     )
-    field = f'<input type="text" name="amount" inputmode="decimal" maxlength="20" value="{(said or found.amount).major}" required>'
+    typed = (said or found.amount).typed()
+    field = f'<input type="text" name="amount" inputmode="decimal" maxlength="20" value="{typed}" required>'
     return f"<p><label>{escape(label)} {field}</label></p>{_quiet(hint)}"
 
 

@@ -182,3 +182,12 @@ def test_no_text_is_read_as_anything_but_the_number_that_stands_there(text: str,
         return
     assert text.isascii()
     assert found.major == Decimal(text.replace(",", "."))
+
+
+@given(st.integers(0, 99_999_999), st.sampled_from(["eur", "jpy", "kwd"]), st.sampled_from(["en", "de"]))
+def test_what_stands_in_a_field_is_typed_as_its_reader_does_and_read_as_the_same(
+    amount: int, currency: str, locale: str
+) -> None:
+    money = Money(amount, currency)
+    assert Money.parse(money.typed(locale), currency) == money
+    assert (Money(123450, "eur").typed("de"), Money(123450, "eur").typed("en")) == ("1234,50", "1234.50")

@@ -47,6 +47,7 @@ def test_a_letter_is_shown_with_its_own_page_locked_in(world: World) -> None:
     framed = world.http.get(f"/inbox/{letter['id']}/html")
     assert "default-src 'none'" in framed.headers["Content-Security-Policy"]
     assert "allow-scripts" not in framed.headers["Content-Security-Policy"]
+    assert "img-src data: http://localhost:8501;" in framed.headers["Content-Security-Policy"], "the logo of the shop"
     assert "<p>Hello</p>" in framed.text
 
 
