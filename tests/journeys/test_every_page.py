@@ -20,16 +20,19 @@ class Findings:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.all: list[str] = []
+        self._in_turns = [("light", 1280), ("dark", 390)]
 
     def look(self, where: str, *, plain: bool = False) -> None:
-        """Look at the page as it stands: light and wide, then dark and as narrow as a phone. `plain` is none of Streamlit's."""
-        for scheme, width in (("light", 1280), ("dark", 390)):
+        """Look at the page as it stands: light and wide, and dark and as narrow as a phone. `plain` is none of Streamlit's."""
+        for scheme, width in self._in_turns:
             self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
             self.page.set_viewport_size({"width": width, "height": 844})
             if not plain:
                 accessibility.wait_for_rest(self.page)
             found = accessibility.findings(self.page) + accessibility.same_names(self.page)
             self.all += [f"{where} ({scheme}): {each}" for each in found]
+        # The next one begins as this one ended: to turn all of a page over is dear.
+        self._in_turns.reverse()
 
 
 @pytest.fixture
