@@ -21,11 +21,18 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def schema(sqlite_templates: Path) -> Path:
+    """A migrated database for stands to begin with: that the shop also makes one out of nothing is seen in `test_starting`."""
+    return sqlite_templates / "migrated.db"
+
+
 @pytest.fixture(scope="package")
-def _stand(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Stand]:
+def _stand(tmp_path_factory: pytest.TempPathFactory, browser: Browser, schema: Path) -> Iterator[Stand]:
     # The worker sweeps only where a journey says so: else it would help the others along.
     stand = Stand(
         tmp_path_factory.mktemp("stand"),
+        schema=schema,
         sweep_seconds=3600,
         sandbox_settle_seconds=3600,
         sandbox_retry_seconds=",".join(["1"] * 60),

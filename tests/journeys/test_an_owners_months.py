@@ -25,9 +25,9 @@ _IS_DARK = """() => getComputedStyle(document.querySelector("[data-testid=stApp]
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Stand]:
+def demo(tmp_path_factory: pytest.TempPathFactory, browser: Browser, schema: Path) -> Iterator[Stand]:
     """A demo that nobody has touched, for all of this module, whose tests follow each other."""
-    stand = Stand(tmp_path_factory.mktemp("months"), sweep_seconds=3600)
+    stand = Stand(tmp_path_factory.mktemp("months"), schema=schema, sweep_seconds=3600)
     try:
         stand.start("sandbox", "webhook", "worker", "storefront")
         yield stand

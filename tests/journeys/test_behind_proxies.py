@@ -18,12 +18,13 @@ from tests.proxies import PROXIES, program
 
 
 @pytest.fixture(scope="module")
-def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+def behind(tmp_path_factory: pytest.TempPathFactory, schema: Path) -> Iterator[Stand]:
     """A shop whose address is that of a proxy. Nobody but the proxy reaches its processes."""
     port = free_port()
     stand = Stand(
-        tmp_path_factory.mktemp("behind"), app_url=f"https://localhost:{port}", rate_limits="on", sweep_seconds=3600
-    )
+        tmp_path_factory.mktemp("behind"), schema=schema, app_url=f"https://localhost:{port}", rate_limits="on",
+        sweep_seconds=3600,
+    )  # fmt: skip
     stand.ports["proxy"] = port
     try:
         stand.start("sandbox", "webhook", "worker", "storefront")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -15,9 +16,10 @@ INVOICE = re.compile(r"Invoice \S+-\d{4}")
 
 
 @pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+def stand(tmp_path_factory: pytest.TempPathFactory, schema: Path) -> Iterator[Stand]:
     """A shop for which Stripe takes tax, and which writes invoices for businesses."""
-    stand = Stand(tmp_path_factory.mktemp("with-tax"), sweep_seconds=3600, tax="stripe", invoices="business")
+    folder = tmp_path_factory.mktemp("with-tax")
+    stand = Stand(folder, schema=schema, sweep_seconds=3600, tax="stripe", invoices="business")
     try:
         stand.start("sandbox", "webhook", "worker", "storefront")
         yield stand

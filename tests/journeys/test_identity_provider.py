@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -31,10 +32,11 @@ def provider() -> Iterator[IdentityProvider]:
 
 
 @pytest.fixture(scope="module")
-def stand(tmp_path_factory: pytest.TempPathFactory, provider: IdentityProvider) -> Iterator[Stand]:
+def stand(tmp_path_factory: pytest.TempPathFactory, provider: IdentityProvider, schema: Path) -> Iterator[Stand]:
     """A shop whose staff may come by this provider."""
     folder = tmp_path_factory.mktemp("with-provider")
-    stand = Stand(folder, checkout=[name for name in CHECKOUT if name != ".streamlit"], sweep_seconds=3600)
+    checkout = [name for name in CHECKOUT if name != ".streamlit"]
+    stand = Stand(folder, checkout=checkout, schema=schema, sweep_seconds=3600)
     shutil.copytree(ROOT / ".streamlit", folder / ".streamlit")
     said = SECRETS.format(url=stand.url, provider=provider.url, client=CLIENT, secret=SECRET)
     (folder / ".streamlit" / "secrets.toml").write_text(said)
