@@ -12,10 +12,10 @@ from tests.soak import fates
 from tests.soak.run import soak
 
 
-def test_every_payment_is_delivered_exactly_once_whatever_the_weather(unmigrated_url: str, tmp_path: Path) -> None:
-    on_postgres = unmigrated_url.startswith("postgresql")
+def test_every_payment_is_delivered_exactly_once_whatever_the_weather(database_url: str, tmp_path: Path) -> None:
+    on_postgres = database_url.startswith("postgresql")
     result = soak(
-        tmp_path / "stand", unmigrated_url,
+        tmp_path / "stand", database_url,
         purchases=fates.BUYERS_FOR_ALL, seed=7, pause=3, sweep_seconds=5, worker_too=False, at_once=8,
         # On PostgreSQL two of each process do the work, where there is a proxy to put in front of them: two workers tell of
         # everything in half the time, and here they alone do.

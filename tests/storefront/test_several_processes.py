@@ -13,8 +13,8 @@ SECRET = "the same for every process"
 PRODUCT = "quiet-launch"
 
 
-def test_a_cart_that_is_made_at_one_process_is_there_at_another(unmigrated_url: str, tmp_path: Path) -> None:
-    shared = {"database_url": unmigrated_url, "secret_key": SECRET, "storage_url": f"file://{tmp_path}/files"}
+def test_a_cart_that_is_made_at_one_process_is_there_at_another(database_url: str, tmp_path: Path) -> None:
+    shared = {"database_url": database_url, "secret_key": SECRET, "storage_url": f"file://{tmp_path}/files"}
     with storefront(ROOT, forked=True, **shared) as (one, _), storefront(ROOT, forked=True, **shared) as (other, _):
         cookie = asyncio.run(_fill_a_cart(one))
         assert "Go to payment" in asyncio.run(_buttons_of_the_cart(other, cookie))
