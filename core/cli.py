@@ -23,8 +23,9 @@ from core.command_line import (
 from core.command_line.answers import Json, fail, refuse, say
 from core.command_line.operations import backup, demo, doctor, languages, rehearse
 from core.command_line.programs import api_keys, hooks
-from core.foundation import database, logs, settings
+from core.foundation import database, settings
 from core.foundation.errors import BadInput, ShopError
+from core.foundation.telemetry import logs
 from core.languages import catalogs, sentences
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)

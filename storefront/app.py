@@ -17,9 +17,9 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 
 from core.catalog.looks import brand
-from core.foundation import logs
 from core.foundation.settings import Settings
 from core.foundation.signals.heartbeats import Kind
+from core.foundation.telemetry import logs
 from storefront import process, sentences
 from storefront.serving import addresses, first_html
 from storefront.serving.addresses import DeadEnds

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pyotp
 
 from core.foundation.addresses import fold
-from core.foundation.database import new_id
+from core.foundation.records import new_id
 from core.people import own_factor, staff
 from core.people.deeds import Deed
 from core.people.sign_in import SignIn

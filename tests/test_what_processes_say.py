@@ -27,8 +27,8 @@ from websockets.sync.client import connect
 
 from core.events.inbox import StripeEvent
 from core.foundation import signing
-from core.foundation.database import new_id
 from core.foundation.outbox import open_client
+from core.foundation.records import new_id
 from core.messages.letters import LetterState
 from core.owner import attention
 from tests import fork_server

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from core.foundation.database import new_id
+from core.foundation.records import new_id
 from core.owner import evidence
 from core.owner.accounting import files
 from core.owner.accounting.files import File

@@ -3,7 +3,7 @@
 import signal
 from threading import Event
 
-from core.foundation import logs
+from core.foundation.telemetry import logs
 from core.opening import open_shop
 from worker import app
 

@@ -7,9 +7,10 @@ from sqlmodel import Session, col, select
 
 from core.attendance import tickets
 from core.foundation import masking, outbox
-from core.foundation.database import new_id, repeatable
+from core.foundation.database import repeatable
 from core.foundation.errors import Fixed, MadeUp, NothingToRefund, OtherMode, PlaceFixed, RefundTooBig, StripeRefused
 from core.foundation.outbox import Job
+from core.foundation.records import new_id
 from core.journeys import payment_contents, refund
 from core.kinds import workshops
 from core.kinds.places import attendees, line_places

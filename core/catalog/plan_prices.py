@@ -10,7 +10,7 @@ from sqlalchemy import delete, or_, update
 from sqlmodel import Field, Session, col, select
 
 from core.catalog.products import Kind, Price, Priced, Product
-from core.foundation.database import Record
+from core.foundation.records import Record
 from core.foundation.writes.inserts import InsertOnce
 from core.foundation.writes.selections import Selection
 

@@ -10,7 +10,8 @@ from urllib.parse import quote
 from sqlalchemy import JSON, UniqueConstraint
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, lock_names, minor_units, text_enum
+from core.foundation.database import lock_names
+from core.foundation.records import Record, minor_units, text_enum
 from core.foundation.writes.rows import answer_ahead, answer_to
 
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import Index, update
 from sqlmodel import Field, Session, col, func, or_, select
 
-from core.foundation.database import Record, minor_units
 from core.foundation.money import Money
+from core.foundation.records import Record, minor_units
 from core.foundation.writes.inserts import InsertOnce
 
 

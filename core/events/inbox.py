@@ -13,8 +13,9 @@ from core import admission
 from core.events import application
 from core.events.handlers import HANDLERS, LIVE_AT_TEST, TEST_AT_LIVE, Context, EventState, OfSession, Outcome
 from core.foundation import masking
-from core.foundation.database import Record, constant, index_where, is_away, repeatable, text_enum
+from core.foundation.database import is_away, repeatable
 from core.foundation.errors import EventNotFound, EventReduced
+from core.foundation.records import Record, constant, index_where, text_enum
 from core.foundation.telemetry import requests
 from core.foundation.writes.inserts import InsertOnce
 from core.foundation.writes.rows import Rows

@@ -16,8 +16,8 @@ from sqlalchemy import ColumnElement, Engine, Table, func, literal, select, true
 from sqlmodel import Session
 
 from core.foundation import masking
-from core.foundation.database import constant
 from core.foundation.errors import StripeKeyRefused, StripeUnreachable
+from core.foundation.records import constant
 from core.foundation.telemetry import requests
 from core.foundation.writes.inserts import InsertOnce
 from core.foundation.writes.later import at_the_end

@@ -7,8 +7,8 @@ from typing import Any
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import outbox
-from core.foundation.database import Record
 from core.foundation.outbox import Job
+from core.foundation.records import Record
 from core.gateway.objects import moment
 from core.invoicing import billing_details
 from core.orders.checkouts import Checkout

@@ -9,9 +9,10 @@ from sqlmodel import Field, Session, col, func, or_, select
 
 from core.catalog.prices import costs
 from core.catalog.products import Kind, Price
-from core.foundation.database import Record, lock_names, minor_units, new_id
+from core.foundation.database import lock_names
 from core.foundation.errors import BadQuantity, UnknownDate, UnknownPrice, Withdrawn
 from core.foundation.money import Money
+from core.foundation.records import Record, minor_units, new_id
 from core.journeys import date_choice
 from core.kinds import offers, workshops
 from core.kinds.offers import Availability, Offer, PriceTag

@@ -15,9 +15,10 @@ from core.catalog import plan_prices, products
 from core.catalog.looks import brand
 from core.catalog.products import Kind, Price, Product
 from core.foundation import addresses
-from core.foundation.database import Record, minor_units, new_id, repeatable, text_enum
+from core.foundation.database import repeatable
 from core.foundation.errors import BadInput, BadQuantity, EmptyBasket, MixedBasket, PlanNotGiven, SoldOut
 from core.foundation.money import Money
+from core.foundation.records import Record, minor_units, new_id, text_enum
 from core.journeys import checkout, date_choice
 from core.journeys.checkout import Item
 from core.journeys.checkout_sessions import bundle_lines, stand_in

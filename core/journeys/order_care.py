@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, func, select
 
 from core.foundation import addresses, outbox
-from core.foundation.database import new_id
 from core.foundation.errors import (
     AccessDenied,
     AlreadyPaid,
@@ -16,6 +15,7 @@ from core.foundation.errors import (
     TooManyTries,
 )
 from core.foundation.outbox import Job
+from core.foundation.records import new_id
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.orders import history, orders, payments

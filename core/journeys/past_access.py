@@ -8,8 +8,8 @@ from sqlmodel import Session, col, select
 from core import fulfillment
 from core.catalog.products import Price, Product
 from core.foundation import outbox
-from core.foundation.database import new_id
 from core.foundation.errors import UnknownPrice
+from core.foundation.records import new_id
 from core.gateway.sessions import CheckoutState, Money
 from core.orders import orders
 from core.orders.checkouts import Checkout

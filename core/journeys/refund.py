@@ -11,7 +11,6 @@ from sqlmodel import Session, col, select
 from core import fulfillment
 from core.admission import Refused
 from core.foundation import outbox
-from core.foundation.database import new_id
 from core.foundation.errors import (
     MadeUp,
     NoSuchLine,
@@ -25,6 +24,7 @@ from core.foundation.errors import (
     StripeUnreachable,
 )
 from core.foundation.money import Money
+from core.foundation.records import new_id
 from core.foundation.settings import Settings
 from core.fulfillment import Case
 from core.journeys import ownership, payment_contents

@@ -14,8 +14,8 @@ from sqlmodel import Session
 
 from core.catalog import products
 from core.catalog.products import Kind
-from core.foundation.database import new_id
 from core.foundation.errors import SoldOut
+from core.foundation.records import new_id
 from core.foundation.writes import rows as reading
 from core.foundation.writes.rows import Rows
 from core.kinds import access, deliverables

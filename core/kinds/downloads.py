@@ -9,8 +9,8 @@ from sqlmodel import Field, Session, col, func, select
 
 from core.catalog.products import Product
 from core.foundation import signing
-from core.foundation.database import Record, constant, index_where, new_id
 from core.foundation.errors import DownloadsUsedUp, LinkInvalid
+from core.foundation.records import Record, constant, index_where, new_id
 from core.kinds.grants import Delivery, File, Grant
 from core.orders.orders import OrderLine
 from core.orders.status import GrantState

@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import Index, or_, update
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, lock_names
+from core.foundation.database import lock_names
+from core.foundation.records import Record
 from core.kinds.grants import Grant
 from core.kinds.seats import Seat
 from core.orders.orders import Order

@@ -8,8 +8,8 @@ from sqlalchemy import BigInteger, UniqueConstraint, update
 from sqlmodel import Field, Session, col, func, select
 
 from core.foundation import signing
-from core.foundation.database import Record, new_id
 from core.foundation.errors import LinkInvalid
+from core.foundation.records import Record, new_id
 from core.kinds import downloads
 from core.kinds.downloads import Download, DownloadFile, OpenedFile
 from core.kinds.grants import Delivery, File

@@ -8,7 +8,7 @@ from sqlalchemy import Index
 from sqlmodel import Field
 
 from core.catalog.products import Kind
-from core.foundation.database import Record, text_enum
+from core.foundation.records import Record, text_enum
 from core.orders.status import GrantState
 
 

@@ -13,8 +13,9 @@ from core.catalog import license_terms
 from core.catalog.license_terms import LicenseTerms, OnExpiry
 from core.catalog.products import Product
 from core.foundation import signing
-from core.foundation.database import SECRET, Record, index_where, new_id, text_enum
+from core.foundation.database import SECRET
 from core.foundation.errors import SealBroken
+from core.foundation.records import Record, index_where, new_id, text_enum
 from core.foundation.writes.inserts import InsertOnce
 from core.foundation.writes.later import at_the_end
 from core.kinds import downloads, file_versions, license_keys

@@ -10,7 +10,7 @@ from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, Session, col, or_, select
 
 from core.catalog.products import Kind
-from core.foundation.database import Record, text_enum
+from core.foundation.records import Record, text_enum
 from core.kinds.grants import Delivery, Grant
 from core.orders.orders import Order, OrderLine
 from core.orders.status import GrantState

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import BindParameter, CheckConstraint, Index, bindparam, update
 from sqlmodel import Field, Session, and_, col, or_, select
 
-from core.foundation.database import Record, text_enum
 from core.foundation.errors import SoldOut
+from core.foundation.records import Record, text_enum
 from core.orders.orders import Order, OrderLine
 
 

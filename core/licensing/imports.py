@@ -17,8 +17,8 @@ from core.catalog.license_terms import LicenseTerms
 from core.catalog.products import Kind, Product
 from core.foundation import addresses
 from core.foundation.addresses import fold
-from core.foundation.database import new_id
 from core.foundation.errors import AddressUnfit
+from core.foundation.records import new_id
 from core.kinds import license_keys, licenses
 from core.kinds.licenses import LicenseActivation, LicenseKey, Origin
 

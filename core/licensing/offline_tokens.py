@@ -7,7 +7,7 @@ from sqlalchemy import delete
 from sqlmodel import Field, Session, col
 
 from core.catalog.license_terms import OnExpiry
-from core.foundation.database import Record, new_id
+from core.foundation.records import Record, new_id
 from core.licensing.found_licenses import FoundLicense
 from core.licensing.places import Machine
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, update
 from sqlmodel import Session, col, func, select
 
-from core.foundation.database import new_id
+from core.foundation.records import new_id
 from core.kinds.licenses import IN_USE, LicenseActivation
 from core.licensing.found_licenses import FoundLicense, takes_a_place
 

@@ -18,8 +18,9 @@ from sqlalchemy import Engine
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import signing
-from core.foundation.database import SECRET, Record, lock_names, new_id
+from core.foundation.database import SECRET, lock_names
 from core.foundation.errors import SealBroken
+from core.foundation.records import Record, new_id
 from core.shop import Shop
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Field
 
-from core.foundation.database import Record
+from core.foundation.records import Record
 
 
 class AttendeeMessage(Record, table=True):

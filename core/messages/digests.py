@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Field, Session
 
 from core.foundation import outbox
-from core.foundation.database import Record
 from core.foundation.money import Money
 from core.foundation.outbox import Job
+from core.foundation.records import Record
 from core.foundation.writes.inserts import InsertOnce
 
 _ONLY = "weekly"

@@ -9,7 +9,7 @@ from sqlalchemy import Index, update
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import masking
-from core.foundation.database import Record, constant, index_where, text_enum
+from core.foundation.records import Record, constant, index_where, text_enum
 from core.foundation.signals import heartbeats
 from core.foundation.writes.inserts import InsertOnce
 from core.kinds.grants import Grant

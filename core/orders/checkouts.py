@@ -10,7 +10,7 @@ from sqlmodel import Field, Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from core.foundation.addresses import fold
-from core.foundation.database import constant, index_where, minor_units, text_enum
+from core.foundation.records import constant, index_where, minor_units, text_enum
 from core.foundation.signals.corrections import Dated
 from core.foundation.writes.rows import Rows
 from core.foundation.writes.selections import Selection

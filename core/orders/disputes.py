@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Index
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, index_where, minor_units
+from core.foundation.records import Record, index_where, minor_units
 from core.foundation.signals.corrections import Dated
 from core.gateway.objects import id_of
 from core.orders import setbacks

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record
+from core.foundation.records import Record
 from core.foundation.writes.inserts import InsertOnce
 from core.foundation.writes.later import at_the_end
 

@@ -10,7 +10,8 @@ from sqlmodel import Field, Session, col, or_, select, update
 
 from core.catalog import products
 from core.catalog.products import Kind
-from core.foundation.database import Record, constant, index_where, lock_names, minor_units, new_id, text_enum
+from core.foundation.database import lock_names
+from core.foundation.records import Record, constant, index_where, minor_units, new_id, text_enum
 from core.foundation.signals.corrections import Dated
 from core.foundation.writes.flush import tell
 from core.foundation.writes.rows import Rows, answer_to

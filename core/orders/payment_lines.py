@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import Field, Session, col, select
 
 from core.catalog import tax
-from core.foundation.database import Record, minor_units
+from core.foundation.records import Record, minor_units
 from core.foundation.signals import corrections
 from core.gateway.objects import id_of
 from core.orders.orders import OrderLine

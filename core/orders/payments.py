@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from sqlalchemy import ColumnElement, literal_column
 from sqlmodel import Field, Session, col, or_, select
 
-from core.foundation.database import index_where, minor_units
+from core.foundation.records import index_where, minor_units
 from core.foundation.signals.corrections import Dated
 from core.foundation.writes.rows import Rows
 from core.gateway.objects import id_of, moment

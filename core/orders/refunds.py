@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, Index, literal_column
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import index_where, minor_units, text_enum
+from core.foundation.records import index_where, minor_units, text_enum
 from core.foundation.signals.corrections import Dated
 from core.gateway.objects import id_of, moment
 from core.orders import payments, setbacks

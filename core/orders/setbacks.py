@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import Field, Session, col, delete, select
 
 from core.foundation import masking
-from core.foundation.database import Record
+from core.foundation.records import Record
 from core.foundation.writes.inserts import InsertOnce
 
 # After so many tries an object is for a person: by then it has failed for a quarter of an hour.

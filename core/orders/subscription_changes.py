@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Index
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import minor_units, text_enum
+from core.foundation.records import minor_units, text_enum
 from core.foundation.signals.corrections import Dated
 from core.orders.subscription_items import ItemFacts
 

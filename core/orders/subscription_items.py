@@ -9,7 +9,7 @@ from sqlmodel import Field, Session, col, or_, select
 
 from core.catalog.plan_prices import PlanPrice
 from core.catalog.products import Kind, Price, Product
-from core.foundation.database import Record, minor_units
+from core.foundation.records import Record, minor_units
 from core.gateway.objects import moment
 from core.orders import orders
 from core.orders.orders import OrderLine

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Index
 from sqlmodel import Field, Session, col, func, select, update
 
-from core.foundation.database import Record, index_where, minor_units
 from core.foundation.money import Money
+from core.foundation.records import Record, index_where, minor_units
 from core.gateway.objects import id_of, moment
 from core.orders import setbacks, subscription_changes, subscription_invoices, subscription_items
 from core.orders.orders import AdmittedOrder, Order, asked_about

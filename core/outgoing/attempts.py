@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, delete
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, new_id
+from core.foundation.records import Record, new_id
 from core.outgoing.messages import WebhookDelivery, WebhookMessage
 from core.outgoing.posting import Answer
 

@@ -17,8 +17,9 @@ from sqlalchemy.orm import object_session
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import signing
-from core.foundation.database import SECRET, Record, new_id, text_enum
+from core.foundation.database import SECRET
 from core.foundation.errors import HookNotFound, HookUnfit
+from core.foundation.records import Record, new_id, text_enum
 from core.outgoing import signatures
 from core.outgoing.topics import CHOICES
 

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, new_id
 from core.foundation.errors import OrderNotFound
+from core.foundation.records import Record, new_id
 from core.orders.orders import Order
 from core.people import deeds
 from core.people.deeds import Deed

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record
+from core.foundation.records import Record
 from core.owner.attention import Item
 from core.people import deeds
 from core.people.deeds import Deed

@@ -15,8 +15,8 @@ from sqlalchemy import JSON, Index, bindparam, or_, update
 from sqlalchemy import select as select_columns
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, new_id
 from core.foundation.errors import ApiKeyInvalid, ApiKeyNotFound, NameMissing, ScopeMissing, UnknownScope
+from core.foundation.records import Record, new_id
 from core.people import deeds
 from core.people.deeds import Deed
 from core.people.staff import Action

@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import Index
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, new_id
 from core.foundation.errors import DoneAlready
+from core.foundation.records import Record, new_id
 from core.foundation.writes.inserts import InsertOnce
 
 # How an action is kept that came from a terminal, where nobody signs in.

@@ -14,8 +14,8 @@ from sqlmodel import Field, Session, col, select
 
 from core.foundation import outbox
 from core.foundation.addresses import fold
-from core.foundation.database import Record, new_id
 from core.foundation.errors import LinkExpired, LinkInvalid
+from core.foundation.records import Record, new_id
 from core.languages import sentences
 from core.people import customers
 from core.shop import Shop

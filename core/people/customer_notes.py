@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlmodel import Field, Session, col, select, update
 
-from core.foundation.database import Record, new_id
 from core.foundation.errors import CustomerNotFound
+from core.foundation.records import Record, new_id
 from core.people import deeds
 from core.people.customers import Customer
 from core.people.deeds import Deed

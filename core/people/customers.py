@@ -10,7 +10,8 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.addresses import fold
-from core.foundation.database import NOW, Overtaken, Record, new_id, text_enum
+from core.foundation.database import NOW, Overtaken
+from core.foundation.records import Record, new_id, text_enum
 from core.foundation.writes.inserts import InsertOnce
 from core.foundation.writes.rows import Rows, read_ahead
 from core.kinds import entitlement_records

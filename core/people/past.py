@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Index, update
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, minor_units
+from core.foundation.records import Record, minor_units
 
 
 class PastCustomer(Record, table=True):

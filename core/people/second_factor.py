@@ -16,8 +16,9 @@ from sqlalchemy import delete, func, update
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import signing
-from core.foundation.database import Record, lock_names, minor_units, new_id
+from core.foundation.database import lock_names
 from core.foundation.errors import SealBroken
+from core.foundation.records import Record, minor_units, new_id
 from core.people.sign_in import SignIn
 
 # Wrong ones on one sign-in: then it is over, and begins with a mailed code again.

@@ -8,8 +8,8 @@ from sqlmodel import Field, Session, col, select
 
 from core.foundation import addresses, signing
 from core.foundation.addresses import fold
-from core.foundation.database import Record, constant, index_where, new_id
 from core.foundation.errors import LinkInvalid, NotPermitted
+from core.foundation.records import Record, constant, index_where, new_id
 from core.mailboxes import marks
 from core.mailboxes.marks import Kind
 from core.people import codes, customers

@@ -14,7 +14,7 @@ from sqlmodel import Field, Session, col, select
 
 from core.foundation import outbox
 from core.foundation.addresses import fold
-from core.foundation.database import Record, new_id, text_enum
+from core.foundation.records import Record, new_id, text_enum
 from core.people import second_factor
 from core.people.second_factor import Standing
 from core.people.sign_in import SignIn

@@ -13,8 +13,9 @@ from sqlalchemy import delete, func, or_, update
 from sqlmodel import Session, col, select
 
 from core.events.inbox import StripeEvent
-from core.foundation.database import new_id, repeatable
+from core.foundation.database import repeatable
 from core.foundation.errors import NotErasable
+from core.foundation.records import new_id
 from core.invoicing.billing_details import BillingDetails
 from core.invoicing.invoices import Invoice
 from core.kinds import entitlement_records

@@ -11,10 +11,10 @@ from sqlmodel import Session, col, select
 
 # Imported for their tables as well: whatever belongs to a customer or to an order is about a person.
 from core.events.inbox import StripeEvent
-from core.foundation import database
+from core.foundation import records
 from core.foundation.addresses import fold
-from core.foundation.database import Record
 from core.foundation.errors import CustomerNotFound
+from core.foundation.records import Record
 from core.invoicing import billing_details, invoices
 from core.kinds import downloads, licenses, workshops
 from core.kinds.places import cancellations
@@ -89,7 +89,7 @@ def places(session: Session, person: Person) -> dict[Table, ColumnElement[bool]]
         # Read, and not asked for in the same statement: a database that has two ways to a row would look at all of them.
         return session.execute(select_columns(column).where(rows)).scalars().all()
 
-    found = database.leading_to(roots, through=values)
+    found = records.leading_to(roots, through=values)
     others = _others(session, person)
     found[checkouts] = or_(
         found[checkouts] & checkouts.c.id.not_in([row.id for row in others]), checkouts.c.id.in_(person.beside)

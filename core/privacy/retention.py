@@ -18,7 +18,8 @@ from core.events import inbox
 from core.events.handlers import EventState
 from core.events.inbox import StripeEvent
 from core.foundation import outbox
-from core.foundation.database import Record, lock_names
+from core.foundation.database import lock_names
+from core.foundation.records import Record
 from core.foundation.signals import milestones
 from core.foundation.signals.heartbeats import Heartbeat
 from core.foundation.signals.milestones import Milestone, Name

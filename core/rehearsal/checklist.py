@@ -12,9 +12,9 @@ from core.catalog.products import Kind
 from core.events import inbox
 from core.events.inbox import StripeEvent
 from core.foundation import masking
-from core.foundation.database import new_id
 from core.foundation.errors import RealMoney, ShopError
 from core.foundation.outbox import Job
+from core.foundation.records import new_id
 from core.journeys import checkout, refund, success_page
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import offers

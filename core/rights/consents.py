@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, new_id, text_enum
+from core.foundation.records import Record, new_id, text_enum
 from core.foundation.writes.inserts import InsertOnce
 from core.rights.clauses import Asked, Clause
 

@@ -12,9 +12,10 @@ from sqlmodel import Session, select
 
 from core.foundation import addresses, outbox
 from core.foundation.addresses import fold
-from core.foundation.database import lock_names, new_id, repeatable
+from core.foundation.database import lock_names, repeatable
 from core.foundation.errors import NothingSaid, TooManyTries
 from core.foundation.outbox import Job
+from core.foundation.records import new_id
 from core.languages import sentences
 from core.orders import history, orders
 from core.orders.orders import Order

@@ -10,8 +10,8 @@ from sqlmodel import Field, Session, col, select
 
 from core.catalog.products import Interval
 from core.foundation import outbox
-from core.foundation.database import Record, new_id, text_enum
 from core.foundation.outbox import Job
+from core.foundation.records import Record, new_id, text_enum
 from core.foundation.writes.inserts import InsertOnce
 from core.orders import orders
 from core.orders.orders import Order

@@ -12,8 +12,8 @@ from sqlmodel import Field, Session, col, select
 
 from core.foundation import outbox
 from core.foundation.addresses import fold
-from core.foundation.database import Record, text_enum
 from core.foundation.errors import WithdrawalDecided, WithdrawalNotFound
+from core.foundation.records import Record, text_enum
 from core.orders import history, orders
 from core.orders.orders import Order
 from core.orders.status import Status

@@ -10,9 +10,9 @@ from core import announcements
 from core.catalog.products import Kind
 from core.foundation import outbox
 from core.foundation.addresses import fold
-from core.foundation.database import new_id
 from core.foundation.errors import PlanNotActive, SeatHeld, SeatNotFound, SeatsTaken
 from core.foundation.outbox import Job
+from core.foundation.records import new_id
 from core.kinds import entitlement_records
 from core.kinds.grants import Grant
 from core.kinds.seats import Seat, SeatState

@@ -8,7 +8,7 @@ from math import ceil
 from sqlalchemy import Double, delete, text
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record
+from core.foundation.records import Record
 
 # Whoever was not heard of for so long, in seconds, begins anew anyway. No limit is longer.
 _KEPT = 3600

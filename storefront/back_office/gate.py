@@ -5,7 +5,7 @@ Whoever has a second factor, or is to have one, stands before the gate until it 
 
 import streamlit as st
 
-from core.foundation.database import new_id
+from core.foundation.records import new_id
 from core.people import staff
 from core.people.deeds import Deed
 from core.people.second_factor import Standing

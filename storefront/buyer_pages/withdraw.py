@@ -1,7 +1,7 @@
 import streamlit as st
 
-from core.foundation.database import new_id
 from core.foundation.errors import ShopError, TooManyTries
+from core.foundation.records import new_id
 from core.languages.sentences import _
 from core.rights import declarations
 from core.rights.declarations import Declaration, Offered, Receipt, Visitor

@@ -5,7 +5,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.foundation import signing
-from core.foundation.database import new_id
+from core.foundation.records import new_id
 from core.shop import Shop
 
 # What machines ask for: no page, so no cookie either.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.foundation import signing
-from core.foundation.database import new_id
+from core.foundation.records import new_id
 from tests.bench import exactness, stand
 from tests.bench.figures import Figures
 from tests.bench.measures import Bench, stocked

@@ -18,7 +18,7 @@ import stripe
 from sqlalchemy import text
 
 from core.events import inbox
-from core.foundation import database
+from core.foundation import database, records
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.shop import Shop
@@ -121,7 +121,7 @@ def _signature(body: str) -> str:
 def _change(url: str, words: str) -> None:
     engine = database.connect(url)
     with engine.begin() as connection:
-        columns = [column.name for column in database.metadata.tables["payments"].columns]
+        columns = [column.name for column in records.metadata.tables["payments"].columns]
         payment = ", ".join("'pi_again'" if name in ("id", "stripe_payment_intent_id") else name for name in columns)
         dbos = "" if url.startswith("sqlite") else "dbos."
         for statement in words.format(payment=payment, columns=", ".join(columns), dbos=dbos).split("; "):

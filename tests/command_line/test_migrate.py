@@ -12,7 +12,7 @@ from alembic.config import Config
 from sqlalchemy import Engine, inspect, text
 
 from core import opening, tables
-from core.foundation import database, migration, outbox
+from core.foundation import database, migration, outbox, records
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.journeys import revocation
@@ -148,7 +148,7 @@ def test_a_schema_taken_back_can_be_made_again(database_url: str) -> None:
     engine = database.connect(database_url)
     command.downgrade(alembic_config(engine), "base")
     left = set(inspect(engine).get_table_names())
-    assert not left & set(database.metadata.tables)
+    assert not left & set(records.metadata.tables)
     assert migration.ensure(engine, database_url) is True
     command.check(alembic_config(engine))
     engine.dispose()

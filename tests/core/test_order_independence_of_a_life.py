@@ -15,8 +15,8 @@ from sqlalchemy import select, text, update
 
 from core.catalog.products import Product
 from core.events import questions, reconciliation
-from core.foundation.database import metadata
 from core.foundation.errors import NeverPaid
+from core.foundation.records import metadata
 from core.journeys import revocation
 from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Counter

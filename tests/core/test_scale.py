@@ -17,7 +17,7 @@ from sqlalchemy import Engine, UniqueConstraint, event, insert, text
 from core.catalog.promotion_codes import PromotionCode, PromotionSum, PromotionUse
 from core.correspondence import digest
 from core.events import reconciliation
-from core.foundation import database, outbox
+from core.foundation import database, outbox, records
 from core.foundation.errors import CustomerNotFound
 from core.foundation.outbox import Stage
 from core.foundation.settings import Settings
@@ -540,7 +540,7 @@ def _is_of_all(statement: str, step: str) -> bool:
 def test_whatever_names_a_growing_table_is_found_by_that_name() -> None:
     """A row that is deleted is looked for in all that may name it: without an index, in every row there is."""
     missing = []
-    for table in database.metadata.tables.values():
+    for table in records.metadata.tables.values():
         keys = [index.columns.keys()[0] for index in table.indexes] + [column.name for column in table.primary_key][:1]
         keys += [next(iter(each.columns)).name for each in table.constraints if isinstance(each, UniqueConstraint)]
         named = [key for key in table.foreign_keys if key.column.table.name in seed.GROWING]

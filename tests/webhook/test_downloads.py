@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from core.catalog.products import Product
 from core.foundation import signing
-from core.foundation.database import new_id
+from core.foundation.records import new_id
 from core.foundation.storage import Storage
 from core.kinds import file_versions
 from core.kinds.downloads import Download, DownloadFile

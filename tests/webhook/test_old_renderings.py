@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from core.events.handlers import HANDLERS
 from core.events.inbox import StripeEvent
-from core.foundation.database import new_id
+from core.foundation.records import new_id
 from core.orders.payments import Payment
 from core.orders.refunds import Refund
 from core.orders.subscriptions import Subscription

@@ -14,7 +14,7 @@ from sqlmodel import select
 
 from core.events import inbox
 from core.foundation import outbox
-from core.foundation.database import new_id
+from core.foundation.records import new_id
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.journeys import checkout

@@ -5,8 +5,8 @@ from starlette.concurrency import run_in_threadpool
 
 from core.attendance import changes, check_in, giving_up, tickets
 from core.attendance.tickets import TicketView
-from core.foundation.database import new_id
 from core.foundation.errors import AccessDenied, BadInput, LinkExpired, ShopError, TooManyTries
+from core.foundation.records import new_id
 from core.languages import formats
 from core.languages.sentences import _, marked
 from core.people import sign_in

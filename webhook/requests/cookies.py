@@ -6,8 +6,8 @@ from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from core.foundation import signing
-from core.foundation.database import new_id
 from core.foundation.errors import AccessDenied
+from core.foundation.records import new_id
 from core.foundation.signing import BROWSER_COOKIE, ORDERS_COOKIE, SIGN_IN_COOKIE
 from core.people import sign_in
 from core.people.purchases import Viewer

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from core.foundation.database import metadata
+from core.foundation.records import metadata
 
 
 def _ours(_object, name, kind, reflected, _compare_to) -> bool:  # type: ignore[no-untyped-def]

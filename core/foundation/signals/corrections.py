@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from sqlalchemy import event, inspect
 from sqlmodel import Field, Session
 
-from core.foundation.database import NOW, Record, new_id
+from core.foundation.database import NOW
+from core.foundation.records import Record, new_id
 
 # Of what happened less than this ago nobody keeps sums yet. No transaction lasts as long.
 FRESH = timedelta(minutes=30)

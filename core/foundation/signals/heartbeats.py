@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, exists, update
 from sqlalchemy import func as sql
 from sqlmodel import Field, Session, col, delete, func, select
 
-from core.foundation.database import Record, new_id, text_enum
+from core.foundation.records import Record, new_id, text_enum
 
 # Long enough to tell when a process was last seen; every start adds a row.
 _KEPT = timedelta(days=30)

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from core.connections import server_addresses
-from core.foundation import logs
 from core.foundation.settings import Mistake, Settings
-from core.foundation.telemetry import spans
+from core.foundation.telemetry import logs, spans
 
 
 def mistakes(settings: Settings) -> list[Mistake]:

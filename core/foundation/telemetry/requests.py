@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from structlog import contextvars
 
 from core.foundation import masking
-from core.foundation.database import new_id
+from core.foundation.records import new_id
 from core.foundation.telemetry import spans
 
 HEADER = "X-Request-ID"

@@ -9,8 +9,8 @@ from sqlmodel import Field, col, select
 
 from core.catalog import plan_prices
 from core.catalog.plan_prices import OnSale
-from core.foundation.database import Record
 from core.foundation.errors import AccessDenied, MadeUp, OrderNotFound, OtherMode, StripeRefused
+from core.foundation.records import Record
 from core.foundation.writes.inserts import InsertOnce
 from core.orders.orders import Order
 from core.orders.subscriptions import Subscription

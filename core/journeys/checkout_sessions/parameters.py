@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from core.catalog import products
 from core.catalog.seller import Seller
-from core.foundation.database import new_id
+from core.foundation.records import new_id
 from core.journeys.checkout_sessions import order_copy
 from core.kinds.workshops import DateView
 from core.orders.orders import LineDraft, Order

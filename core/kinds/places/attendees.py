@@ -7,8 +7,8 @@ from sqlalchemy import Index, UniqueConstraint, func, update
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import signing
-from core.foundation.database import Record, new_id
 from core.foundation.errors import LinkInvalid
+from core.foundation.records import Record, new_id
 from core.kinds.places.cancellations import PlaceCancellation
 from core.orders.orders import Order, OrderLine
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import Index, func
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record, text_enum
+from core.foundation.records import Record, text_enum
 
 
 class MoneyBack(StrEnum):

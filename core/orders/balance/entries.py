@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from sqlalchemy import ColumnElement, Float, and_
 from sqlmodel import Field, Session, col, select, update
 
-from core.foundation.database import constant, index_where, minor_units, text_enum
+from core.foundation.records import constant, index_where, minor_units, text_enum
 from core.foundation.signals import corrections
 from core.foundation.signals.corrections import Dated
 from core.foundation.writes.inserts import InsertOnce

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, col, exists, func, select, update
 
-from core.foundation.database import Record, minor_units, text_enum
+from core.foundation.records import Record, minor_units, text_enum
 from core.foundation.writes.inserts import InsertOnce
 from core.gateway.objects import moment
 from core.orders.balance.entries import BalanceEntry

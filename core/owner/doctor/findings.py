@@ -8,7 +8,8 @@ from enum import StrEnum
 from sqlmodel import Field, Session, col, delete, select
 
 from core.foundation import masking
-from core.foundation.database import Record, lock_names, text_enum
+from core.foundation.database import lock_names
+from core.foundation.records import Record, text_enum
 
 
 class Level(StrEnum):

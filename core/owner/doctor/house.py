@@ -10,7 +10,7 @@ from sqlmodel import col, func, select
 
 from core.catalog import products, seller
 from core.catalog.products import Product
-from core.foundation.database import new_id
+from core.foundation.records import new_id
 from core.foundation.settings import Mistake
 from core.kinds import file_versions
 from core.kinds.downloads import DownloadFile

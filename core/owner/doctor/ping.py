@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 import orjson
 
 from core.events import inbox
-from core.foundation.database import new_id
+from core.foundation.records import new_id
 from core.gateway import signature
 from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import JSON
 from sqlmodel import Field
 
-from core.foundation.database import Record, minor_units
+from core.foundation.records import Record, minor_units
 
 
 class SummedDays(Record, table=True):

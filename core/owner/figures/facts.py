@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, String, and_, case, cast, exists, func, literal, or_, select, type_coerce
 from sqlmodel import col
 
-from core.foundation.database import beside
+from core.foundation.records import beside
 from core.gateway.sessions import Money
 from core.orders.balance.entries import BalanceEntry
 from core.orders.checkouts import AT_STRIPE, Checkout

@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, exists, literal, tuple_
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, UTCDateTime, col, select
 
-from core.foundation.database import beside
 from core.foundation.money import Money
+from core.foundation.records import beside
 from core.orders import orders
 from core.orders.orders import FROM_SOMEWHERE, Order, OrderLine
 from core.orders.status import Handed, Status

@@ -7,8 +7,9 @@ from sqlalchemy import JSON, UniqueConstraint, delete
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.addresses import fold
-from core.foundation.database import Record, new_id, repeatable
+from core.foundation.database import repeatable
 from core.foundation.errors import BadInput, NotPermitted
+from core.foundation.records import Record, new_id
 from core.owner.order_book import filters
 from core.owner.order_book.filters import Filters
 from core.people import staff

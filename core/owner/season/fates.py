@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.events import balance_questions, inbox, questions
 from core.events.handlers import EventState
-from core.foundation.database import new_id
+from core.foundation.records import new_id
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item
 from core.orders.balance.entries import Movement

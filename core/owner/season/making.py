@@ -16,8 +16,8 @@ from sqlmodel import Session, col, update
 
 from core.catalog import plan_prices
 from core.foundation import database, outbox
-from core.foundation.database import new_id
 from core.foundation.errors import NoSeason, NotTheDemo, SeasonThere, SeasonUnderWay, UnknownPrice
+from core.foundation.records import new_id
 from core.gateway.client import Stripe
 from core.kinds.workshops import WorkshopDate
 from core.owner.season import fates, log_entry, paying_out, plot, seasons

@@ -6,9 +6,9 @@ from sqlmodel import Session, col
 
 # Imported for their tables as well: whatever belongs to an order goes with it.
 from core.events.inbox import StripeEvent
-from core.foundation import database
-from core.foundation.database import Record
+from core.foundation import records
 from core.foundation.errors import NoSeason, SeasonUnderWay
+from core.foundation.records import Record
 from core.invoicing import billing_details, invoices
 from core.journeys import given_orders
 from core.kinds import downloads, licenses, seats
@@ -73,7 +73,7 @@ def _unmake(session: Session) -> int:
 def of_orders() -> dict[Table, ColumnElement[bool]]:
     """The tables whose rows lead to an order by foreign keys, those above before those below, each with the condition on
     what of it belongs to a made up one."""
-    return database.leading_to({Order.__table__: MADE_UP})  # type: ignore[attr-defined]
+    return records.leading_to({Order.__table__: MADE_UP})  # type: ignore[attr-defined]
 
 
 def _remove_set_asides(session: Session, numbers: set[str]) -> None:

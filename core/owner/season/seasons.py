@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from sqlmodel import Field, Session, select
 
-from core.foundation.database import Record, lock_names
+from core.foundation.database import lock_names
+from core.foundation.records import Record
 from core.foundation.settings import Settings
 from core.orders.orders import Order
 

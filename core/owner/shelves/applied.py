@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import JSON, delete
 from sqlmodel import Field, Session, col, select
 
-from core.foundation.database import Record
+from core.foundation.records import Record
 from core.owner.shelves import differences, entries
 from core.owner.shelves.differences import Difference
 

@@ -11,10 +11,10 @@ from core.catalog import promotion_codes
 from core.catalog.promotion_codes import PromotionCode, Taken
 from core.foundation import outbox
 from core.foundation.currencies import check_amount
-from core.foundation.database import new_id
 from core.foundation.errors import AmountTooSmall, BadInput, Problem, PromotionNotFound, PromotionUnfit, StripeRefused
 from core.foundation.money import Money
 from core.foundation.outbox import Job
+from core.foundation.records import new_id
 from core.people import deeds
 from core.people.deeds import Deed
 from core.people.staff import Action

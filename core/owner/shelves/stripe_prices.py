@@ -8,8 +8,8 @@ from sqlmodel import Field, Session, col, select
 
 from core.catalog import plan_prices
 from core.catalog.products import Price, Product
-from core.foundation.database import Record, minor_units
 from core.foundation.money import Money
+from core.foundation.records import Record, minor_units
 from core.gateway.objects import id_of
 from core.people import deeds
 from core.people.deeds import Deed

@@ -16,8 +16,8 @@ from sqlmodel import Field, Session, col, select
 from core.catalog import products
 from core.catalog.products import Product
 from core.foundation import signing
-from core.foundation.database import Record, new_id, text_enum
 from core.foundation.errors import DoneAlready, LinkInvalid, PieceMisplaced, ProductNotFound, UploadNotFound
+from core.foundation.records import Record, new_id, text_enum
 from core.owner.shelves import attachments
 from core.owner.shelves.attachments import Purpose
 from core.people import deeds

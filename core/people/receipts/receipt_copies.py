@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Field, Session
 
-from core.foundation.database import Record
+from core.foundation.records import Record
 from core.orders.orders import Order
 
 

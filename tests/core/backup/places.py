@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 
 from core import tables  # noqa: F401 - declares them all
 from core.backup import databases
-from core.foundation.database import metadata
+from core.foundation.records import metadata
 from core.foundation.storage import Storage
 from core.shop import Shop
 from tests.databases import connected

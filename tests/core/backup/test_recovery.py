@@ -14,7 +14,7 @@ from core.catalog import products
 from core.catalog.products import Price, Product
 from core.events import reconciliation, recovery
 from core.events.handlers import EventState
-from core.foundation.database import metadata
+from core.foundation.records import metadata
 from core.foundation.signals import milestones
 from core.journeys import checkout, success_page
 from core.journeys.checkout_sessions import order_copy

@@ -18,8 +18,8 @@ from core.events.handlers import EventState, Outcome
 from core.events.inbox import StripeEvent, Told
 from core.events.intake import Intake
 from core.foundation import database
-from core.foundation.database import new_id
 from core.foundation.errors import EventRefused
+from core.foundation.records import new_id
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseKey
 from core.orders.disputes import Dispute

@@ -11,7 +11,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import Session, SQLModel, col, select, update
 
 from core.connections.statements import send
-from core.foundation.database import Record
+from core.foundation.records import Record
 from core.foundation.writes.flush import tell, update_of
 from core.foundation.writes.rows import Rows
 from core.foundation.writes.selections import Selection

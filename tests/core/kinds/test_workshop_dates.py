@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from core.foundation.database import new_id
 from core.foundation.errors import NotOpen, SoldOut, StripeUnreachable, UnknownDate
+from core.foundation.records import new_id
 from core.journeys import carts, checkout, refund
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import offers

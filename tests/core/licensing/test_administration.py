@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from core.foundation.database import new_id
 from core.foundation.errors import LicenseNotFound, MachineNotFound, NoLicenseProduct, NotPermitted, ReplacedLately
+from core.foundation.records import new_id
 from core.journeys import refund
 from core.kinds.grants import Machine
 from core.kinds.licenses import LicenseActivation, LicenseKey, Origin

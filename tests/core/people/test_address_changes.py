@@ -3,7 +3,6 @@
 import pytest
 
 from core.foundation import addresses
-from core.foundation.database import new_id
 from core.foundation.errors import (
     AccessDenied,
     AddressTaken,
@@ -14,6 +13,7 @@ from core.foundation.errors import (
     OrderNotFound,
     TooManyTries,
 )
+from core.foundation.records import new_id
 from core.journeys import checkout
 from core.journeys.billing import portal
 from core.messages import contents

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.foundation import addresses
-from core.foundation.database import new_id
 from core.foundation.errors import AddressUnfit, Unfit
+from core.foundation.records import new_id
 from core.journeys import checkout, success_page
 from core.messages import contents
 from core.people import codes, sign_in

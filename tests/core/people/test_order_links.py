@@ -4,8 +4,8 @@ import pytest
 from sqlmodel import Session
 
 from core.foundation import signing
-from core.foundation.database import new_id
 from core.foundation.errors import LinkExpired, LinkInvalid
+from core.foundation.records import new_id
 from core.messages import contents
 from core.orders.orders import Order
 from core.people import address_changes, customers, purchases, sign_in

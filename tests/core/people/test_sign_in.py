@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from core.foundation.database import new_id
 from core.foundation.errors import BadInput, LinkExpired, LinkInvalid, TooManyTries
+from core.foundation.records import new_id
 from core.kinds import license_keys
 from core.messages import contents
 from core.people import codes, sign_in

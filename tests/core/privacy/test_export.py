@@ -8,7 +8,7 @@ from sqlmodel import SQLModel
 
 from core import tables
 from core.events.inbox import StripeEvent
-from core.foundation import database
+from core.foundation import records
 from core.foundation.errors import CustomerNotFound, NotPermitted
 from core.orders.checkouts import Checkout
 from core.people.audit import AuditEntry
@@ -101,7 +101,7 @@ def test_every_table_that_leads_to_a_customer_or_an_order_is_looked_through(shop
     with shop.reading() as session:
         places = persons.places(session, persons.of_address(session, NORA))
     known = set(
-        database.leading_to({table: table.c.id == "" for table in places if table.name in ("customers", "orders")})
+        records.leading_to({table: table.c.id == "" for table in places if table.name in ("customers", "orders")})
     )
     assert known <= set(places)
     assert {"letters", "setbacks", "license_activations", "refunds", "balance_entries"} <= {

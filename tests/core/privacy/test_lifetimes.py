@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlmodel import SQLModel, select
 
 from core import tables
-from core.foundation.database import new_id
+from core.foundation.records import new_id
 from core.kinds.places.waiting_list import Waiting, WaitingEntry
 from core.kinds.workshops import WorkshopDate
 from core.people.sign_in import SignIn

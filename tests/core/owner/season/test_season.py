@@ -15,7 +15,6 @@ from core import fulfillment, tables
 from core.events import reconciliation
 from core.events.handlers import EventState
 from core.events.inbox import StripeEvent
-from core.foundation.database import metadata
 from core.foundation.errors import (
     DoneAlready,
     MadeUp,
@@ -26,6 +25,7 @@ from core.foundation.errors import (
     SeasonUnderWay,
     UnknownPrice,
 )
+from core.foundation.records import metadata
 from core.foundation.signals import heartbeats
 from core.journeys import refund
 from core.kinds.workshops import WorkshopDate

@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[3]
 BEGIN = """
 import logging, sys, threading, time, warnings
 import structlog
-from core.foundation import logs, masking
+from core.foundation import masking
+from core.foundation.telemetry import logs
 masking.know("the secret of this test")
 logging.getLogger("dbos").addHandler(logging.StreamHandler(sys.stdout))
 logs.set_up()
