@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event, insert, select, text
+from sqlmodel import SQLModel
 
 import tests.fakes
 from core import tables  # noqa: F401
 from core.events import inbox
-from core.foundation import database, migration, records
+from core.foundation import database, migration
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.journeys import checkout
@@ -110,13 +111,13 @@ def _copied(shop: Shop, stripe: FakeStripe, opened: PaymentLink, orders: int) ->
 
 
 def _rows_of(connection: Connection, name: str, order_id: str) -> list[dict[str, Any]]:
-    table = records.metadata.tables[name]
+    table = SQLModel.metadata.tables[name]
     owner = table.c.id if name == "orders" else table.c.order_id
     return [dict(row) for row in connection.execute(select(table).where(owner == order_id)).mappings()]
 
 
 def _copy(connection: Connection, name: str, rows: list[dict[str, Any]], orders: int) -> None:
-    into = insert(records.metadata.tables[name])
+    into = insert(SQLModel.metadata.tables[name])
     for first in range(0, orders, 1000):
         numbers = [f"{number:0{len(NUMBER)}d}" for number in range(first, min(first + 1000, orders))]
         connection.execute(into, [_renamed(row, {NUMBER: number}) for number in numbers for row in rows])
