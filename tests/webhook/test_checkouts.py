@@ -1,10 +1,12 @@
 """Buying by HTTP: where to pay, or why not, in words that a script understands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from inspect import iscoroutinefunction
 from typing import Any
 
 import pytest
 from anyio import to_thread
+from fastapi.dependencies.models import Dependant
 from starlette.testclient import TestClient
 
 from core.foundation import signing
@@ -15,6 +17,7 @@ from core.rights.consents import Consent
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe
+from webhook.app import create_app
 
 GUIDE = [{"price": "guide-eur", "quantity": 1}]
 
@@ -61,6 +64,29 @@ def test_whatever_asks_the_database_is_one_thing_to_do_in_a_thread(
     for number in range(2):
         assert client.post("/checkout", json={"cart_id": f"c{number}", "items": GUIDE}).status_code == 200
         assert len(handed_over) == number + 1
+
+
+def _asked_for(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:
+    for each in dependant.dependencies:
+        yield each.call
+        yield from _asked_for(each)
+
+
+def _dependants(router: Any) -> Iterator[Dependant]:
+    for route in router.routes:
+        if hasattr(route, "original_router"):
+            yield from _dependants(route.original_router)
+        elif hasattr(route, "dependant"):
+            yield route.dependant
+
+
+def test_what_routes_ask_for_takes_a_thread_only_where_it_asks_the_database() -> None:
+    """FastAPI runs whatever is a plain function in one, at each request."""
+    found = {call for dependant in _dependants(create_app()) for call in _asked_for(dependant)}
+    assert len(found) > 2
+    assert {getattr(call, "__qualname__", "") for call in found if not iscoroutinefunction(call)} == {
+        "caller_for.<locals>.check"
+    }
 
 
 def test_a_forged_browser_cookie_is_nobodys(shop: Shop, client: TestClient) -> None:
