@@ -231,7 +231,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "storefront/product_forms": {
         "core/foundation", "core/shop", "core/catalog", "core/kinds", "core/people", "core/owner", "storefront",
-        "storefront/back_office",
+        "storefront/back_office", "storefront/paying",
     },
     "storefront/order_desk": {
         "core/foundation", "core/rights", "core/shop", "core/kinds", "core/journeys", "core/people", "core/owner", "storefront",

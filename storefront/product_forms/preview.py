@@ -9,6 +9,7 @@ import streamlit as st
 from core.catalog.products import Kind
 from core.kinds.offers import Availability, Offer, PriceTag
 from storefront import product_view, tiles, words
+from storefront.paying import prices
 
 _TEXTS = ("name", "summary", "facts", "description", "image", "image_alt", "call_to_action", "max_quantity")
 
@@ -34,7 +35,9 @@ def draw(offer: Offer) -> None:
         date = product_view.choose_date(offer)
         if offer.prices:
             tag = product_view.choose_price(offer)
+            tag = prices.choose_amount(offer, tag, None) or tag
             product_view.draw_price(offer, tag, product_view.choose_quantity(offer, date))
+            prices.draw_sale(tag)
         label = "Add to cart" if offer.prices and _is_to_be_had(offer) else "Not to be had yet"
         st.button(
             label, type="primary", width="stretch", icon=":material/shopping_bag:", key="preview-add", disabled=True

@@ -1,5 +1,7 @@
 """The owner's products: the list, and a product's page with its fields, its preview and what can be done with it."""
 
+from datetime import timedelta
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -114,6 +116,22 @@ def test_a_new_price_is_set_in_a_dialog_and_the_old_one_is_archived(owner: Visit
     assert {row.id: row.active for row in builders.rows(owner.shop, Price) if row.product_id == "guide"} == {
         "guide-eur": False, "guide-eur-2": True,
     }  # fmt: skip
+
+
+@builders.on_sqlite
+def test_the_preview_shows_a_sale_s_end_and_what_buyers_say_as_they_see_it(owner: Visitor) -> None:
+    deed = colleagues.deed(colleagues.works_as(owner.shop, Role.OWNER))
+    until = owner.shop.now() + timedelta(days=3)
+    pricing.reduce(owner.shop, "guide-eur", Money(1900, "eur"), until=until, deed=deed)
+    assert "Instead of €29, until 26 November 2026" in words(opens(owner, "product", id="guide"))
+    deed = colleagues.deed(colleagues.works_as(owner.shop, Role.OWNER))
+    pricing.let_choose(owner.shop, "guide-eur", Money(500, "eur"), deed=deed)
+    tab = opens(owner, "product", id="guide")
+    assert "€29 is suggested, €5 is the least." in words(tab)
+    field = next(each for each in tab.text_input if each.label == "What you pay, in EUR")
+    assert "One payment" in words(tab)
+    sound(field.set_value("1").run())
+    assert "€5 is the least that it is had for." in "".join(each.value for each in tab.warning)
 
 
 @builders.on_sqlite
