@@ -163,24 +163,26 @@ def test_an_empty_shop_says_so_and_shows_no_zeros(owner: Visitor) -> None:
     assert "**Nothing here.**" in words(opens(owner, "figure", figure="gross"))
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"range": "1000000"}, {"range": "own", "since": "2026-13-45", "until": "x"}, {"currency": "'; drop"},
-        {"range": "own", "since": "2026-11-20", "until": "2026-11-01"}, {"step": "century", "product": "\0"},
-        {"range": "own", "since": "2199-01-01", "until": "2199-12-31"}, {"range": "own", "since": "2026-11-20"},
-    ],
+NONSENSE = (
+    {"range": "1000000"}, {"range": "own", "since": "2026-13-45", "until": "x"}, {"currency": "'; drop"},
+    {"range": "own", "since": "2026-11-20", "until": "2026-11-01"}, {"step": "century", "product": "\0"},
+    {"range": "own", "since": "2199-01-01", "until": "2199-12-31"}, {"range": "own", "since": "2026-11-20"},
 )  # fmt: skip
-def test_an_address_that_says_nonsense_asks_for_the_usual(owner: Visitor, clock: Clock, query: dict[str, str]) -> None:
-    sell(owner, clock)
-    assert cards(opens(owner, **query)) == cards(opens(owner))
+NO_PLACES = ("", "x", "1.0", "1.0.", "99999999999999999999.0.pay_1", "1.0.\0", "-1.0.a", "١.0.a")
 
 
-@pytest.mark.parametrize("after", ["", "x", "1.0", "1.0.", "99999999999999999999.0.pay_1", "1.0.\0", "-1.0.a", "١.0.a"])
-def test_a_place_that_is_none_is_the_beginning(owner: Visitor, clock: Clock, after: str) -> None:
+def test_an_address_that_says_nonsense_asks_for_the_usual(owner: Visitor, clock: Clock) -> None:
     sell(owner, clock)
-    tab = opens(owner, "figure", figure="gross", after=after)
-    assert len(tab.dataframe[0].value) == 2
+    usual = cards(opens(owner))
+    for query in NONSENSE:
+        assert cards(opens(owner, **query)) == usual, query
+
+
+def test_a_place_that_is_none_is_the_beginning(owner: Visitor, clock: Clock) -> None:
+    sell(owner, clock)
+    for after in NO_PLACES:
+        tab = opens(owner, "figure", figure="gross", after=after)
+        assert len(tab.dataframe[0].value) == 2, after
     assert opens(owner, "figure", figure="nonsense").title[0].value == "Gross sales"
 
 

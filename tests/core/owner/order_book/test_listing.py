@@ -49,41 +49,39 @@ def names(sold: dict[str, str], page: OrderPage) -> list[str]:
     return [by_id[row.id] for row in page.rows]
 
 
-@pytest.mark.parametrize(
-    ("said", "found"),
-    [
-        ({}, ["open", "revoked", "partly", "refunded", "paid"]),
-        ({"sort": "oldest"}, ["paid", "refunded", "partly", "revoked", "open"]),
-        ({"status": "refunded,partially_refunded"}, ["partly", "refunded"]),
-        ({"status": "pending"}, ["open"]),
-        ({"ids": "ord_none,<b>"}, []),
-        ({"handed": "delivered"}, ["partly", "paid"]),
-        ({"handed": "ended"}, ["revoked", "refunded"]),
-        ({"handed": "nothing"}, ["open"]),
-        ({"handed": "missing"}, []),
-        ({"handed": "on_hold"}, []),
-        ({"country": "dk"}, ["paid"]),
-        ({"currency": "EUR"}, ["open", "revoked", "partly", "refunded", "paid"]),
-        ({"currency": "usd"}, []),
-        ({"product": "kit"}, ["open", "partly"]),
-        ({"product": "kit", "status": "pending"}, ["open"]),
-        ({"product": "kit", "sort": "oldest"}, ["partly", "open"]),
-        ({"text": "ada k"}, ["paid"]),
-        ({"text": "Nora"}, ["revoked", "partly", "refunded", "paid"]),
-        ({"text": "nora@lindqvist.example"}, ["revoked", "partly", "refunded", "paid"]),
-        ({"text": "nobody"}, []),
-        ({"text": "100%_"}, []),
-        ({"since": "2026-11-23", "until": "2026-11-23"}, ["open", "revoked", "partly", "refunded", "paid"]),
-        ({"until": "2026-11-22"}, []),
-        ({"since": "2026-11-24"}, []),
-        ({"mode": "other"}, []),
-    ],
-    ids=str,
-)
-def test_orders_are_found_by_what_is_asked_for(
-    shop: Shop, sold: dict[str, str], said: dict[str, str], found: list[str]
-) -> None:
-    assert names(sold, listed(shop, **said)) == found
+# What is asked for, and which orders are found by it.
+ASKED: list[tuple[dict[str, str], list[str]]] = [
+    ({}, ["open", "revoked", "partly", "refunded", "paid"]),
+    ({"sort": "oldest"}, ["paid", "refunded", "partly", "revoked", "open"]),
+    ({"status": "refunded,partially_refunded"}, ["partly", "refunded"]),
+    ({"status": "pending"}, ["open"]),
+    ({"ids": "ord_none,<b>"}, []),
+    ({"handed": "delivered"}, ["partly", "paid"]),
+    ({"handed": "ended"}, ["revoked", "refunded"]),
+    ({"handed": "nothing"}, ["open"]),
+    ({"handed": "missing"}, []),
+    ({"handed": "on_hold"}, []),
+    ({"country": "dk"}, ["paid"]),
+    ({"currency": "EUR"}, ["open", "revoked", "partly", "refunded", "paid"]),
+    ({"currency": "usd"}, []),
+    ({"product": "kit"}, ["open", "partly"]),
+    ({"product": "kit", "status": "pending"}, ["open"]),
+    ({"product": "kit", "sort": "oldest"}, ["partly", "open"]),
+    ({"text": "ada k"}, ["paid"]),
+    ({"text": "Nora"}, ["revoked", "partly", "refunded", "paid"]),
+    ({"text": "nora@lindqvist.example"}, ["revoked", "partly", "refunded", "paid"]),
+    ({"text": "nobody"}, []),
+    ({"text": "100%_"}, []),
+    ({"since": "2026-11-23", "until": "2026-11-23"}, ["open", "revoked", "partly", "refunded", "paid"]),
+    ({"until": "2026-11-22"}, []),
+    ({"since": "2026-11-24"}, []),
+    ({"mode": "other"}, []),
+]
+
+
+def test_orders_are_found_by_what_is_asked_for(shop: Shop, sold: dict[str, str]) -> None:
+    for said, found in ASKED:
+        assert names(sold, listed(shop, **said)) == found, said
 
 
 def test_what_is_withheld_is_found(shop: Shop, stripe: FakeStripe) -> None:
