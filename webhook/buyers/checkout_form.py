@@ -171,6 +171,12 @@ def _refusal(shop: Shop, error: ShopError, form: Form, path: str) -> HTMLRespons
             more = _sent_again(form, path, _("Buy it once more"), again="true")
         case CodeUnfit():
             more = _sent_again(form, path, _("Buy it without the code"), code="")
+        case BelowMinimum(currency=currency) | AmountUnclear(currency=currency):
+            label = _("What you pay, in {currency}").format(currency=currency.upper())
+            button = _("Add to cart") if form.then else _("Go to payment")
+            more = _sent_again(form, path, button, typed=_typed("amount", label, form.amount, 'inputmode="decimal"'))
+        case AddressUnfit():
+            more = _sent_again(form, path, _("Get it free"), typed=_typed("email", _("Your email"), form.email))
         case AddressUnproven():
             more = f'<p><a href="/purchases">{escape(_("Your purchases"))}</a></p>'
     more += f'<p><a href="{escape(products.page_path(form.product))}">{escape(_("Back to the product"))}</a></p>'
@@ -180,12 +186,21 @@ def _refusal(shop: Shop, error: ShopError, form: Form, path: str) -> HTMLRespons
     return response
 
 
-def _sent_again(form: Form, path: str, button: str, **changed: str) -> str:
-    """The same form once more, but for what is changed in it."""
-    fields = [*(form.model_dump(exclude={*_SEVERAL, "website"}) | changed).items()]
-    fields += [(name, each) for field, name in _SEVERAL.items() for each in getattr(form, field)]
+def _sent_again(form: Form, path: str, button: str, *, typed: tuple[str, str] = ("", ""), **changed: str) -> str:
+    """The same form once more, but for what is changed in it, and for the field that is to be `typed` again, by its name."""
+    name_of, field = typed
+    fields = [*(form.model_dump(exclude={*_SEVERAL, "website", name_of}) | changed).items()]
+    fields += [(name, each) for said, name in _SEVERAL.items() for each in getattr(form, said)]
     hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(str(value))}">' for name, value in fields)
-    return f'<form method="post" action="{escape(path)}">{hidden}<p><button class="button">{escape(button)}</button></p></form>'
+    send = f'<p><button class="button">{escape(button)}</button></p>'
+    return f'<form method="post" action="{escape(path)}">{hidden}{field}{send}</form>'
+
+
+def _typed(name: str, label: str, said: str, more: str = "") -> tuple[str, str]:
+    """A field with what was typed into it, to be mended, and its name."""
+    most = 1000 if name == "email" else 20
+    field = f'<input type="text" name="{name}" value="{escape(said)}" maxlength="{most}" {more} required>'
+    return name, f"<label>{escape(label)} {field}</label>"
 
 
 def _sentence(error: ShopError) -> str:
@@ -208,9 +223,9 @@ def _sentence(error: ShopError) -> str:
             costs = Money(amount, currency).format()
             return _("Its price has changed: it costs {price} now. Nothing was charged.").format(price=costs)
         case BelowMinimum(least=least, currency=currency):
-            return _("{least} is the least that it is had for.").format(least=Money(least, currency).format())
+            return _("{least} is the least that it is had for.").format(least=Money(least, currency).format(short=True))
         case AmountUnclear(currency=currency):
-            return _("Type an amount such as {amount}.").format(amount=Money(1250, currency).major)
+            return _("Type an amount such as {amount}.").format(amount=Money(1250, currency).typed())
         case AddressUnfit():
             return _("Type your full email, such as name@company.com.")
         case AddressUnproven():
