@@ -19,8 +19,9 @@ def written(amount: Money, *, short: bool = False) -> str:
 def pair(label: str, value: str, *, strong: bool = False) -> None:
     """A label on the left, its amount on the right."""
     mark = "**" if strong else ""
-    with st.container(horizontal=True, horizontal_alignment="distribute", gap="small"):
-        st.markdown(f"{mark}{label}{mark}", width="content")
+    # A long label breaks into lines, and the amount stays where all amounts stand.
+    with st.container(horizontal=True, horizontal_alignment="distribute", gap="small", wrap=False):
+        st.markdown(f"{mark}{label}{mark}", width="stretch")
         st.markdown(f"{mark}{value}{mark}", width="content")
 
 

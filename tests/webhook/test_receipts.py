@@ -93,6 +93,7 @@ def test_a_receipt_says_who_sold_what_to_whom_at_which_tax(taxed: Shop, paid: Pa
     assert "<b>Torstraße" not in page
     assert answer.headers["cache-control"] == "no-store"
     assert "script-src" not in answer.headers["content-security-policy"]
+    assert "font-src 'self'" in answer.headers["content-security-policy"], "the shop's own, as all its pages have them"
 
 
 @builders.on_sqlite

@@ -22,10 +22,10 @@ from webhook.requests.dependencies import OpenShop
 router = APIRouter()
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
-# It shows an address, and loads nothing from anywhere.
+# It shows an address, and loads nothing from anywhere else.
 _HEADERS = {
     "Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; base-uri 'none'; "
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; font-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
 }  # fmt: skip
 
