@@ -6,7 +6,8 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ import stripe
 from sqlalchemy import text
 
 from core.events import inbox
-from core.foundation import database, records
+from core.foundation import database, migration, records
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.shop import Shop
@@ -41,11 +42,12 @@ from tests.bench import (
 from tests.bench.figures import Figures
 from tests.bench.load import Load, Plan, Result
 from tests.bench.measures import Bench
-from tests.bench.stand import SECRET_KEY, SqliteFiles
+from tests.bench.stand import SECRET_KEY, Databases, PostgresServer, SqliteFiles
 from tests.bench.versions import HERE, ROOT, ScriptFailed, Version, checked_out
 from tests.conftest import DATABASES
 from tests.fakes import SECRET, FakeStripe
 
+_DATABASES = stand.databases
 TOLD = ("00000000", "00000001", "00000002")
 _DOUBLED = {
     "a payment": "insert into payments ({columns}) select {payment} from payments where order_id = 'ord_bench_00000001'",
@@ -64,9 +66,21 @@ _LOST = {
 }
 
 
+@pytest.fixture(scope="module")
+def durable() -> Iterator[PostgresServer]:
+    """A server that waits for the disk, with a database that was migrated."""
+    with _DATABASES("postgres", Path()) as server:
+        assert isinstance(server, PostgresServer)
+        address = server.copy("migrated", "template0")
+        engine = database.connect(address)
+        migration.ensure(engine, address)
+        engine.dispose()
+        yield server
+
+
 @pytest.fixture
-def forked(monkeypatch: pytest.MonkeyPatch, sqlite_templates: Path) -> None:
-    """Scripts that need not import anything, nor migrate a file: what they do is as it is, and nobody looks how long they take."""
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts that need not import anything: what they do is as it is, and nobody looks at how long it takes."""
     scripts = tuple(f"tests.bench.{name}" for name in ("office", "reads", "stock"))
     monkeypatch.setattr(fork_server, "RUN", (*fork_server.RUN, *scripts))
 
@@ -82,14 +96,32 @@ def forked(monkeypatch: pytest.MonkeyPatch, sqlite_templates: Path) -> None:
         answer: dict[str, Any] = json.loads(said.splitlines()[-1])
         return answer
 
+    monkeypatch.setattr(Version, "run", run)
+
+
+@pytest.fixture
+def begun(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, forked: None, sqlite_templates: Path
+) -> None:
+    """The same, and databases that were migrated, of which those of PostgreSQL are at one server."""
+
     def empty(files: SqliteFiles, name: str) -> str:
         path = files._folder / f"{name}.db"
         if not path.exists():
             shutil.copy(sqlite_templates / "migrated.db", path)
         return f"sqlite:///{path}"
 
-    monkeypatch.setattr(Version, "run", run)
+    @contextmanager
+    def databases(kind: str, folder: Path) -> Iterator[Databases]:
+        if kind == "postgres":
+            yield request.getfixturevalue("durable")
+            return
+        with _DATABASES(kind, folder) as found:
+            yield found
+
     monkeypatch.setattr(SqliteFiles, "empty", empty)
+    monkeypatch.setattr(PostgresServer, "empty", lambda server, name: server.copy(name, "migrated"))
+    monkeypatch.setattr(stand, "databases", databases)
 
 
 @pytest.fixture
@@ -162,7 +194,7 @@ def test_what_was_answered_wrongly_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     assert json.loads(json.dumps(load.main(asdict(plan))))["wrong"] == {"500 in place of 200": 2}
 
 
-@pytest.mark.usefixtures("forked")
+@pytest.mark.usefixtures("begun")
 @pytest.mark.parametrize("kind", DATABASES)
 def test_a_short_run_is_measured_and_nothing_is_wrong(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -176,7 +208,7 @@ def test_a_short_run_is_measured_and_nothing_is_wrong(
     assert all(rate > 0 for by_version in rates.values() for rate in by_version["here"])
 
 
-@pytest.mark.usefixtures("forked")
+@pytest.mark.usefixtures("begun")
 @pytest.mark.parametrize("kind", DATABASES)
 def test_each_checkout_opens_one_payment_page(kind: str, tmp_path: Path) -> None:
     figures = Figures((HERE,))
@@ -187,7 +219,7 @@ def test_each_checkout_opens_one_payment_page(kind: str, tmp_path: Path) -> None
     assert all(took > 0 for [took] in beyond)
 
 
-@pytest.mark.usefixtures("forked")
+@pytest.mark.usefixtures("begun")
 @pytest.mark.parametrize("kind", ["sqlite"])  # the questions themselves are tested on both
 def test_entitlements_are_asked_for_beside_a_route_that_does_nothing(kind: str, tmp_path: Path) -> None:
     figures = Figures((HERE,))
@@ -197,7 +229,7 @@ def test_entitlements_are_asked_for_beside_a_route_that_does_nothing(kind: str, 
     assert len({measure for measure, _ in figures.values}) == 4
 
 
-@pytest.mark.usefixtures("forked")
+@pytest.mark.usefixtures("begun")
 @pytest.mark.parametrize("kind", ["sqlite"])  # the calls themselves are tested on both
 def test_licences_are_asked_about_beside_a_route_that_does_nothing(kind: str, tmp_path: Path) -> None:
     figures = Figures((HERE,))
@@ -238,7 +270,7 @@ def test_a_launch_day_is_answered_and_each_buyer_has_a_payment_page(
     assert figures.values["launch day, purchases", "answered/s"]["here"][0] > 0
 
 
-@pytest.mark.usefixtures("forked")
+@pytest.mark.usefixtures("begun")
 # Each script once and each database once: what they read is held on both by `test_scale`.
 @pytest.mark.parametrize(("kind", "script"), [("sqlite", "office"), ("postgres", "reads")])
 def test_all_reads_of_a_long_past_are_timed(
