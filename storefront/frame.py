@@ -17,9 +17,9 @@ WITHDRAW = marked("Withdraw from contract here")
 DOCUMENTS = {"terms": marked("Terms"), "privacy": marked("Privacy"), "imprint": marked("Imprint")}
 
 
-def styles() -> None:
+def styles(*, office: bool) -> None:
     """The little that the theme cannot say, by its address: nothing of it is sent again with every click."""
-    st.html(f"<style>{stylesheets.IMPORTS}{stylesheets.of_brand(brand())}</style>")
+    st.html(f"<style>{stylesheets.IMPORTS}{stylesheets.of_brand(brand(), office=office)}</style>")
 
 
 def texts() -> dict[str, str]:

@@ -139,7 +139,7 @@ if (page.url_path in links.OWNER_PATHS.values()) is not in_office:
     st.rerun()
 
 frame.title_bar(page.title.split(" · ")[0])
-frame.styles()
+frame.styles(office=in_office)
 if not in_office:
     st.logo(pictures.wordmark(frame.brand()), size="large")
     page.run()

@@ -19,22 +19,22 @@ def address(name: str) -> str:
 
 
 ADDRESSES = tuple(address(name) for name in ("pushcart.css", "links.css", "office.css"))
+_LOGO = ':is([data-testid="stHeaderLogo"],[data-testid="stSidebarLogo"],[data-testid="stLogo"])'
 IMPORTS = "".join(f'@import url("{address}");' for address in ADDRESSES)
 
 
-def of_brand(brand: Brand) -> str:
-    """What the theme cannot say of a brand: its logo on dark pages, and its colour on buttons and as text."""
-    return _logo_on_dark(brand) + (_buttons(brand.accent) if brand.accent != DEFAULT else "")
+def of_brand(brand: Brand, *, office: bool = False) -> str:
+    """What the theme cannot say of a brand: its logo on dark pages, and its colour on buttons and as text. The `office` has a
+    logo of its own, whatever the page began with."""
+    logo = f"{_LOGO}{{content:normal}}" if office else _logo_on_dark(brand)
+    return logo + (_buttons(brand.accent) if brand.accent != DEFAULT else "")
 
 
 def _logo_on_dark(brand: Brand) -> str:
     if not brand.logo_dark or not brand.logo:
         return ""
     address = products.picture_path(brand.logo_dark)
-    return (
-        '@media(prefers-color-scheme:dark){:is([data-testid="stHeaderLogo"],[data-testid="stSidebarLogo"],[data-testid="stLogo"])'
-        f'{{content:url("{address}")}}}}'
-    )
+    return f'@media(prefers-color-scheme:dark){{{_LOGO}{{content:url("{address}")}}}}'
 
 
 def _buttons(accent: Accent) -> str:

@@ -94,7 +94,7 @@ def row(row_id: str, title: str, order: OrderName | None) -> Iterator[None]:
             st.markdown(title)
             yield
         if order:
-            with st.container(width="content", gap=None):
+            with st.container(width="content", gap=None, horizontal_alignment="right"):
                 st.page_link(links.ORDER, label=f"**{order.number}**", query_params={"id": order.id}, help="")
                 words.quiet(words.plain(order.name or order.email))
 

@@ -133,3 +133,8 @@ def test_a_shop_that_looks_like_its_sellers_is_seen_at_once_on_either_ground_and
         stand.pushcart("catalog", "apply", str(catalogue))
     buyer.goes_on_to("/")
     expect(buyer.page).to_have_title("Shop · Plainwork")
+    # The back office keeps its own, though the shop has one again for dark pages.
+    owner.page.emulate_media(color_scheme="dark")
+    owner.goes_on_to("/owner")
+    owner.sees_heading("Overview")
+    expect(owner.page.get_by_test_id("stSidebarLogo").first).to_have_css("content", "normal")

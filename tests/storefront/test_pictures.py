@@ -5,7 +5,15 @@ from base64 import b64decode
 
 import pytest
 
-from storefront import pictures
+from core.catalog.looks import brand
+from core.foundation.settings import Settings
+from storefront import pictures, stylesheets
+
+
+def test_the_back_office_has_a_logo_of_its_own_on_dark_pages(settings: Settings) -> None:
+    shown = brand.of({"logo": "pictures/ab/logo.png", "logo_dark": "pictures/ab/logo_dark.png"}, settings)
+    assert "logo_dark.png" in stylesheets.of_brand(shown)
+    assert "logo_dark.png" not in stylesheets.of_brand(shown, office=True)
 
 
 def lines_of(name: str) -> list[str]:
