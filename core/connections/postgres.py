@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
-from core.connections import statements
+from core.connections import documents, statements
 from core.connections.pipeline import keep_prepared
 
 # How long, in milliseconds, one waits for somebody's lock, for a statement, and for a transaction in which nothing happens.
@@ -40,6 +40,7 @@ def connect(url: str) -> Engine:
         pool_size=10,
         max_overflow=10,
         pool_timeout=_SPARES,
+        json_deserializer=documents.read,
         hide_parameters=True,  # an error would name them, and with them people's addresses
         # A server that is away is said to be so soon: requests that wait for it would use up all threads.
         connect_args={} if "connect_timeout=" in url else {"connect_timeout": _CONNECTS},

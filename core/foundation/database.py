@@ -24,7 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 from sqlmodel import Session
 
-from core.connections import postgres
+from core.connections import documents, postgres
 from core.connections.statements import tell
 from core.connections.turns import Turns
 from core.foundation import masking
@@ -225,6 +225,7 @@ def _sqlite(url: str) -> Engine:
         max_overflow=-1,
         pool_recycle=_SQLITE_KEEPS,  # a connection knows the statistics that there were when it was opened
         connect_args={"timeout": _SQLITE_WAITS, "check_same_thread": False},
+        json_deserializer=documents.read,
         hide_parameters=True,
         execution_options={"pushcart_turns": Turns(path)},
     )

@@ -121,6 +121,18 @@ def test_any_text_is_written_as_it_is_beside_others(shop: Shop, texts: Sequence[
     assert found == {f"ord_{number}": text for number, text in enumerate(texts)}
 
 
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize(
+    "said", [None, [], {"a": {"b": [1, 2.5, True, None]}}, "half a pair: \ud800", 2**62, 'Größe\n"x"'], ids=repr
+)
+def test_what_is_kept_as_json_is_read_as_it_was(shop: Shop, number: int, said: object) -> None:
+    rows = [[attempt(each, parameters={"said": said}), order(each)] for each in range(number)]
+    stored(shop, [row for each in rows for row in each])
+    with shop.reading() as session:
+        assert [row.parameters for row in session.exec(select(Checkout))] == [{"said": said}] * number
+        assert [row.parameters for row in Rows(Checkout, "order_id").of(session, ["ord_0"])] == [{"said": said}]
+
+
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_a_text_that_cannot_be_kept_is_refused_and_not_taken_for_two(shop: Shop) -> None:
     with pytest.raises(DataError):
