@@ -277,3 +277,26 @@ def test_a_licence_whose_updates_ended_keeps_what_it_had_and_gets_nothing_newer(
     with shop.transaction() as session:
         session.exec(select(LicenseKey).where(LicenseKey.id == key.id)).one().updates_until = shop.now()
     assert {file.version for file in builders.deliveries(shop, order_id)[0].files} == {"4.0", "1.0"}
+
+
+def missing_of(shop: Shop) -> list[tuple[int, object]]:
+    """The older versions that are missing, and since when."""
+    with shop.reading() as session:
+        return [(version.number, version.missing_since) for _, version in file_versions.older_missing(session)]
+
+
+def test_what_is_missing_when_a_newer_one_takes_its_place_is_missing_still_until_its_bytes_are_put_up_again(
+    shop: Shop, clock: Clock
+) -> None:
+    released(shop, "2" * 64)
+    since = shop.now()
+    with shop.transaction() as session:
+        session.get_one(DownloadFile, FILE).missing_since = since
+    assert missing_of(shop) == [], "what is sold now is no older version"
+    clock.pass_(hours=1)
+    released(shop, "3" * 64)
+    assert missing_of(shop) == [(2, since)]
+    with shop.reading() as session:
+        assert session.get_one(DownloadFile, FILE).missing_since is None
+    released(shop, "2" * 64)
+    assert missing_of(shop) == []
