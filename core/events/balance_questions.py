@@ -54,7 +54,8 @@ def due(shop: Shop, *, everything: bool = False) -> Iterator[Question]:
     Each answer decides what is asked next. A shop without orders asks nothing.
     """
     with shop.reading() as session:
-        asked_about = orders.asked_about(livemode=shop.settings.livemode)
+        # The oldest is found by its mode and day.
+        asked_about = (col(Order.livemode) == shop.settings.livemode, ~orders.MADE_UP)
         first = select(Order.created_at).where(*asked_about).order_by(col(Order.created_at))
         began = session.exec(first.limit(1)).first()
     if began is None:

@@ -11,7 +11,7 @@ from sqlmodel import Field, Session, col, or_, select, update
 from core.catalog import products
 from core.catalog.products import Kind
 from core.foundation.database import lock_names
-from core.foundation.records import Record, constant, index_where, minor_units, new_id, text_enum
+from core.foundation.records import Record, beside, constant, index_where, minor_units, new_id, text_enum
 from core.foundation.signals.corrections import Dated
 from core.foundation.writes.flush import tell
 from core.foundation.writes.rows import Rows, answer_to
@@ -164,8 +164,9 @@ class LineDraft:
 
 
 def asked_about(*, livemode: bool) -> tuple[ColumnElement[bool], ...]:
-    """The conditions on orders of which the Stripe of this mode knows: about no other is it asked."""
-    return col(Order.livemode) == livemode, ~MADE_UP
+    """The conditions on orders of which the Stripe of this mode knows: about no other is it asked. By them none is looked for, as
+    nearly all of a shop's orders meet them."""
+    return beside(Order.livemode) == livemode, ~MADE_UP
 
 
 def draft_of(line: OrderLine) -> LineDraft:

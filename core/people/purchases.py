@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from core.foundation import addresses
 from core.foundation.addresses import fold
 from core.foundation.money import Money
+from core.foundation.records import beside
 from core.kinds import deliverables, standings, workshops
 from core.kinds.grants import Delivery
 from core.kinds.standings import PlanStanding
@@ -138,7 +139,7 @@ def library(session: Session, email: str, *, livemode: bool, signing_key: str) -
     settles = and_(col(Order.customer_id).is_(None), col(Order.status) == Status.PROCESSING, col(Order.id).in_(coming))
     query = (
         select(Order)
-        .where(or_(bought, settles) if owner else settles, Order.livemode == livemode)
+        .where(or_(bought, settles) if owner else settles, beside(Order.livemode) == livemode)
         .order_by(col(Order.created_at).desc())
     )
     return tuple(_purchases(session, session.exec(query).all(), signing_key=signing_key))

@@ -31,6 +31,8 @@ def main(plan: dict[str, Any]) -> dict[str, float]:
     engine = database.connect(plan["database_url"])
     if plan["seed"]:
         runpy.run_path(plan["seed"])["seed"](engine, plan["orders"])
+        if keep_statistics := getattr(database, "keep_statistics", None):
+            keep_statistics(engine)  # as the worker does
         return {}
     settings = Settings(
         database_url=plan["database_url"], storage_url=plan["storage_url"], secret_key=plan["secret_key"]

@@ -546,3 +546,32 @@ def test_whatever_names_a_growing_table_is_found_by_that_name() -> None:
         named = [key for key in table.foreign_keys if key.column.table.name in seed.GROWING]
         missing += [f"{table.name}.{key.parent.name}" for key in named if key.parent.name not in keys]
     assert missing == []
+
+
+@builders.on_sqlite
+def test_before_sqlite_knows_how_rows_are_spread_nothing_is_looked_for_by_what_all_orders_have(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    """It would take an index of their mode for as good as one of their buyer."""
+    buyer = builders.order(shop, builders.bought(shop, stripe)).email
+    heard: Heard = []
+    event.listen(
+        shop.engine, "before_cursor_execute",
+        lambda _c, _cursor, words, values, *_: heard.append((words, values)) if words.lower().startswith("select") else None,
+    )  # fmt: skip
+    reconciliation.sweep(shop)
+    attention.items(shop)
+    with shop.reading() as session:
+        purchases.library(session, buyer, livemode=False, signing_key=shop.signing_key)
+    reminders.owe(shop)
+    found = []
+    with shop.engine.connect() as connection:
+        for words, values in heard:
+            plan = connection.exec_driver_sql(f"explain query plan {words}", values).all()
+            by_mode = any(re.search(r"INDEX ix_orders_livemode\w* \(livemode=\?\)$", row.detail) for row in plan)
+            sorts = any("TEMP B-TREE" in row.detail for row in plan)
+            # But for the first few of a mode, which are at an end of its index.
+            if by_mode and (sorts or "LIMIT" not in words):
+                found.append(words)
+    assert len(heard) > 50
+    assert found == []
