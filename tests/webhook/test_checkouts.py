@@ -64,6 +64,9 @@ def test_whatever_asks_the_database_is_one_thing_to_do_in_a_thread(
     for number in range(2):
         assert client.post("/checkout", json={"cart_id": f"c{number}", "items": GUIDE}).status_code == 200
         assert len(handed_over) == number + 1
+    form = {"product": "guide", "price": "guide-eur"}
+    assert client.post("/checkout/form", data=form, follow_redirects=False).status_code == 303
+    assert len(handed_over) == 3
 
 
 def _asked_for(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:

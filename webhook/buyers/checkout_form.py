@@ -88,11 +88,11 @@ async def start(request: Request, shop: OpenShop) -> Response:
     form = _form(await _body(request))
     if form is None:
         return _page(shop, _sentence(BadInput()), 400)
-    browser = cookies.browser_of(request, shop) or cookies.new_browser()
+    known = cookies.browser_of(request, shop)
+    browser = known or cookies.new_browser()
     try:
-        signed_in = await run_in_threadpool(cookies.signed_in, request, shop)
-        sender = Sender(household_of(senders.address_of(request)), cookies.browser_of(request, shop))
-        url = await run_in_threadpool(_buy, shop, form, browser, signed_in, sender)
+        # All that asks the database is one thing to do in a thread, as at `/checkout`.
+        url = await run_in_threadpool(_buy, request, shop, form, browser, known)
     except ShopError as error:
         if isinstance(error, StripeTrouble):
             log.error("stripe_trouble", path=request.url.path, error=str(error))
@@ -136,8 +136,8 @@ def _form(body: bytes) -> Form | None:
         return None
 
 
-def _buy(shop: Shop, form: Form, browser: str, signed_in: str, sender: Sender) -> str:
-    """Where the browser goes on."""
+def _buy(request: Request, shop: Shop, form: Form, browser: str, known: str) -> str:
+    """Where the browser goes on, which is `known` by its cookie if it came with one."""
     with shop.transaction() as session:
         if form.then:
             amount = _amount(session.get(Price, form.price), form)
@@ -147,10 +147,11 @@ def _buy(shop: Shop, form: Form, browser: str, signed_in: str, sender: Sender) -
         cart_id = carts.beside(session, browser, form.product, now=shop.now())
     items = (Item(form.price, form.quantity, form.date, amount),)
     basket = Basket(
-        cart_id, items, browser_id=browser, signed_in=signed_in, again=form.again, consents=form.consents, code=form.code,
+        cart_id, items, browser_id=browser, signed_in=cookies.signed_in(request, shop), again=form.again,
+        consents=form.consents, code=form.code,
         back=products.page_path(form.product), email=form.email, pageless=True,
     )  # fmt: skip
-    checkout_limits.admit(shop, basket, sender)
+    checkout_limits.admit(shop, basket, Sender(household_of(senders.address_of(request)), known))
     link = checkout.start(shop, basket)
     return link.url if link.is_paid else challenges.way_to(shop, link.url)
 
