@@ -23,7 +23,7 @@ _Replace = str | Callable[[re.Match[str]], str]
 
 # What an address is made of. Backslashes, since letters beyond ASCII often arrive as \u00fc or \xc3\xbc.
 _LOCAL = r'[^\s\x00-\x1f@＠﹫<>()\[\]:;,"]'
-_DOMAIN = r"(?:\[[^\]\s]{1,64}\]|(?:[^\s\x00-),+/:;<=>?@\[\]^`{|}~]|%[0-9A-Fa-f]{2})++)"
+_DOMAIN = r"(?:\[[^\]\s]{1,64}\]|(?:[^\s\x00-),+/:;<=>?@\[\]^`{|}~]|%[0-9A-Fa-f]{2})+)"
 # `@` as URLs, HTML, JSON and Python write it.
 _WRITTEN_AT = r"(?:%(?:25)*40|&#(?:64|x40);|\\u0040|\\x40)"
 # What stands before an address without being part of it: `email='`.
@@ -75,9 +75,10 @@ _SHAPES = (
     _shape(r"(/p/session/)[\w-]+", r"\1[token]", "/p/session/"),
     _shape(r"(?<![\w-])\.?[\w*-]{2,}+\.[\w-]{6}\.(?:[\w-]{27}|[\w-]{43}|[\w-]{86})(?![\w-])", "[token]", "."),
     _shape(r"(?i)(?<![A-Z0-9])[A-Z0-9]{5}(?:-[A-Z0-9]{5}){3,}(?:-[A-Z0-9])?(?![A-Z0-9])", "[licence key]", "-"),
-    # People. A run of letters is looked at from its beginning only, and never twice.
+    # People. A run of letters is looked at from its beginning only, and never twice. Groups are not repeated possessively (`)++`):
+    # Python before 3.11.5, which Debian 12 has, then finds nothing.
     _shape(
-        rf"(?<!{_LOCAL})(?:(?!{_WRITTEN_AT}){_LOCAL})++{_WRITTEN_AT}{_DOMAIN}", _address,
+        rf"(?<!{_LOCAL})(?:(?!{_WRITTEN_AT}){_LOCAL})+{_WRITTEN_AT}{_DOMAIN}", _address,
         "40", "&#64;", r"\u0040", r"\x40",
     ),
     _shape(rf"(?<!{_LOCAL}){_LOCAL}++[@＠﹫]{_DOMAIN}", _address, "@", "＠", "﹫"),
