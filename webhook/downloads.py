@@ -2,9 +2,10 @@
 
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -58,7 +59,7 @@ async def download(token: str, request: Request, shop: OpenShop) -> Response:
         asked = _span(request, opened)
         span = asked.span
         if span is None:
-            return Response(status_code=416, headers={"Content-Range": f"bytes */{opened.size}"})
+            return _outside(shop, opened)
         if request.headers.get("if-none-match") == _etag(opened):
             return Response(status_code=304, headers={"ETag": _etag(opened)})
         if request.method == "GET" and not _is_guess(request):
@@ -249,7 +250,13 @@ def _gone(shop: Shop) -> Response:
     return _page(shop, _("Not there at the moment"), text, 503)
 
 
-def _page(shop: Shop, title: str, text: str, status: int) -> Response:
+def _outside(shop: Shop, opened: OpenedFile) -> Response:
+    """Programs that go on with a download read the head of this; the rest is for whoever sees it in a browser."""
+    text = _("The part of the file that was asked for does not exist. Please begin the download anew.")
+    return _page(shop, _("No such part"), text, 416, {"Content-Range": f"bytes */{opened.size}"})
+
+
+def _page(shop: Shop, title: str, text: str, status: int, more: Mapping[str, str] = MappingProxyType({})) -> Response:
     again = framed.Way(f"{shop.settings.public_url}/purchases", _("Get a fresh link from your purchases"))
-    headers = _PRIVATE | ({"Retry-After": "600"} if status == 503 else {})
+    headers = {**_PRIVATE, **({"Retry-After": "600"} if status == 503 else {}), **more}
     return framed.plain(shop, title, text, status=status, headers=headers, ways=[again, framed.withdrawal(shop)])

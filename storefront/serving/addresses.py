@@ -98,6 +98,8 @@ class DeadEnds:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(_INTERFACE) and is_unsafe(scope["path"].lstrip("/")):
             await JSONResponse({"error": "BadInput"}, 400)(scope, receive, send)
+        elif scope["type"] == "http" and f"{scope['path']}/" == _INTERFACE:  # a mount takes what is below it alone
+            await JSONResponse({"error": "NotFound"}, 404)(scope, receive, send)
         elif scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and not self._leads_somewhere(scope):
             response: Response = self._documents.alone(HTTPConnection(scope), self._plain.nowhere(), 404)
             await response(scope, receive, send)

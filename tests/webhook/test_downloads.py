@@ -167,6 +167,7 @@ def test_a_part_that_is_not_there_is_416_and_does_not_count(
 ) -> None:
     answer = client.get(link(), headers={"Range": asked})
     assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{len(BYTES)}")
+    assert "begin the download anew" in answer.text
     assert counted(shop) == 0
 
 

@@ -192,6 +192,8 @@ def test_what_the_interface_refuses_is_json_whoever_refuses_it(browser: TestClie
         ("GET", "/api/downloads/%2E%2E%2Fx", (400, "BadInput")),
         ("GET", "/api/nowhere", (404, "NotFound")),
         ("GET", "/api/", (404, "NotFound")),
+        ("GET", "/api", (404, "NotFound")),
+        ("POST", "/api", (404, "NotFound")),
         ("DELETE", "/api/products", (405, "MethodNotAllowed")),
         ("GET", f"/api/pictures/{'0' * 64}/none.png", (404, "NotFound")),
     ):
