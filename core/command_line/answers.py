@@ -1,5 +1,6 @@
 """How every command answers: in words for people, as JSON for scripts, and in one readable line when it cannot."""
 
+import re
 import sys
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,11 +12,19 @@ import orjson
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+# What moves a terminal's cursor, colours what follows, or turns its direction; ends of lines and tabs do not.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def say(answer: Any, text: str, as_json: bool) -> None:
     """Print the answer as JSON, or the text."""
-    typer.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() if as_json else text)
+    typer.echo(_plain(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() if as_json else text))
+
+
+def tell(*lines: str) -> None:
+    """Print the lines where errors go, beside the answer."""
+    for line in lines:
+        typer.echo(_plain(line), err=True)
 
 
 def table(rows: list[dict[str, Any]], columns: Iterable[str], empty: str) -> str:
@@ -36,15 +45,13 @@ def one_of(kind: type[StrEnum], said: str, option: str) -> str:
 
 def fail(*lines: str) -> NoReturn:
     """Print the lines where errors go and end with exit status 1."""
-    for line in lines:
-        typer.echo(line, err=True)
+    tell(*lines)
     sys.exit(1)
 
 
 def refuse(*lines: str) -> NoReturn:
     """Print the lines where errors go and end with exit status 2: what was typed makes no sense, whatever the shop holds."""
-    for line in lines:
-        typer.echo(line, err=True)
+    tell(*lines)
     sys.exit(2)
 
 
@@ -59,4 +66,10 @@ def moment(iso: str | None, zone: ZoneInfo) -> str:
 
 
 def _cell(value: Any) -> str:
-    return "" if value is None else str(value)
+    """In one line, whatever somebody typed: what looks like a row is one."""
+    return "" if value is None else " ".join(str(value).splitlines())
+
+
+def _plain(text: str) -> str:
+    """Strangers' words have no hold on an owner's terminal: each such character as Python and JSON write it."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -35,3 +35,13 @@ def test_one_is_declined_with_a_reason_and_once(pushcart: Run, shop: Shop) -> No
     assert pushcart("withdraw", "decline", withdrawal, "--reason", "No such order.", "--json").status == 0
     assert "was decided before" in pushcart("withdraw", "accept", withdrawal, "--no-refund").complaints[0]
     assert builders.rows(shop, Withdrawal)[0].reason == "No such order."
+
+
+def test_what_a_stranger_typed_moves_no_cursor_and_looks_like_no_other_row(pushcart: Run, shop: Shop) -> None:
+    typed = "QL-1\x1b[2J\x1b[1A\nwd_2  open  order \u202e 1-LQ \x9b2J"
+    declared(shop, email="eve@example.com", reference=typed)
+    people, scripts = pushcart("withdrawals"), pushcart("withdrawals", "--json")
+    for output in (people.output, scripts.output):
+        assert not {"\x1b", "\x9b", "\u202e"} & {*output}
+    assert len(people.output.splitlines()) == 2
+    assert [each["reference"] for each in scripts.json] == [typed]  # type: ignore[attr-defined]

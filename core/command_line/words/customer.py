@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from core.command_line.answers import count, fail
+from core.command_line.answers import count, fail, tell
 from core.command_line.export import write
 from core.command_line.words.refund import unconfirmed
 from core.foundation.money import Money
@@ -53,7 +51,7 @@ def erase(shop: Shop, email: str, *, yes: bool, as_json: bool) -> dict[str, int]
     foreseen = erasure.preview_of_address(shop, email)
     if not foreseen.holds:
         if not as_json:
-            typer.echo(_foreseen(foreseen.takes), err=True)
+            tell(_foreseen(foreseen.takes))
         if why_not := unconfirmed("Erase them for good?", "Nothing was erased", yes=yes, as_json=as_json):
             fail(why_not)
     return vars(erasure.from_terminal(shop, email))

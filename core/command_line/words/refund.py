@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from core.command_line.answers import tell
 from core.journeys.refund import Refunded, RefundPlan
 from core.kinds.convergence import Foreseen
 from core.orders.refunds import RefundStatus
@@ -33,7 +34,7 @@ def disagreement(plan: RefundPlan, *, yes: bool, as_json: bool) -> str:
     Scripts agree with `yes`, and read JSON alone.
     """
     if not as_json:
-        typer.echo(describe(plan), err=True)
+        tell(describe(plan))
     return unconfirmed(f"Send {plan.amount.format()} back?", "Nothing was sent", yes=yes, as_json=as_json)
 
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import typer
-
+from core.command_line.answers import tell
 from core.command_line.words import refund
 from core.journeys.revocation import Revocation
 
@@ -11,7 +10,7 @@ from core.journeys.revocation import Revocation
 def disagreement(plan: Revocation, *, restore: bool, yes: bool, as_json: bool) -> str:
     """Say what would be done and ask; return why it must not be done, or an empty string if somebody agrees."""
     if not as_json:
-        typer.echo(describe(plan), err=True)
+        tell(describe(plan))
     question = "Give it back?" if restore else "End access?"
     return refund.unconfirmed(question, "Nothing was done", yes=yes, as_json=as_json)
 
