@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from core.catalog import products
@@ -28,11 +28,12 @@ class LineWrong(Exception):
 
 @dataclass(frozen=True)
 class Context:
-    """What lines are read against: the file's columns, the shop's zone, whether addresses must be reachable, and its products
-    by id and by folded name."""
+    """What lines are read against: the file's columns, the shop's zone and the moment there, whether addresses must be reachable,
+    and its products by id and by folded name."""
 
     columns: Columns
     zone: ZoneInfo
+    now: datetime
     reachable: bool
     products: dict[str, Product]
 
@@ -80,7 +81,7 @@ def order(line: Line, context: Context) -> OrderEntry:
         _check_access(title, product)
     return OrderEntry(
         key=f"{context.columns.source}:{external_id}:{title.casefold()}", number=line["number"] or external_id,
-        placed_at=_moment(line, context.zone), name=_name(line), email=_email(line, context), title=title,
+        placed_at=_moment(line, context), name=_name(line), email=_email(line, context), title=title,
         amount=_amount(line, context.columns), status=line["status"][:_LONGEST], product=product,
         with_access=with_access,
     )  # fmt: skip
@@ -113,20 +114,21 @@ def _answer(text: str) -> bool:
     return said in _YES
 
 
-def _moment(line: Line, zone: ZoneInfo) -> datetime:
+def _moment(line: Line, context: Context) -> datetime:
     """A moment without a zone is in UTC, as other shops write it; a day without a time is the shop's."""
     text = f"{line['date']} {line['time']}".strip().removesuffix("UTC").strip()
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            found = datetime.combine(date.fromisoformat(text), time(), zone)
+            found = datetime.combine(date.fromisoformat(text), time(), context.zone)
         else:
             found = datetime.fromisoformat(text)
     except ValueError:
         raise LineWrong(f"“{text}” is no date: write it like 2026-11-27 or 2026-11-27 14:05") from None
-    found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    if found.year < _FIRST_YEAR:
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    # Before anything is reckoned with it: the calendar ends somewhere. And a day may have begun elsewhere.
+    if not _FIRST_YEAR <= found.year <= context.now.year + 1 or found > context.now + timedelta(days=1):
         raise LineWrong(f"“{text}” is no date of a sale")
-    return found
+    return found.astimezone(UTC)
 
 
 def _amount(line: Line, columns: Columns) -> Money:

@@ -129,7 +129,7 @@ def _read(
     sheet = sheets.read(kind, data)
     goods = list(session.exec(select(Product)))
     known = {each.name.casefold(): each for each in goods} | {each.id.casefold(): each for each in goods}
-    context = Context(sheet.columns, shop.settings.zone, shop.settings.livemode, known)
+    context = Context(sheet.columns, shop.settings.zone, shop.now(), shop.settings.livemode, known)
     return sheet, [(line, _entry(kind, line, context)) for line in sheet.lines]
 
 
