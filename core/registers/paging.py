@@ -45,9 +45,20 @@ def page(
 ) -> Page[Record]:  # fmt: skip
     """These rows of `query` in the order of the moment `by` and of their ids, the newest first unless `rising`.
 
-    A row that the place names and that is not there any more is passed over: the list then begins anew.
+    A row that the place names and that is not there any more is passed over: the list then begins anew. So it does where no row is
+    left there, such as of those that were failed a minute ago.
     """
     mark = session.get(table, place.after or place.before) if place.after or place.before else None
+    found = _page(session, query, table, mark, by=by, place=place, rising=rising, size=size)
+    if mark and not found.rows:
+        return _page(session, query, table, None, by=by, place=place, rising=rising, size=size)
+    return found
+
+
+def _page(
+    session: Session, query: SelectOfScalar[Record], table: type[Record], mark: Record | None, *, by: str, place: Place,
+    rising: bool, size: int,
+) -> Page[Record]:  # fmt: skip
     backwards = bool(place.before and not place.after and mark)
     key: tuple[Any, Any] = (col(getattr(table, by)), col(getattr(table, "id")))  # noqa: B009
     upwards = rising is not backwards

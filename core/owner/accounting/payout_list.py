@@ -46,16 +46,20 @@ class PayoutPage:
 
 
 def page(session: Session, first: date, last: date, *, livemode: bool, after: str = "", size: int = 10) -> PayoutPage:
-    """The payouts that arrive from one of the bank's days to the other, both included, the latest first."""
+    """The payouts that arrive from one of the bank's days to the other, both included, the latest first. Where none follows
+    `after`, such as on other days than before, the list begins anew."""
     since = datetime.combine(first, time(), UTC)
     before = datetime.combine(last, time(), UTC) + timedelta(days=1)
     key = (col(Payout.arrival_date), col(Payout.id))
     query = select(Payout).where(Payout.livemode == livemode, key[0] >= since, key[0] < before)
     # What stands in an address may be anything; PostgreSQL takes no text with a zero in it.
-    if mark := session.get(Payout, after.replace("\0", "")):
+    mark = session.get(Payout, after.replace("\0", "")) if after else None
+    if mark:
         here = tuple_(literal(mark.arrival_date, type_=UTCDateTime()), literal(mark.id))
         query = query.where(tuple_(*key) < here)
     found = session.exec(query.order_by(*(each.desc() for each in key)).limit(size + 1)).all()
+    if mark and not found:
+        return page(session, first, last, livemode=livemode, size=size)
     sums = _sums(session, [payout.id for payout in found[:size]])
     rows = tuple(_row(payout, sums.get(payout.id, {})) for payout in found[:size])
     return PayoutPage(rows, rows[-1].id if len(found) > size else "")

@@ -10,8 +10,8 @@ from core.foundation.money import Money
 
 # Without it the most common program takes UTF-8 for something else.
 BYTE_ORDER_MARK = "\ufeff"
-# What a spreadsheet would take for a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What a spreadsheet would take for a formula, the wide forms where people write Chinese or Japanese.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
@@ -30,7 +30,12 @@ def line(cells: Sequence[object]) -> str:
 
 def text(words: str | None) -> str:
     """Somebody's words, which no spreadsheet shall take for a formula."""
-    return "'" + words if words and words.startswith(FORMULA) else words or ""
+    return "'" + words if words and is_formula(words) else words or ""
+
+
+def is_formula(words: str) -> bool:
+    """Whether a spreadsheet would compute this: some pass over spaces in front of it."""
+    return words.lstrip(" ").startswith(_FORMULA)
 
 
 def major(amount: int | None, currency: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.foundation.errors import FileTrouble, FileUnreadable
-from core.owner.accounting.spreadsheet import BYTE_ORDER_MARK, FORMULA
+from core.owner.accounting.spreadsheet import BYTE_ORDER_MARK, is_formula
 from core.owner.importing import columns
 from core.owner.importing.columns import Columns, Kind
 
@@ -78,4 +78,4 @@ def _sheet(kind: Kind, text: str) -> Sheet:
 def _cell(text: str) -> str:
     """What a cell says. Before what a spreadsheet would take for a formula our own files put a mark, which is no part of it."""
     plain = text.strip()[:_LONGEST]
-    return plain[1:] if plain.startswith("'") and plain[1:].startswith(FORMULA) else plain
+    return plain[1:] if plain.startswith("'") and is_formula(plain[1:]) else plain

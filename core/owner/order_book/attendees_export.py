@@ -1,8 +1,6 @@
 """The list of those who come to a workshop as a file of commas, with what people typed made harmless for spreadsheets."""
 
-import csv
 from collections.abc import Iterator
-from io import StringIO
 
 from sqlmodel import Session, col, select
 
@@ -11,14 +9,12 @@ from core.kinds.places import attendees
 from core.kinds.places.attendees import Attendee
 from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Order
-from core.owner.order_book.export import harmless
+from core.owner.accounting import spreadsheet
 from core.people import deeds
 from core.people.deeds import Deed
 from core.people.staff import Action
 from core.shop import Shop
 
-# Excel takes a file for UTF-8 only if it begins with this.
-_MARK = "\ufeff"
 _HEADERS = ("name", "email", "order", "place", "canceled_at_utc", "checked_in_at_utc", "id")
 
 
@@ -33,17 +29,17 @@ def begin(shop: Shop, date_id: str, *, deed: Deed) -> Iterator[str]:
 
 
 def _pieces(shop: Shop, date_id: str) -> Iterator[str]:
-    yield _MARK + _line(_HEADERS)
+    yield spreadsheet.BYTE_ORDER_MARK + spreadsheet.line(_HEADERS)
     with shop.reading(patiently=True) as session:
         rows = _read(session, date_id)
-    yield from map(_line, rows)
+    yield from map(spreadsheet.line, rows)
 
 
 def _read(session: Session, date_id: str) -> list[tuple[str, ...]]:
     query = select(Attendee, Order).join(Order, col(Order.id) == Attendee.order_id).where(Attendee.date_id == date_id)
     return [
         (
-            harmless(attendees.shown(row, order.name)), harmless(row.email or order.email), order.number,
+            spreadsheet.text(attendees.shown(row, order.name)), spreadsheet.text(row.email or order.email), order.number,
             str(row.place + 1), _stamp(row.canceled_at), _stamp(row.checked_in_at), row.id,
         )
         for row, order in session.exec(query.order_by(col(Order.number), col(Attendee.place)))
@@ -52,9 +48,3 @@ def _read(session: Session, date_id: str) -> list[tuple[str, ...]]:
 
 def _stamp(moment: object) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else ""
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    file = StringIO()
-    csv.writer(file).writerow(cells)
-    return file.getvalue()

@@ -3,10 +3,9 @@
 What people typed is made harmless: a spreadsheet takes a cell that begins with `=` for a formula.
 """
 
-import csv
-from collections.abc import Iterator, Sequence
-from io import StringIO
+from collections.abc import Iterator
 
+from core.owner.accounting import spreadsheet
 from core.owner.order_book import listing
 from core.owner.order_book.filters import Filters
 from core.owner.order_book.listing import OrderRow
@@ -15,10 +14,7 @@ from core.people.deeds import Deed
 from core.people.staff import Action
 from core.shop import Shop
 
-# Excel takes a file for UTF-8 only if it begins with this.
-_MARK = "\ufeff"
 _ROWS = 1000
-_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _HEADERS = (
     "placed_at_utc", "number", "status", "handed_over", "email", "name", "country", "products", "currency", "total",
     "refunded", "mode", "id",
@@ -36,21 +32,16 @@ def begin(shop: Shop, filters: Filters, *, deed: Deed) -> Iterator[str]:
     return _pieces(shop, filters)
 
 
-def harmless(text: str) -> str:
-    """A text that no spreadsheet computes."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULAS) else text
-
-
 def _pieces(shop: Shop, filters: Filters) -> Iterator[str]:
-    yield _MARK + _lines([_HEADERS])
+    yield spreadsheet.BYTE_ORDER_MARK + spreadsheet.line(_HEADERS)
     after = ""
     while True:
         # A session for each: nobody holds a connection while a slow reader takes what it was sent.
         with shop.reading(patiently=True) as session:
-            page = listing.page(
+            page = listing.following(
                 session, filters, shop.settings.zone, livemode=shop.settings.livemode, after=after, size=_ROWS
             )
-        yield _lines([_cells(row) for row in page.rows])
+        yield "".join(spreadsheet.line(_cells(row)) for row in page.rows)
         after = page.after
         if not after:
             return
@@ -59,13 +50,7 @@ def _pieces(shop: Shop, filters: Filters) -> Iterator[str]:
 def _cells(row: OrderRow) -> list[str]:
     texts = [row.email, row.name, row.country, "; ".join(row.products)]
     return [
-        row.placed_at.strftime("%Y-%m-%dT%H:%M:%SZ"), row.number, row.status, row.handed, *map(harmless, texts),
+        row.placed_at.strftime("%Y-%m-%dT%H:%M:%SZ"), row.number, row.status, row.handed, *map(spreadsheet.text, texts),
         row.total.currency.upper(), str(row.total.major), str(row.refunded.major), "live" if row.livemode else "test",
         row.id,
     ]  # fmt: skip
-
-
-def _lines(rows: Sequence[Sequence[str]]) -> str:
-    file = StringIO()
-    csv.writer(file).writerows(rows)
-    return file.getvalue()

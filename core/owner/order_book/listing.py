@@ -58,14 +58,39 @@ def page(
     session: Session, filters: Filters, zone: ZoneInfo, *, livemode: bool, after: str = "", before: str = "",
     size: int = PAGE,
 ) -> OrderPage:  # fmt: skip
-    """The first of these orders, or those that follow `after` or precede `before`. An order unknown by now is passed over.
+    """The first of these orders, or those that follow `after` or precede `before`. An order unknown by now is passed over, and
+    where none is left, such as by a filter that the last ones do not fit any more, the list begins anew.
 
     The days that are asked for are those of `zone`.
     """
     # What stands in an address may be anything; PostgreSQL takes no text with a zero in it.
     name = (after or before).replace("\0", "")
     mark = session.get(Order, name) if name else None
-    backwards = bool(before and not after and mark)
+    found = _page(session, filters, mark, zone, backwards=bool(before and not after), livemode=livemode, size=size)
+    if mark and not found.rows:
+        return _page(session, filters, None, zone, backwards=False, livemode=livemode, size=size)
+    return found
+
+
+def following(
+    session: Session, filters: Filters, zone: ZoneInfo, *, livemode: bool, after: str, size: int
+) -> OrderPage:
+    """The same for a list that is read to its end: where none is left it is over."""
+    mark = session.get(Order, after) if after else None
+    return _page(session, filters, mark, zone, backwards=False, livemode=livemode, size=size)
+
+
+def _page(
+    session: Session,
+    filters: Filters,
+    mark: Order | None,
+    zone: ZoneInfo,
+    *,
+    backwards: bool,
+    livemode: bool,
+    size: int,
+) -> OrderPage:
+    backwards = bool(backwards and mark)
     found = _rows(session, filters, mark, zone, backwards=backwards, livemode=livemode, size=size + 1)
     more, found = len(found) > size, found[:size]
     if backwards:

@@ -47,6 +47,16 @@ def test_a_row_that_is_gone_begins_the_list_anew(shop: Shop, stripe: FakeStripe)
         assert events.page(session, "", place=Place(before="evt_gone")) == first
 
 
+def test_a_page_that_nothing_is_left_of_begins_the_list_anew(shop: Shop, stripe: FakeStripe) -> None:
+    bought(shop, stripe)
+    with shop.reading() as session:
+        first = events.page(session, "", place=HERE)
+        assert first.rows
+        for place in (Place(after=first.rows[-1].id), Place(before=first.rows[0].id)):
+            assert events.page(session, "", place=place) == first
+            assert events.page(session, "failed", place=place).rows == ()
+
+
 def test_a_plan_of_test_money_is_not_ended_with_a_live_key(shop: Shop, stripe: FakeStripe) -> None:
     _, subscription = builders.subscribed(shop, stripe)
     me = colleagues.works_as(shop, Role.OWNER)

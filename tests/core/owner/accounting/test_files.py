@@ -168,7 +168,8 @@ def test_the_list_of_orders_has_a_row_for_each_and_no_formula(shop: Shop, stripe
     clock.pass_(hours=30)
     builders.opened(shop, ("clinic-eur", 2), cart="second")
     with shop.transaction() as session:
-        session.get_one(Order, order_id).name = "+1 Ada"
+        order = session.get_one(Order, order_id)
+        order.name, order.email = "+1 Ada", " =1@lindqvist.example"
     with shop.reading() as session:
         days = Days(date(2026, 11, 1), date(2026, 11, 30), shop.settings.zone)
         first, second = read("".join(order_list.lines(session, days, livemode=None)))
@@ -176,6 +177,7 @@ def test_the_list_of_orders_has_a_row_for_each_and_no_formula(shop: Shop, stripe
         assert len(read("".join(order_list.lines(session, one_day, livemode=False)))) == 1
         assert read("".join(order_list.lines(session, days, livemode=True))) == []
     assert (first["status"], first["total"], first["mode"], first["name"]) == ("fulfilled", "29.00", "test", "'+1 Ada")
+    assert first["email"] == "' =1@lindqvist.example"
     assert (first["deliveries"], first["order_id"]) == ("guide active", order_id)
     assert (second["status"], second["total"], second["products"][:2]) == ("pending", "", "2 ")
 

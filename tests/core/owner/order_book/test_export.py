@@ -18,7 +18,7 @@ from tests.colleagues import OWNER, deed, works_as
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
 
-FORMULAS = ['=HYPERLINK("http://evil.example")', "+1", "-1+cmd|'/c calc'!A0", "@SUM(A1)", "\t=1", "\r=1", "  =1"]
+FORMULAS = ['=HYPERLINK("http://evil.example")', "+1", "-1+cmd|'/c calc'!A0", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1"]
 
 
 def read(shop: Shop, said: dict[str, str], sign_in_id: str) -> list[dict[str, str]]:

@@ -137,6 +137,13 @@ def test_leafing_shows_each_order_once_to_the_end_and_back(
         assert (first.rows, first.before) == (pages[0].rows, "")
 
 
+def test_a_page_that_nothing_is_left_of_begins_at_the_beginning(shop: Shop, sold: dict[str, str]) -> None:
+    with shop.reading() as session:
+        for place in ({"after": sold["paid"]}, {"before": sold["open"]}):
+            page = listing.page(session, filters.read({}), shop.settings.zone, livemode=shop.settings.livemode, **place)
+            assert (names(sold, page), page.before) == (["open", "revoked", "partly", "refunded", "paid"], "")
+
+
 def test_an_order_that_nobody_knows_begins_at_the_beginning(shop: Shop, sold: dict[str, str]) -> None:
     with shop.reading() as session:
         for name in ("ord_of_nobody", "ord_\0", "\0", "x" * 5000):
