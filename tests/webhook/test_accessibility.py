@@ -39,6 +39,8 @@ def pages(shop: Shop, stripe: FakeStripe, client: TestClient) -> dict[str, str]:
         "no such letters": lambda: client.get("/unsubscribe/nothing").text,
         "no download": lambda: client.get("/downloads/nothing").text,
         "not bought": lambda: client.post("/checkout/form", content="product=guide&price=nothing", headers=FORM).text,
+        "no such code": lambda: client.post("/checkout/form", data={"product": "guide", "price": "guide-eur", "code": "X"}).text,
+        "other date": lambda: client.post("/checkout/form", data={"product": "clinic", "price": "clinic-eur", "date": "x/1"}).text,
         "a ticket of somebody": lambda: client.get(ticket).text,
         "a code was sent": lambda: client.get(f"{ticket}?done=code-sent").text,
         "a wrong code": lambda: client.post(ticket, data={"do": "code", "code": "1"}).text,

@@ -1,5 +1,6 @@
 """Buying by a form of plain HTML: the browser goes to pay, or reads why not."""
 
+import html
 import re
 
 import pytest
@@ -31,7 +32,9 @@ def browser_of(shop: Shop, client: TestClient) -> str:
 
 def fields_of(page: str) -> list[tuple[str, str]]:
     """What the form on a page sends, as it stands there."""
-    return re.findall(r'<input type="(?:hidden|text)" name="(\w+)" value="([^"]*)"', page)
+    return re.findall(
+        r'<input type="(?:hidden|text|number)" name="(\w+)" value="([^"]*)"', page.partition("</form>")[0]
+    )
 
 
 def cart_of(shop: Shop, client: TestClient) -> CartView:
@@ -129,12 +132,56 @@ def test_what_is_free_goes_to_the_address_and_its_browser_sees_it(
 
 
 @builders.on_sqlite
+@pytest.mark.parametrize("code", ["SPRING_24", "25 % off", "Äpfel", "a\u00a0b", "'\"><script>"])
+def test_a_code_that_no_code_is_called_stands_there_to_be_mended(shop: Shop, client: TestClient, code: str) -> None:
+    answer = client.post(FORM, data=GUIDE | {"code": code})
+    assert (answer.status_code, "<script>" in answer.text) == (400, False)
+    assert html.unescape(dict(fields_of(answer.text))["code"]) == code
+
+
+@pytest.mark.parametrize("then", ["", "cart"])
+def test_a_quantity_that_cannot_be_had_stands_there_to_be_mended(shop: Shop, client: TestClient, then: str) -> None:
+    answer = client.post(FORM, data=GUIDE | {"quantity": "6", "then": then})
+    assert '<input type="number" name="quantity" value="6" min="1" max="5" required>' in answer.text
+    assert client.post(FORM, data={**dict(fields_of(answer.text)), "quantity": "5"}).status_code == 303
+    if then:
+        assert [line.quantity for line in cart_of(shop, client).lines] == [5]
+    else:
+        assert [line.quantity for line in builders.rows(shop, OrderLine)] == [5]
+
+
+@pytest.mark.parametrize("asked", [{"quantity": "3"}, {"date": "clinic/9"}, {"date": "clinic/3"}])
+def test_a_date_that_cannot_be_had_stands_among_those_that_can(shop: Shop, client: TestClient, asked: dict) -> None:
+    builders.change_date(shop, "clinic/1", capacity=2)
+    builders.add_date(shop, "clinic/2", in_days=30, capacity=4)
+    builders.add_date(shop, "clinic/3", in_days=31, capacity=0)
+    answer = client.post(FORM, data=CLINIC | asked)
+    shown = re.findall(r'type="radio" name="date" value="([^"]*)" required( checked)?', answer.text)
+    assert shown == [("clinic/1", " checked"), ("clinic/2", "")]
+    assert 'min="1" max="4"' in answer.text
+    assert client.post(FORM, data={**dict(fields_of(answer.text)), "date": "clinic/2"}).status_code == 303
+    [line] = builders.rows(shop, OrderLine)
+    assert (line.workshop_date_id, line.quantity) == ("clinic/2", int(asked.get("quantity", 1)))
+
+
+def test_places_that_a_browser_holds_already_are_free_to_it(shop: Shop, client: TestClient) -> None:
+    builders.change_date(shop, "clinic/1", capacity=2)
+    assert client.post(FORM, data=CLINIC | {"quantity": "2"}).status_code == 303
+    answer = client.post(FORM, data=CLINIC | {"quantity": "3"})
+    assert "Only 2 left on this date." in answer.text
+    assert 'max="2"' in answer.text
+
+
+@builders.on_sqlite
 def test_a_form_that_shows_another_price_than_counts_now_charges_neither(
     shop: Shop, stripe: FakeStripe, client: TestClient
 ) -> None:
     answer = client.post(FORM, data=GUIDE | {"shown": ["kit-eur:1", "guide-eur:1900"]})
     assert (answer.status_code, "it costs €29.00 now" in answer.text) == (409, True)
     assert stripe.calls == []
+    # Who has read that may go on.
+    assert client.post(FORM, data=dict(fields_of(answer.text))).status_code == 303
+    assert builders.rows(shop, Order)[0].amount_expected == 5800
 
 
 @pytest.mark.parametrize(
@@ -177,8 +224,13 @@ def test_a_code_that_takes_nothing_off_is_said_to_and_the_rest_is_kept(
         stripe.trouble.append(StripeRefused("promotion_code_invalid", "This promotion code is for somebody else"))
     answer = client.post(FORM, data=GUIDE | {"code": "SPRING"})
     assert (answer.status_code, "The code SPRING can&#39;t be used" in answer.text) == (400, True)
-    assert '<input type="hidden" name="quantity" value="2">' in answer.text
     assert '<input type="hidden" name="code" value="">' in answer.text
+    # What was typed stands there to be mended, or it is bought without.
+    fields = dict(fields_of(answer.text))
+    assert (fields["code"], fields["quantity"]) == ("SPRING", "2")
+    assert '<input type="text" name="code"' in answer.text
+    builders.add_code(shop, "AUTUMN")
+    assert client.post(FORM, data=fields | {"code": " autumn "}).status_code == 303
     assert all(row.status in ("pending", "canceled") for row in builders.rows(shop, Order))
     assert client.post(FORM, data=GUIDE).status_code == 303
 
