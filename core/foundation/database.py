@@ -213,6 +213,13 @@ def _sorts_in() -> str:
     return "default"
 
 
+class _Connection(sqlite3.Connection):
+    """Whoever lets go of it, such as a command that is done with its shop, has closed it: Python from 3.13 on warns otherwise."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 def _sqlite(url: str) -> Engine:
     path = Path(url.removeprefix("sqlite:///")).absolute()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -224,7 +231,7 @@ def _sqlite(url: str) -> Engine:
         pool_size=10,
         max_overflow=-1,
         pool_recycle=_SQLITE_KEEPS,  # a connection knows the statistics that there were when it was opened
-        connect_args={"timeout": _SQLITE_WAITS, "check_same_thread": False},
+        connect_args={"timeout": _SQLITE_WAITS, "check_same_thread": False, "factory": _Connection},
         json_deserializer=documents.read,
         hide_parameters=True,
         execution_options={"pushcart_turns": Turns(path)},

@@ -14,6 +14,7 @@ from core.orders import subscriptions
 from core.orders.orders import Order
 from core.orders.subscriptions import Subscription
 from tests.command_line.test_migrate import alembic_config
+from tests.command_line.test_workshop_dates_of_old import as_written
 
 BEFORE = "0005"
 MADE = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
@@ -42,7 +43,7 @@ def engine(unmigrated_url: str) -> Iterator[Engine]:
                     " amount_refunded, livemode, attempts, attention, eventful, created_at, updated_at) values"
                     " (:id, :id, :id, '', '', 'fulfilled', 'eur', 900, 0, false, 1, '', :eventful, :at, :at)"
                 ),
-                {"id": f"ord_{number}", "eventful": number < 6, "at": MADE},
+                as_written(engine, {"id": f"ord_{number}", "eventful": number < 6, "at": MADE}),
             )
         connection.execute(
             text(
@@ -50,7 +51,7 @@ def engine(unmigrated_url: str) -> Iterator[Engine]:
                 " money, currency, email, stripe_subscription_id, created_at, ask_after) values"
                 " ('co_6', 'ord_6', 1, 'cs_6', '{}', :at, 'complete', 'paid', 'eur', '', 'sub_unheard', :at, :at)"
             ),
-            {"at": MADE},
+            as_written(engine, {"at": MADE}),
         )
         for name, number, status, paused, grace in KNOWN:
             connection.execute(
@@ -59,10 +60,10 @@ def engine(unmigrated_url: str) -> Iterator[Engine]:
                     " interval, period_end, grace_until, paused, end_reason, fetched_at) values"
                     " (:id, :order, :status, 'cus_1', 2, 1800, 'eur', 'month', :end, :grace, :paused, '', :at)"
                 ),
-                {
+                as_written(engine, {
                     "id": name, "order": f"ord_{number}", "status": status, "end": PERIOD_END, "grace": grace,
                     "paused": paused, "at": MADE,
-                },
+                }),
             )  # fmt: skip
     yield engine
     engine.dispose()

@@ -16,8 +16,16 @@ def insert(engine: Engine, table: str, **values: object) -> None:
     names = ", ".join(f'"{name}"' for name in values)
     with engine.begin() as connection:
         connection.execute(
-            text(f"insert into {table} ({names}) values ({', '.join(f':{name}' for name in values)})"), values
+            text(f"insert into {table} ({names}) values ({', '.join(f':{name}' for name in values)})"),
+            as_written(engine, values),
         )
+
+
+def as_written(engine: Engine, values: dict[str, object]) -> dict[str, object]:
+    """Moments as earlier versions wrote them into SQLite: by Python's own adapter, which is to go."""
+    if engine.dialect.name != "sqlite":
+        return values
+    return {name: value.isoformat(" ") if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def product(engine: Engine, name: str, kind: str) -> None:
