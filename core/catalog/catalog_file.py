@@ -7,17 +7,26 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from core.catalog import catalog_mistakes, tax, wall_times
-from core.catalog.license_terms import LicenseEntry
+from core.catalog.license_terms import Exact, LicenseEntry
 from core.catalog.looks import accent
 from core.catalog.products import SEE_MORE, Interval, Kind
 from core.catalog.seller import DOCUMENTS, is_file, is_link
 from core.catalog.workshop_terms import WorkshopEntry
-from core.foundation import addresses
+from core.foundation import addresses, settings
 from core.foundation.errors import (
     AddressUnfit,
     AmountTooBig,
@@ -29,9 +38,34 @@ from core.foundation.errors import (
 )
 from core.foundation.money import Money, check_chargeable
 
+# So many of anything are sold, and no more: databases count on, and programs that are told of it do not.
+_MOST = 100_000
+# In days, the longest time ahead.
+_TEN_YEARS = 3650
+_Reckoned = AfterValidator(wall_times.reckoned)
+
+
+def _holds_zero(said: Any) -> bool:
+    """Whether any text in there has a character that PostgreSQL takes in none."""
+    match said:
+        case str():
+            return "\0" in said
+        case dict():
+            return any(map(_holds_zero, (*said, *said.values())))
+        case list() | tuple():
+            return any(map(_holds_zero, said))
+    return False
+
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_text(cls, said: Any) -> Any:
+        if _holds_zero(said):
+            raise ValueError("it holds a character zero, which no text has")
+        return said
 
 
 class SaleEntry(_Entry):
@@ -39,8 +73,8 @@ class SaleEntry(_Entry):
     demo that never ages."""
 
     amount: int = Field(ge=0, le=99_999_999, strict=True)
-    until: AwareDatetime | None = None
-    in_days: int | None = Field(None, ge=1, le=3650, strict=True)
+    until: Annotated[AwareDatetime, _Reckoned] | None = None
+    in_days: int | None = Field(None, ge=1, le=_TEN_YEARS, strict=True)
 
     @model_validator(mode="after")
     def _ends_once(self) -> "SaleEntry":
@@ -125,22 +159,20 @@ class DateEntry(_Entry):
     """
 
     id: str = Field("", pattern=r"^([a-z0-9][a-z0-9-]{0,79})?$")
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-    in_days: int | None = None
+    starts_at: Annotated[datetime, _Reckoned] | None = None
+    ends_at: Annotated[datetime, _Reckoned] | None = None
+    in_days: int | None = Field(None, ge=-_TEN_YEARS, le=_TEN_YEARS)
     at: time = time(17)
-    hours: float = Field(2, gt=0)
+    hours: float = Field(2, gt=0, le=_MOST)
     timezone: str = "UTC"
-    capacity: int = Field(ge=1)
+    capacity: int = Field(ge=1, le=_MOST)
     taken: int = Field(0, ge=0)
     join_url: str = ""
 
     @model_validator(mode="after")
     def _sensible(self) -> "DateEntry":
-        try:
-            ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"there is no time zone {self.timezone!r}") from None
+        if self.timezone not in settings.zones():
+            raise ValueError(f"there is no time zone {self.timezone[:80]!r}")
         if (self.starts_at is None) == (self.in_days is None):
             raise ValueError("give either starts_at or in_days")
         for wall in (self.starts_at, self.ends_at):
@@ -217,13 +249,13 @@ class ProductEntry(_Entry):
     parts: list[str] = []
     dates: list[DateEntry] = []
     plan: dict[str, Any] = {}
-    features: Annotated[dict[str, bool | int | str], Field(max_length=50)] = {}
+    features: Annotated[dict[str, bool | Exact | str], Field(max_length=50)] = {}
     on_refund: Literal["keep", "revoke"] = "revoke"
     withdrawal: Literal["digital", "service", "event", "kept"] | None = None
     consent: str = Field("", max_length=1000)
     license: LicenseEntry = LicenseEntry()
     workshop: WorkshopEntry = WorkshopEntry()
-    download: dict[Literal["downloads"], Annotated[int, Field(ge=1)]] = {}
+    download: dict[Literal["downloads"], Annotated[int, Field(ge=1, le=_MOST)]] = {}
     tax_code: str = ""
 
     @model_validator(mode="after")
@@ -350,9 +382,10 @@ class ShopEntry(_Entry):
         return {name: text for name, text in self.model_dump(by_alias=True).items() if text.strip()}
 
 
-class CatalogFile(_Entry):
+class CatalogFile(BaseModel):
     """The whole file."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
     shop: ShopEntry = ShopEntry()
     products: list[ProductEntry] = Field(min_length=1)
 

@@ -103,8 +103,8 @@ def _tables(data: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 def _sentence(problem: Any, data: Mapping[str, Any], text: str, model: type[BaseModel]) -> str:
     where = tuple(problem["loc"])
-    if "features" in where and where[-1] in ("bool", "int", "str"):
-        return of_place(where[:-1], "must be true, false, a whole number or text", data, text)
+    if "features" in where and where[-1] in ("bool", "constrained-int", "str"):
+        return of_place(where[:-1], "must be true, false, a whole number of up to 15 digits or text", data, text)
     if problem["type"] == "extra_forbidden":
         return of_place(where, f"is not known here{_meant(where, model)}", data, text)
     # What a check of our own says of a field is a whole sentence.

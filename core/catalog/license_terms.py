@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 _SPAN = r"^([1-9][0-9]{0,4}) (day|month|year)s?$"
+# In the units of spans: a key is made of them when it was paid for, and must not fail then because no calendar goes so far.
+_MOST = {"day": 99_999, "month": 12_000, "year": 1000}
 # How much of a feature's value may be kept; features are read by the seller's own software.
 _MOST_FEATURES = 50
 
@@ -23,18 +25,30 @@ class OnExpiry(StrEnum):
     KEEP = "keep"
 
 
+def _is_reckoned(span: str) -> str:
+    count, unit = _read(span)
+    if count > _MOST[unit]:
+        raise ValueError(f"{span} are too many: the most are {_MOST[unit]} {unit}s")
+    return span
+
+
+# What every program reads as the same number, JavaScript's as well.
+Exact = Annotated[int, Field(ge=-(2**53) + 1, le=2**53 - 1)]
+_Span = Annotated[str, Field(pattern=_SPAN), AfterValidator(_is_reckoned)]
+
+
 class LicenseEntry(BaseModel):
     """`license = { … }` of a product in the catalogue file. Spans are such as "14 days", "6 months" or "1 year"."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     machines: int = Field(1, ge=1, le=100_000)
-    valid_for: Annotated[str, Field(pattern=_SPAN)] | None = None
-    updates_for: Annotated[str, Field(pattern=_SPAN)] | None = None
+    valid_for: _Span | None = None
+    updates_for: _Span | None = None
     on_expiry: OnExpiry = OnExpiry.STOP
     floating: bool = False
     prefix: str = Field("", pattern=r"^([A-Z0-9]{1,12})?$")
-    features: dict[str, bool | int | str] = Field({}, max_length=_MOST_FEATURES)
+    features: dict[str, bool | Exact | str] = Field({}, max_length=_MOST_FEATURES)
 
     def written(self) -> dict[str, Any]:
         """What the file says, and nothing of what it leaves out."""
@@ -68,10 +82,7 @@ def later(moment: datetime, span: str | None) -> datetime | None:
     """The moment that is so long after this one, by the calendar; None without a span. Raises ValueError for nonsense."""
     if not span:
         return None
-    found = re.match(_SPAN, span)
-    if not found:
-        raise ValueError(f"{span!r} is no span such as 14 days, 6 months or 1 year")
-    count, unit = int(found[1]), found[2]
+    count, unit = _read(span)
     if unit == "day":
         return moment + timedelta(days=count)
     months = moment.year * 12 + moment.month - 1 + count * (12 if unit == "year" else 1)
@@ -79,3 +90,10 @@ def later(moment: datetime, span: str | None) -> datetime | None:
     # The last day of January and a month is the last of February.
     day = min(moment.day, monthrange(year, month + 1)[1])
     return moment.replace(year=year, month=month + 1, day=day)
+
+
+def _read(span: str) -> tuple[int, str]:
+    found = re.match(_SPAN, span)
+    if not found:
+        raise ValueError(f"{span!r} is no span such as 14 days, 6 months or 1 year")
+    return int(found[1]), found[2]

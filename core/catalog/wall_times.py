@@ -4,6 +4,16 @@ the one that comes twice when they go back it means two."""
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+# Around the ends of the calendar no other zone can show what one does.
+_YEARS = range(1970, 9000)
+
+
+def reckoned(moment: datetime) -> datetime:
+    """The same moment, or time of a clock, as one that can be reckoned with in every zone. Raises ValueError, in a sentence."""
+    if moment.year not in _YEARS:
+        raise ValueError(f"the year {moment.year} is none that can be reckoned with")
+    return moment
+
 
 def moments(wall: datetime, timezone: str) -> tuple[datetime, ...]:
     """The moments at which clocks of this zone show this time, the earlier one first: mostly one."""

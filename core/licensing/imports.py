@@ -5,6 +5,7 @@ The same file again changes nothing. A line that cannot be taken is named with i
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
-from core.catalog import license_terms
+from core.catalog import license_terms, wall_times
 from core.catalog.license_terms import LicenseTerms
 from core.catalog.products import Kind, Product
 from core.foundation import addresses
@@ -42,7 +43,8 @@ _COLUMNS = {
     "created_at",
 }
 _OFF = ("disabled", "inactive", "revoked")
-_MOST_KEY = 500
+# So long is what software may send of keys and machines, too.
+_LONGEST = 500
 
 
 @dataclass
@@ -77,15 +79,23 @@ def read(session: Session, text: str, *, livemode: bool, now: datetime) -> Impor
 
 def _lines(text: str, found: Imported) -> Iterator[tuple[int, dict[str, str]]]:
     text = text.removeprefix("\ufeff")
-    first = text.partition("\n")[0]
-    reader = csv.DictReader(io.StringIO(text), delimiter=";" if first.count(";") > first.count(",") else ",")
-    names = [name.strip().lower().replace(" ", "_") for name in reader.fieldnames or ()]
+    first = next(iter(text.splitlines()), "")
+    reader = csv.DictReader(
+        io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ","
+    )
+    try:
+        names = [name.strip().lower().replace(" ", "_") for name in reader.fieldnames or ()]
+    except csv.Error:
+        names = []
     reader.fieldnames = [_ALSO.get(name, name) for name in names]
     if missing := {"key", "product"} - set(reader.fieldnames):
         found.problems.append((1, f"the columns {', '.join(sorted(missing))} are missing"))
         return
-    for line in reader:
-        yield reader.line_num, {name: str(value or "").strip() for name, value in line.items() if name in _COLUMNS}
+    try:
+        for line in reader:
+            yield reader.line_num, {name: str(value or "").strip() for name, value in line.items() if name in _COLUMNS}
+    except csv.Error as error:
+        found.problems.append((reader.line_num + 1, f"is no line of a CSV file: {error}"))
 
 
 def _take(
@@ -98,8 +108,10 @@ def _take(
     now: datetime,
 ) -> None:
     text = line.get("key", "")
-    if not license_keys.canonical(text) or len(text) > _MOST_KEY or "\0" in "".join(line.values()):
+    if not license_keys.canonical(text) or len(text) > _LONGEST or "\0" in "".join(line.values()):
         raise _Unfit("has no key that can be kept")
+    if any(len(each) > _LONGEST for each in line.values()):
+        raise _Unfit(f"has a cell of more than {_LONGEST} letters")
     product = products.get(line.get("product", ""))
     if product is None:
         raise _Unfit(f"names {line.get('product') or 'no product'}, which is no licence of this shop")
@@ -152,14 +164,14 @@ def _place(session: Session, row: LicenseKey, line: dict[str, str], *, now: date
 
 
 def _count(text: str) -> int | None:
-    if text and not (text.isdecimal() and 0 < int(text) <= 100_000):
+    if text and not (re.fullmatch("[0-9]{1,6}", text) and 0 < int(text) <= 100_000):
         raise _Unfit(f"allows {text!r} machines, which is no number of them")
     return int(text) if text else None
 
 
 def _moment(text: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(text) if text else None
+        found = wall_times.reckoned(datetime.fromisoformat(text)) if text else None
     except ValueError:
         raise _Unfit(f"says {text!r}, which is no date such as 2027-01-31") from None
     return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
