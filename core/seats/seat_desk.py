@@ -4,7 +4,7 @@ log and on the order."""
 from sqlmodel import Session
 
 from core.foundation import addresses
-from core.foundation.errors import OtherMode, SeatNotFound
+from core.foundation.errors import MadeUp, OtherMode, SeatNotFound
 from core.orders import history
 from core.people import deeds
 from core.people.deeds import Deed
@@ -18,7 +18,8 @@ def give(shop: Shop, grant_id: str, guest: str, *, deed: Deed) -> bool:
     """Ask somebody by a letter to take a seat of this plan, or ask once more, as its buyer would. Its buyer has one at once,
     without a letter: returns whether one goes out.
 
-    Raises AddressUnfit, NotPermitted, DoneAlready, SeatNotFound, OtherMode, PlanNotActive, SeatHeld, SeatsTaken.
+    Raises AddressUnfit, NotPermitted, DoneAlready, SeatNotFound, OtherMode, MadeUp, PlanNotActive, SeatHeld,
+    SeatsTaken.
     """
     address, now = addresses.checked(guest, reachable=shop.settings.livemode), shop.now()
     with shop.transaction() as session:
@@ -28,7 +29,7 @@ def give(shop: Shop, grant_id: str, guest: str, *, deed: Deed) -> bool:
 
 
 def take(shop: Shop, seat_id: str, *, deed: Deed) -> None:
-    """Take a seat away; the plan costs what it did. Raises NotPermitted, DoneAlready, SeatNotFound, OtherMode."""
+    """Take a seat away; the plan costs what it did. Raises NotPermitted, DoneAlready, SeatNotFound, OtherMode, MadeUp."""
     with shop.transaction() as session:
         table, seat = seating.lock_of_seat(session, seat_id)
         if seat not in table.seats:
@@ -42,5 +43,7 @@ def _begin(session: Session, shop: Shop, table: Table, what: str, deed: Deed) ->
     order, now = table.order, shop.now()
     if order.livemode is not shop.settings.livemode:
         raise OtherMode(order_id=order.id, livemode=order.livemode)
+    if order.from_season:
+        raise MadeUp(order_id=order.id)
     who = deeds.begin(session, shop.settings, deed, Action.SEATS, subject=order.id, detail=what, now=now)
     history.note(session, order.id, f"{what}:{deed.token}", actor=who.role, now=now)

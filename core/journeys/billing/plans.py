@@ -5,7 +5,7 @@ from sqlmodel import Session
 from core import fulfillment
 from core.admission import Refused
 from core.foundation import outbox
-from core.foundation.errors import OrderNotFound, OtherMode
+from core.foundation.errors import MadeUp, OrderNotFound, OtherMode
 from core.foundation.outbox import Job
 from core.foundation.settings import Settings
 from core.journeys import ownership
@@ -71,8 +71,8 @@ def end(shop: Shop, subscription_id: str, cause: str) -> None:
 def end_by_staff(shop: Shop, subscription_id: str, *, later: bool = False, deed: Deed) -> None:
     """End a subscription because somebody of the staff says so: at once, or `later` with its period. Nothing is refunded.
 
-    Raises OrderNotFound, OtherMode, NotPermitted, DoneAlready or StripeTrouble. After StripeUnreachable or StripeKeyRefused it
-    is remembered, and the worker tells Stripe.
+    Raises OrderNotFound, OtherMode, MadeUp, NotPermitted, DoneAlready or StripeTrouble. After StripeUnreachable or
+    StripeKeyRefused it is remembered, and the worker tells Stripe.
     """
     cause = BY_STAFF_LATER if later else BY_STAFF
     with shop.transaction() as session:
@@ -86,6 +86,8 @@ def end_by_staff(shop: Shop, subscription_id: str, *, later: bool = False, deed:
             raise OrderNotFound(order=subscription_id)
         if order.livemode is not shop.settings.livemode:
             raise OtherMode(order_id=order.id, livemode=order.livemode)
+        if order.from_season:
+            raise MadeUp(order_id=order.id)
         key = f"{subscription_id}:{cause}" + (f":{deed.token}" if later else "")
         outbox.owe(session, Job.CANCEL_SUBSCRIPTION, subscription_id, cause, key=key)
     with outbox.remembered():

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlmodel import col, select
 
 from core import fulfillment, tables
+from core.catalog.products import Kind
 from core.events import reconciliation
 from core.events.handlers import EventState
 from core.events.inbox import StripeEvent
@@ -21,6 +23,7 @@ from core.foundation.errors import (
     NoSeason,
     NotPermitted,
     NotTheDemo,
+    PlanNotActive,
     SeasonThere,
     SeasonUnderWay,
     UnknownPrice,
@@ -28,6 +31,8 @@ from core.foundation.errors import (
 from core.foundation.records import metadata
 from core.foundation.signals import heartbeats
 from core.journeys import refund
+from core.journeys.billing import plans, seat_quantity
+from core.kinds.grants import Grant
 from core.kinds.workshops import WorkshopDate
 from core.orders.balance.entries import BalanceEntry, Origin
 from core.orders.balance.payouts import Gap, Payout, PayoutStatus, statements
@@ -48,6 +53,7 @@ from core.people.audit import AuditEntry
 from core.people.customers import Customer
 from core.people.deeds import Deed
 from core.people.staff import Role
+from core.seats import seat_desk
 from core.shop import Shop
 from tests import builders, colleagues
 from tests.conftest import Clock
@@ -346,6 +352,19 @@ def test_later_acts_on_it_owe_nobody_anything_and_send_nothing_back(few: None, d
     order = next(each for each in builders.rows(demo, Order) if each.status is Status.FULFILLED)
     with pytest.raises(MadeUp):
         refund.request(demo, order.id, actor="owner")
+    me = colleagues.works_as(demo, Role.OWNER)
+    with demo.reading() as session:
+        plan = select(Grant).join(Order, col(Order.id) == Grant.order_id).where(Grant.kind == Kind.PLAN)
+        grant = session.exec(plan.where(Order.status == Status.FULFILLED)).first()
+    assert grant
+    subscription = builders.order(demo, grant.order_id).stripe_subscription_id or ""
+    for later in (True, False):
+        with pytest.raises(MadeUp):
+            plans.end_by_staff(demo, subscription, later=later, deed=colleagues.deed(me))
+    with pytest.raises(MadeUp):
+        seat_desk.give(demo, grant.id, "somebody@berg.example", deed=colleagues.deed(me))
+    with pytest.raises(PlanNotActive):
+        seat_quantity.preview_for_staff(demo, grant.id, grant.quantity + 1)
     for each in builders.rows(demo, Order):
         with demo.transaction() as session:
             fulfillment.resettle(session, each.id, actor="owner", now=demo.now())
