@@ -1,11 +1,11 @@
 """Attention: the one list of what needs a person, each with what to do about it."""
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import exists
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, defer
 from sqlmodel import Session, col, func, select
 
 from core.events import inbox
@@ -71,8 +71,9 @@ def items(shop: Shop) -> list[Item]:
     now = shop.now()
     with shop.reading() as session:
         lost = lost_orders.everything(session, livemode=shop.settings.livemode)
+        said = milestones.everything(session)
         found = [
-            *_stripe(session, now=now),
+            *_stripe(session, said, now=now),
             *_lost(lost),
             *_card_testing(session, now=now),
             *_setbacks(session),
@@ -83,11 +84,11 @@ def items(shop: Shop) -> list[Item]:
             *_withdrawals(session),
             *_refunds(session),
             *_payouts(session, livemode=shop.settings.livemode),
-            *_permissions(session),
+            *_permissions(said),
             *_events(session, {row.order_id for row in lost}, now=now),
             *_letters(session, now=now),
             *_mailboxes(session, shop),
-            *_storage(session),
+            *_storage(said),
             *_files(session),
             *_endpoints(session),
         ]
@@ -99,19 +100,16 @@ def items(shop: Shop) -> list[Item]:
 def _of_this_mode(session: Session, found: list[Item], *, livemode: bool) -> list[Item]:
     """Without what is about orders of the other mode: once a shop is live, its trials need nobody any more."""
     named = {item.order_id for item in found if item.order_id}
+    if not named:
+        return found
     other = set(session.exec(select(Order.id).where(col(Order.id).in_(named), Order.livemode != livemode)))
     return [item for item in found if item.order_id not in other]
 
 
-def _stripe(session: Session, *, now: datetime) -> Iterator[Item]:
+def _stripe(session: Session, said: Mapping[Name, Milestone], *, now: datetime) -> Iterator[Item]:
     """What the last calls to Stripe came to: nobody answered, or the key was turned away, or may not do everything."""
-    silent, refused, answered, lacking, page = milestones.last_of(
-        session,
-        (
-            Name.STRIPE_SILENT, Name.KEY_REFUSED, Name.STRIPE_ANSWERED, Name.PERMISSION_MISSING,
-            Name.PAYMENT_PAGE_REFUSED,
-        ),
-    )  # fmt: skip
+    silent, refused, answered = map(said.get, (Name.STRIPE_SILENT, Name.KEY_REFUSED, Name.STRIPE_ANSWERED))
+    lacking, page = map(said.get, (Name.PERMISSION_MISSING, Name.PAYMENT_PAGE_REFUSED))
     if silent and _newest(silent, answered, refused):
         yield Item("stripe_unreachable", "stripe", None, silent.at, None, silent.detail, _UNREACHABLE)
     if refused and _newest(refused, answered, silent):
@@ -174,8 +172,8 @@ _TESTED = (
 )
 
 
-def _storage(session: Session) -> Iterator[Item]:
-    if silent := milestones.last(session, Name.STORAGE_SILENT):
+def _storage(said: Mapping[Name, Milestone]) -> Iterator[Item]:
+    if silent := said.get(Name.STORAGE_SILENT):
         yield Item(
             "storage_unreachable", "STORAGE_URL", None, silent.at, None, silent.detail,
             "Buyers get a page instead of their files, and nothing counts. Check the bucket's name, region and credentials with"
@@ -369,12 +367,10 @@ def _payouts(session: Session, *, livemode: bool) -> Iterator[Item]:
         )  # fmt: skip
 
 
-def _permissions(session: Session) -> Iterator[Item]:
+def _permissions(said: Mapping[Name, Milestone]) -> Iterator[Item]:
     """What a restricted key may not read, until it may."""
-    asked = [name for read, refused, _ in _READABLE.values() for name in (refused, read)]
-    found = iter(milestones.last_of(session, asked))
-    for name, (_, _, advice) in _READABLE.items():
-        told, last_read = next(found), next(found)
+    for name, (read, refused, advice) in _READABLE.items():
+        told, last_read = said.get(refused), said.get(read)
         if told and (last_read is None or last_read.at < told.at):
             since = last_read.at if last_read else told.at
             yield Item("permission_missing", name, None, since, None, told.detail, advice)
@@ -394,14 +390,14 @@ _READABLE = {
 
 
 def _events(session: Session, lost: Container[str], *, now: datetime) -> Iterator[Item]:
-    for row in session.exec(select(StripeEvent).where(StripeEvent.state == EventState.FAILED)):
+    # What Stripe sent with them is kept packed, and said nowhere here.
+    events = select(StripeEvent).options(defer(StripeEvent.payload))  # type: ignore[arg-type]
+    for row in session.exec(events.where(StripeEvent.state == EventState.FAILED)):
         yield Item(
             "event_failed", row.id, row.order_id, row.received_at, None, row.error,
             "It is tried again by itself. If the reason stays, mend it and run `pushcart replay`.",
         )  # fmt: skip
-    parked = select(StripeEvent).where(
-        StripeEvent.state == EventState.PARKED, StripeEvent.received_at < now - _PARKED_FOR
-    )
+    parked = events.where(StripeEvent.state == EventState.PARKED, StripeEvent.received_at < now - _PARKED_FOR)
     for row in session.exec(parked):
         if row.order_id in lost:
             continue  # the order itself is listed
@@ -409,7 +405,7 @@ def _events(session: Session, lost: Container[str], *, now: datetime) -> Iterato
             "event_parked", row.id, row.order_id, row.received_at, None, row.error,
             _STILL_ASKING if inbox.waits_for_stripe(row) else _UNKNOWN_ORDER,
         )  # fmt: skip
-    mixed = select(StripeEvent).where(OF_THE_OTHER_MODE, StripeEvent.received_at > now - _RECENT)
+    mixed = events.where(OF_THE_OTHER_MODE, StripeEvent.received_at > now - _RECENT)
     if newest := session.exec(mixed.order_by(col(StripeEvent.received_at).desc()).limit(1)).first():
         yield Item(
             "mode_mismatch", newest.id, None, newest.received_at, None, newest.error,

@@ -81,6 +81,11 @@ def last(session: Session, name: Name) -> Milestone | None:
     return session.get(Milestone, name)
 
 
+def everything(session: Session) -> dict[Name, Milestone]:
+    """The same of all that was ever so."""
+    return {row.name: row for row in session.exec(select(Milestone))}
+
+
 def last_of(session: Session, names: Iterable[Name]) -> tuple[Milestone | None, ...]:
     """The same of several, in their order, in one question: the pages of owners ask about many at once."""
     wanted = tuple(names)
