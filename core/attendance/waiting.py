@@ -86,7 +86,8 @@ def accept(shop: Shop, token: str, *, browser_id: str = "") -> PaymentLink:
             raise UnknownPrice(price=date.product_id)
     basket = Basket(
         f"{row.id}-{row.turn}", (Item(price.id, row.places, row.date_id),), email=row.email, browser_id=browser_id,
-        offer=row.id,
+        # What is offered is wanted beside whatever its money is still on its way for.
+        offer=row.id, again=True,
     )  # fmt: skip
     return checkout.start(shop, basket)
 

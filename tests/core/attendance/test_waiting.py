@@ -150,6 +150,23 @@ def test_an_offer_is_taken_by_going_to_pay_and_by_nobody_else(full: Clinic, stri
     assert "the places are yours" in sentence(over.value)
 
 
+@on_sqlite
+def test_an_offer_is_taken_while_the_money_for_another_place_is_still_on_its_way(
+    full: Clinic, stripe: FakeStripe
+) -> None:
+    builders.add_date(full.shop, "clinic/3", in_days=40)
+    slow = Basket("slow", (Item("clinic-eur", 1, "clinic/3"),), browser_id="br_1")
+    stripe.pay(session_in(checkout.start(full.shop, slow).url), slowly=True)
+    builders.ask_stripe(full.shop)
+    for session_id in stripe.sessions:
+        deliver(full.shop, stripe.event("completed", session_id))
+    wait(full, "ann")
+    full.refund(order_of(full, "a"))
+    assert builders.status(full.shop, order_of(full, "slow")) == "processing"
+    waiting.accept(full.shop, token(full.shop, "ann"), browser_id="br_1")
+    assert states(full.shop) == {"ann": "paying"}
+
+
 def test_who_goes_to_pay_and_does_not_is_offered_it_again_while_the_offer_stands(
     full: Clinic, stripe: FakeStripe, clock: Clock
 ) -> None:
