@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from core.foundation.settings import Settings
 from core.kinds.workshops import Times
+from core.languages.sentences import _
 
 
 class Method(StrEnum):
@@ -48,7 +49,7 @@ def written(settings: Settings, entry: Entry, method: Method, *, now: datetime) 
     event.add("dtend", entry.times.ends_at)
     event.add("summary", entry.product)
     event.add("location", entry.where or entry.url)
-    event.add("description", f"Your ticket, with the way in: {entry.url}")
+    event.add("description", _("Your ticket, with the way in: {address}").format(address=entry.url))
     event["url"] = vUri(entry.url)
     event.add("status", "CANCELLED" if method is Method.CANCEL else "CONFIRMED")
     organizer = vCalAddress(f"mailto:{settings.support_email}")

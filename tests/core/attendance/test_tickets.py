@@ -8,6 +8,7 @@ import pytest
 from core.attendance import changes, check_in, giving_up, tickets
 from core.foundation.errors import Fixed, LinkInvalid, NameMissing, PlaceFixed, SoldOut, UnknownDate
 from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
+from core.languages import sentences
 from core.orders.orders import Order
 from core.orders.refunds import Refund
 from core.people.staff import Role
@@ -130,6 +131,9 @@ def test_the_calendar_keeps_one_entry_through_all_changes_and_never_names_the_me
     assert "DTSTART:20261217T102400Z" in text
     assert MEETING not in text
     assert f"/join/{token}" in after["location"]
+    with sentences.spoken("de"):
+        [spoken] = icalendar.Calendar.from_ical(tickets.calendar_file(clinic.shop, token)).walk("VEVENT")
+    assert str(spoken["description"]).startswith("Ihr Ticket, mit dem Zugang: http")
 
 
 @on_sqlite
