@@ -144,6 +144,10 @@ def _placed(
     now: datetime,
 ) -> Answer:  # fmt: skip
     until = offline_tokens.ends_at(found, question.ttl, now=now) if call is Call.OFFLINE else now + LEASE
+    if call is Call.OFFLINE and found.floating:
+        again = offline_tokens.none_before(session, found, question.fingerprint, now=now)
+        if again:
+            return _moved_too_often(again, now)
     # Of a licence that has ended, and that leaves machines as they are, no other machine takes a place.
     ended = standing is Standing.EXPIRED
     taken = places.take(
@@ -156,11 +160,7 @@ def _placed(
         case Full():
             return replace(said, code=Code.ACTIVATION_LIMIT, machines=taken.machines, used=len(taken.machines))
         case MovedTooOften():
-            day = f"{taken.again:%Y-%m-%d %H:%M} UTC"
-            return Answer(
-                Code.RATE_LIMITED, retry_after=int((taken.again - now).total_seconds()) + 1,
-                message=f"The licence was activated too often lately: again from {day}. Machines that have it go on.",
-            )  # fmt: skip
+            return _moved_too_often(taken.again, now)
         case Taken():
             said = replace(said, machine=taken.machine, used=found.used + taken.is_new)
             if call is not Call.OFFLINE:
@@ -170,3 +170,10 @@ def _placed(
             return replace(said, claims=claims)
         case _:
             assert_never(taken)
+
+
+def _moved_too_often(again: datetime, now: datetime) -> Answer:
+    return Answer(
+        Code.RATE_LIMITED, retry_after=int((again - now).total_seconds()) + 1,
+        message=f"The licence was activated too often lately: again from {again:%Y-%m-%d %H:%M} UTC. Machines that have it go on.",
+    )  # fmt: skip

@@ -4,12 +4,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete
-from sqlmodel import Field, Session, col
+from sqlmodel import Field, Session, col, func, select
 
 from core.catalog.license_terms import OnExpiry
 from core.foundation.records import Record, new_id
+from core.kinds.licenses import LicenseActivation
 from core.licensing.found_licenses import FoundLicense
-from core.licensing.places import Machine
+from core.licensing.places import MOVES, Machine
 
 LEAST, MOST, USUAL = timedelta(hours=1), timedelta(days=90), timedelta(days=30)
 
@@ -32,6 +33,24 @@ def ends_at(found: FoundLicense, ttl: timedelta, *, now: datetime) -> datetime:
     # To the second, as the token says it.
     end = now + ttl if stops is None else min(now + ttl, stops)
     return end.replace(microsecond=0)
+
+
+def none_before(session: Session, found: FoundLicense, fingerprint: str, *, now: datetime) -> datetime | None:
+    """Until when another machine gets no token of a floating licence, since so many others have theirs; None if it gets one.
+
+    Its place is given back at once, and what was written on a machine without network is not.
+    """
+    others = (
+        select(func.count(func.distinct(LicenseActivation.fingerprint)), func.min(OfflineToken.expires_at))
+        .join(LicenseActivation, col(LicenseActivation.id) == OfflineToken.activation_id)
+        .where(
+            OfflineToken.license_key_id == found.id,
+            col(OfflineToken.expires_at) > now,
+            col(LicenseActivation.fingerprint) != fingerprint,
+        )
+    )
+    number, first = session.exec(others).one()
+    return first if number >= MOVES * found.machines else None
 
 
 def issue(

@@ -91,9 +91,11 @@ def see(session: Session, license_id: str, *, fingerprint: str, activation_id: s
 
 
 def leave(session: Session, license_id: str, *, fingerprint: str = "", activation_id: str = "", now: datetime) -> bool:
-    """Free the machine's place; return whether it had one. The licence must be locked."""
-    ending = update(LicenseActivation).where(*_this(license_id, fingerprint, activation_id)).values(ended_at=now)
-    return bool(session.exec(ending).rowcount)
+    """Free the machine's place; return whether it had one: a lease that had run out took none. The licence must be locked."""
+    table = LicenseActivation.__table__  # type: ignore[attr-defined]
+    ending = update(table).where(*_this(license_id, fingerprint, activation_id)).values(ended_at=now)
+    row = session.connection().execute(ending.returning(table.c.lease_until)).first()
+    return row is not None and (row.lease_until is None or row.lease_until > now)
 
 
 def _machines(session: Session, license_id: str, *, now: datetime) -> tuple[Machine, ...]:
@@ -115,8 +117,9 @@ def _moved_too_often(session: Session, found: FoundLicense) -> datetime | None:
 
 
 def _forget_leases(session: Session, license_id: str, *, now: datetime) -> None:
-    """What ran out is of no use to anybody: containers are called otherwise at each start."""
-    session.exec(delete(LicenseActivation).where(*_of(license_id), col(LicenseActivation.lease_until) <= now))
+    """What ran out is of no use to anybody, also if it was given back before: containers are called otherwise at each start."""
+    its = col(LicenseActivation.license_key_id) == license_id
+    session.exec(delete(LicenseActivation).where(its, col(LicenseActivation.lease_until) <= now))
 
 
 def _of(license_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -403,9 +403,13 @@ def test_a_floating_place_lasts_while_it_is_asked_for(
     clock.pass_(minutes=15)
     assert app.code("validate", fingerprint="pod-1") == "NOT_ACTIVATED"
     assert app.ask("validate")["license"]["activations"]["used"] == 0
+    # Who had a place until then leaves none.
+    assert [app.ask("deactivate", fingerprint="pod-1")["license"]["activations"]["used"] for _ in "12"] == [0, 0]
     # Containers come and go: no number of them is too many, one after the other.
     for number in range(20):
         assert app.code("activate", fingerprint=f"pod-{number}") == "VALID"
+        if number % 2:
+            app.code("deactivate", fingerprint=f"pod-{number}")
         clock.pass_(minutes=16)
     assert len(builders.rows(shop, LicenseActivation)) == 1
 
@@ -521,6 +525,27 @@ def test_a_token_keeps_a_floating_place_until_it_ends(
     assert app.code("lease", fingerprint="pod") == "ACTIVATION_LIMIT"
     clock.pass_(hours=2)
     assert app.code("lease", fingerprint="pod") == "VALID"
+
+
+def test_a_floating_place_that_is_given_back_makes_no_end_of_tokens(
+    shop: Shop, stripe: FakeStripe, unlimited: TestClient, clock: Clock
+) -> None:
+    app = App(unlimited, sold(shop, stripe, machines=1, floating=True)[1])
+    for number in range(3):
+        app.ask("lease", fingerprint=f"island-{number}")
+        assert app.code("offline", fingerprint=f"island-{number}", ttl=86400) == "VALID"
+        app.ask("deactivate", fingerprint=f"island-{number}")
+        clock.pass_(hours=1)
+    app.ask("lease", fingerprint="island-3")
+    refused = app.ask("offline", fingerprint="island-3")
+    assert (app.status, refused["code"], "2026-11-24 10:24" in refused["message"]) == (429, "RATE_LIMITED", True)
+    # Who has one already has it renewed, and who has network goes on.
+    assert app.code("lease", fingerprint="island-3") == "VALID"
+    app.ask("deactivate", fingerprint="island-3")
+    assert app.code("offline", fingerprint="island-0", ttl=86400) == "VALID"
+    app.ask("deactivate", fingerprint="island-0")
+    clock.pass_(hours=23)
+    assert app.code("offline", fingerprint="island-3") == "VALID"
 
 
 def test_a_database_that_is_away_is_no_reason_to_lock_anybody_out(
