@@ -10,6 +10,7 @@ from core.integrations import versions
 from core.people import api_keys
 from core.people.api_keys import Caller, Scope
 from core.seats import claims
+from webhook.requests import etags
 from webhook.requests.dependencies import OpenShop, bearer, caller_for, note_use
 
 router = APIRouter()
@@ -59,18 +60,18 @@ def one(
     person: Annotated[str, Path(max_length=200)], request: Request, shop: OpenShop, later: BackgroundTasks
 ) -> Response:
     """What somebody may use, by our id or the seller's own. 304 where the version is the one that is known."""
-    known = _known(request)
+    known = etags.known(request)
     with shop.reading() as session:
         # Both at once: it is asked again and again, and nearly always nothing has changed.
         caller = api_keys.check(session, bearer(request), Scope.ENTITLEMENTS)
         mode = shop.settings.livemode
         standing = versions.standing(session, person, livemode=mode, now=shop.now()) if known else None
     note_use(shop, caller, later)
-    if standing is not None and _is_known(standing, known):
+    if standing is not None and etags.is_among(_etag(standing), known):
         return Response(status_code=304, headers=_headers(standing))
     found = versions.of(shop, person)
     headers = _headers(found.version)
-    if _is_known(found.version, known):
+    if etags.is_among(_etag(found.version), known):
         return Response(status_code=304, headers=headers)
     return Response(_json(found.told()), media_type="application/json", headers=headers)
 
@@ -103,16 +104,6 @@ def _headers(version: int) -> dict[str, str]:
 
 def _etag(version: int) -> str:
     return f'"{version}"'
-
-
-def _known(request: Request) -> set[str]:
-    said = request.headers.get("If-None-Match", "")
-    return {each.strip().removeprefix("W/") for each in said.split(",")} - {""}
-
-
-def _is_known(version: int, known: set[str]) -> bool:
-    """Whether it is what somebody has: one of these, or whatever there is (RFC 9110, 13.1.2)."""
-    return "*" in known or _etag(version) in known
 
 
 def _json(said: Any) -> bytes:

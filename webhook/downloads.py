@@ -24,7 +24,7 @@ from core.kinds import downloads, file_versions
 from core.kinds.downloads import OpenedFile
 from core.languages.sentences import _, ngettext
 from core.shop import Shop
-from webhook.requests import framed, senders
+from webhook.requests import etags, framed, senders
 from webhook.requests.dependencies import OpenShop
 from webhook.requests.errors import status_of
 
@@ -56,12 +56,14 @@ async def download(token: str, request: Request, shop: OpenShop) -> Response:
         if opened.limit and _is_guess(request):
             # What counts is given to whoever asks for it, and to no browser that only thinks somebody will.
             return Response(status_code=204, headers={"Cache-Control": "no-store"})
+        if _is_ours_to_send(shop) and etags.is_another(request, _etag(opened)):
+            return Response(status_code=412, headers={"ETag": _etag(opened)})
+        if etags.is_among(_etag(opened), etags.known(request)):
+            return Response(status_code=304, headers={"ETag": _etag(opened)})
         asked = _span(request, opened)
         span = asked.span
         if span is None:
             return _outside(shop, opened)
-        if request.headers.get("if-none-match") == _etag(opened):
-            return Response(status_code=304, headers={"ETag": _etag(opened)})
         if request.method == "GET" and not _is_guess(request):
             await run_in_threadpool(_count, shop, opened, senders.address_of(request))
         if not shop.storage.local:
@@ -73,6 +75,11 @@ async def download(token: str, request: Request, shop: OpenShop) -> Response:
         await run_in_threadpool(_note_silent, shop, trouble)
         return _gone(shop)
     return await _send(request, shop, opened, span, part=asked.part)
+
+
+def _is_ours_to_send(shop: Shop) -> bool:
+    """Whether what a client knows of a file is our own tag, and not that of a bucket or of the web server in front."""
+    return shop.storage.local and not shop.settings.x_accel_redirect
 
 
 async def _from_bucket(request: Request, shop: Shop, opened: OpenedFile) -> Response:

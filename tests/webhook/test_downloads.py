@@ -177,13 +177,25 @@ def test_a_part_of_another_version_gets_the_whole_file(client: TestClient, link:
     assert (answer.status_code, answer.content) == (200, BYTES)
 
 
+@pytest.mark.parametrize("said", ["{etag}", "W/{etag}", '"another", {etag}', "*"])
+@pytest.mark.parametrize("more", [{}, {"Range": "bytes=999999-"}])
 @builders.on_sqlite
 def test_a_browser_that_has_the_file_is_told_so_and_nothing_counts(
-    shop: Shop, client: TestClient, link: Callable[[], str]
+    shop: Shop, client: TestClient, link: Callable[[], str], said: str, more: dict
 ) -> None:
     etag = client.head(link()).headers["etag"]
-    answer = client.get(link(), headers={"If-None-Match": etag})
+    answer = client.get(link(), headers={"If-None-Match": said.format(etag=etag), **more})
     assert (answer.status_code, answer.content, counted(shop)) == (304, b"", 0)
+
+
+@pytest.mark.parametrize(("said", "status"), [('"another"', 412), ("W/{etag}", 412), ("{etag}", 206), ("*", 206)])
+@builders.on_sqlite
+def test_who_wants_no_other_version_gets_no_part_of_one(
+    shop: Shop, client: TestClient, link: Callable[[], str], said: str, status: int
+) -> None:
+    etag = client.head(link()).headers["etag"]
+    answer = client.get(link(), headers={"Range": "bytes=100-", "If-Match": said.format(etag=etag)})
+    assert (answer.status_code, counted(shop)) == (status, int(status == 206))
 
 
 def test_the_last_download_left_is_given_to_one_of_two_at_once(
@@ -437,3 +449,10 @@ def test_a_web_server_in_front_is_told_nothing_of_what_may_not_be_had(
     for answer in (behind_nginx.get(url), behind_nginx.head(url)):
         assert answer.status_code == 403
         assert "x-accel-redirect" not in answer.headers
+
+
+@builders.on_sqlite
+def test_the_tags_of_a_web_server_in_front_are_its_own_to_judge(
+    behind_nginx: TestClient, link: Callable[[], str]
+) -> None:
+    assert behind_nginx.get(link(), headers={"If-Match": '"of nginx"'}).status_code == 200
