@@ -24,6 +24,8 @@ from core.traffic.counting import Count, Sender
 from core.traffic.rate_limits import Limit
 
 CODE_MINUTES = 10
+# So many letters a field for a code takes: whoever copies one from a letter often takes blanks along.
+MOST_TYPED = 12
 # What a code is about with which somebody has all about them erased.
 ERASURE = "erasure"
 _TRIES_PER_CODE = 5
@@ -166,7 +168,7 @@ def judge(
     codes: list[SignInCode] = []
     for proof in sorted(proofs, key=lambda proof: fold(proof.address)):  # locked by everybody in the same order
         alive = _alive_codes(session, proof, now=now)
-        verdicts.append(_judge(alive, proof.digits.strip(), signing_key=signing_key))
+        verdicts.append(_judge(alive, "".join(proof.digits.split()), signing_key=signing_key))
         codes += alive
     verdict = next((each for each in verdicts if each), None)
     for code in codes:

@@ -3,6 +3,7 @@ import streamlit as st
 from core.foundation.errors import LinkExpired, PlanNotActive, SeatCodeWrong, SeatNotFound, SeatsTaken, ShopError
 from core.kinds.seats import SeatState
 from core.languages.sentences import _, marked, ngettext
+from core.people import codes
 from core.seats import invitations
 from core.seats.invitations import Offer
 from storefront import frame, links, pictures, process, sentences, words
@@ -32,7 +33,7 @@ def draw_offer(offer: Offer) -> None:
     )
     with st.form("take-seat", border=False, clear_on_submit=True):
         digits = st.text_input(
-            _("Code of the letter"), max_chars=9, autocomplete="one-time-code", placeholder="00000000"
+            _("Code of the letter"), max_chars=codes.MOST_TYPED, autocomplete="one-time-code", placeholder="00000000"
         )
         asked = st.form_submit_button(_("Take the seat"), type="primary", width="stretch")
     if asked and digits:

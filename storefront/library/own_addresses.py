@@ -68,8 +68,12 @@ def _draw_codes(email: str, new: str, *, keep: bool) -> None:
         )
     )
     with st.form("both-codes", border=False):
-        old_digits = st.text_input(_("The code sent to {email}").format(email=email), max_chars=6, key="old-digits")
-        new_digits = st.text_input(_("The code sent to {new}").format(new=new), max_chars=6, key="new-digits")
+        old_digits = st.text_input(
+            _("The code sent to {email}").format(email=email), max_chars=codes.MOST_TYPED, key="old-digits"
+        )
+        new_digits = st.text_input(
+            _("The code sent to {new}").format(new=new), max_chars=codes.MOST_TYPED, key="new-digits"
+        )
         sent = st.form_submit_button(_("Keep both") if keep else _("Change it"), type="primary")
     if sent and old_digits and new_digits:
         _confirm(email, new, (old_digits, new_digits), keep=keep)

@@ -98,7 +98,7 @@ def _draw_code(email: str) -> None:
         )
     )
     with st.form("erase", border=False):
-        digits = st.text_input(_("The code that erases your data"), max_chars=6, key="erase-digits")
+        digits = st.text_input(_("The code that erases your data"), max_chars=codes.MOST_TYPED, key="erase-digits")
         sent = st.form_submit_button(_("Erase for good"), type="primary")
     if sent and digits:
         _erase(email, digits)
