@@ -150,6 +150,21 @@ def let_try(shop: Shop, days: int) -> None:
         session.get_one(Product, "plan").terms = {"trial_days": days}
 
 
+def sell_bundle(shop: Shop) -> str:
+    """From now on guide (29) and kit (79) are sold together for 80; the id of the price."""
+    now = shop.now()
+    with shop.transaction() as session:
+        session.add(
+            Product(
+                id="both", name="Both", kind=Kind.DOWNLOAD, terms={"parts": ["guide", "kit"]}, max_quantity=2, position=50,
+                created_at=now, updated_at=now,
+            )
+        )  # fmt: skip
+        session.flush()
+        session.add(Price(id="both-eur", product_id="both", amount=8000, currency="eur", lookup_key="both-eur"))
+    return "both-eur"
+
+
 def sell_bigger_plan(shop: Shop, *, stripe_price_id: str | None = None) -> None:
     """From now on there is another plan on the shelves, to switch to."""
     now = shop.now()

@@ -6,7 +6,7 @@ Stripe keeps the codes. What it said of each last is kept here, so that nobody w
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Index, update
+from sqlalchemy import ColumnElement, Index, update
 from sqlmodel import Field, Session, col, func, or_, select
 
 from core.foundation.money import Money
@@ -93,9 +93,18 @@ def note_use(
 
 def usable(session: Session, code: str, *, livemode: bool, now: datetime) -> PromotionCode | None:
     """The code of this name that may be used now, as far as the shop knows: whether it may by this buyer, Stripe says."""
+    return _usable(session, func.lower(PromotionCode.code) == code.lower(), livemode=livemode, now=now)
+
+
+def usable_as(session: Session, stripe_id: str, *, livemode: bool, now: datetime) -> PromotionCode | None:
+    """The same of the one that has this id at Stripe."""
+    return _usable(session, col(PromotionCode.stripe_id) == stripe_id, livemode=livemode, now=now)
+
+
+def _usable(session: Session, named: ColumnElement[bool], *, livemode: bool, now: datetime) -> PromotionCode | None:
     used_up = col(PromotionCode.max_redemptions) <= col(PromotionCode.times_redeemed)
     query = select(PromotionCode).where(
-        func.lower(PromotionCode.code) == code.lower(), PromotionCode.livemode == livemode, col(PromotionCode.active),
+        named, PromotionCode.livemode == livemode, col(PromotionCode.active),
         col(PromotionCode.stripe_id).is_not(None), col(PromotionCode.ended_at).is_(None),
         or_(col(PromotionCode.expires_at).is_(None), col(PromotionCode.expires_at) > now),
         or_(col(PromotionCode.max_redemptions).is_(None), ~used_up),

@@ -1,13 +1,18 @@
 """Order care: what is done for a buyer whose money stays where it is: letters again, another address, a way to pay."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, func, select
 
+from core.catalog import promotion_codes
+from core.catalog.products import Price
 from core.foundation import addresses, outbox
 from core.foundation.errors import (
     AccessDenied,
     AlreadyPaid,
+    CodeUnfit,
     MadeUp,
     NeverPaid,
     OrderNotFound,
@@ -18,7 +23,9 @@ from core.foundation.outbox import Job
 from core.foundation.records import new_id
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item, PaymentLink
-from core.orders import history, orders, payments
+from core.journeys.checkout_sessions import parameters
+from core.languages import sentences
+from core.orders import checkouts, history, orders, payments
 from core.orders.history import FulfillmentLog
 from core.orders.orders import Order
 from core.people import address_changes, customers, deeds
@@ -137,7 +144,35 @@ def payment_link(shop: Shop, order_id: str, *, deed: Deed) -> PaymentLink:
             raise MadeUp(order_id=order_id)
         if payments.of_order(session, order_id):
             raise AlreadyPaid(order_id=order_id, session_id=order.stripe_checkout_session_id or "")
-        items = tuple(
-            Item(line.price_id, line.quantity, line.workshop_date_id or "") for line in orders.lines(session, order_id)
-        )
-    return checkout.start(shop, Basket(order.cart_id, items, email=order.email, browser_id=order.browser_id))
+        basket = _basket_of(session, order, now=shop.now())
+    # The page, and the letters about the order, go on to speak its buyer's language, and not that of whoever asks for it.
+    with sentences.spoken(order.language):
+        try:
+            return checkout.start(shop, basket)
+        except CodeUnfit:
+            return checkout.start(shop, replace(basket, code=""))
+
+
+def _basket_of(session: Session, order: Order, *, now: datetime) -> Basket:
+    """What the order is for, once more, with the code that its buyer came with as long as it may be used."""
+    attempts = checkouts.of_order(session, order.id)
+    taken_off = parameters.promotion_in(attempts[-1].parameters) if attempts else ""
+    code = promotion_codes.usable_as(session, taken_off, livemode=order.livemode, now=now) if taken_off else None
+    return Basket(
+        order.cart_id, tuple(_items(session, order.id)), email=order.email, browser_id=order.browser_id,
+        business=order.business, code=code.code if code else "",
+    )  # fmt: skip
+
+
+def _items(session: Session, order_id: str) -> Iterator[Item]:
+    """An item for each thing that was put into the basket: a bundle is one, however many parts its lines are."""
+    lines = orders.lines(session, order_id)
+    for line in lines:
+        price = session.get_one(Price, line.price_id)
+        parts = {each.product_id: each.unit_amount for each in lines if each.price_id == line.price_id}
+        if line.product_id not in (price.product_id, next(iter(parts))):
+            continue
+        # What its buyer said that they pay is what they pay, and no longer what is suggested.
+        said = line.unit_amount if line.product_id == price.product_id else sum(parts.values())
+        amount = None if price.minimum is None else said
+        yield Item(line.price_id, line.quantity, line.workshop_date_id or "", amount)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlmodel import update
 
 from core.catalog.prices import bundles
-from core.catalog.products import Kind, Price, Product
+from core.catalog.products import Product
 from core.foundation.errors import BadQuantity, CatalogInvalid, Withdrawn
 from core.foundation.money import Money
 from core.journeys import checkout, refund
@@ -28,17 +28,7 @@ from tests.fakes import FakeStripe
 @pytest.fixture
 def bundle(shop: Shop) -> str:
     """Guide (29) and kit (79) together for 80; the id of its price."""
-    now = shop.now()
-    with shop.transaction() as session:
-        session.add(
-            Product(
-                id="both", name="Both", kind=Kind.DOWNLOAD, terms={"parts": ["guide", "kit"]}, max_quantity=2, position=50,
-                created_at=now, updated_at=now,
-            )
-        )  # fmt: skip
-        session.flush()
-        session.add(Price(id="both-eur", product_id="both", amount=8000, currency="eur", lookup_key="both-eur"))
-    return "both-eur"
+    return builders.sell_bundle(shop)
 
 
 def test_each_part_is_delivered_by_its_own_kind_and_refunded_with_all(

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from sqlmodel import update
 
+from core.catalog.products import Price
+from core.catalog.promotion_codes import PromotionCode
 from core.foundation.errors import (
     AlreadyPaid,
     DoneAlready,
@@ -17,7 +20,9 @@ from core.foundation.errors import (
     StripeRefused,
     StripeUnreachable,
 )
-from core.journeys import order_care, refund, revocation
+from core.journeys import checkout, order_care, refund, revocation
+from core.journeys.checkout import Basket, Item
+from core.languages import sentences
 from core.messages import contents
 from core.orders.orders import Order
 from core.orders.refunds import Refund
@@ -233,6 +238,39 @@ def test_one_whose_page_ran_out_gets_another_for_the_same_things(shop: Shop, str
     stripe.pay(builders.session_id(link))
     builders.deliver(shop, stripe.event("completed", builders.session_id(link)))
     assert builders.status(shop, order_id) == "fulfilled"
+
+
+@pytest.mark.parametrize("expired", [False, True])
+def test_its_page_costs_what_its_buyer_was_to_pay_and_speaks_their_language(
+    shop: Shop, stripe: FakeStripe, *, expired: bool
+) -> None:
+    builders.sell_bundle(shop)
+    builders.add_code(shop, "SPRING")
+    with shop.transaction() as session:
+        session.exec(update(Price).where(Price.id == "guide-eur").values(minimum=500))
+    items = (Item("guide-eur", 2, amount=1200), Item("both-eur", 2), Item("guide-eur", 1, amount=700))
+    with sentences.spoken("de"):
+        first = checkout.start(shop, Basket("c", items, browser_id="br_1", code="SPRING", business=True))
+    before = stripe.sessions[builders.session_id(first)]["amount_total"]
+    if expired:
+        stripe.expire(builders.session_id(first))
+        builders.deliver(shop, stripe.event("expired", builders.session_id(first)))
+    link = order_care.payment_link(shop, first.order_id, deed=deed(works_as(shop, Role.OWNER)))
+    assert (link.url == first.url) is not expired
+    assert stripe.sessions[builders.session_id(link)]["amount_total"] == before
+    newest = builders.attempts(shop)[-1].parameters
+    assert (newest["locale"], newest["discounts"]) == ("de", [{"promotion_code": "promo_SPRING"}])
+    order = builders.order(shop, link.order_id)
+    assert (order.language, order.business, order.amount_expected) == ("de", True, 2 * 1200 + 2 * 8000 + 700)
+
+
+def test_a_code_that_ended_since_is_left_out_of_its_page(shop: Shop, stripe: FakeStripe) -> None:
+    builders.add_code(shop, "SPRING")
+    first = checkout.start(shop, replace(builders.a_basket(), code="SPRING"))
+    with shop.transaction() as session:
+        session.exec(update(PromotionCode).values(active=False))
+    link = order_care.payment_link(shop, first.order_id, deed=deed(works_as(shop, Role.OWNER)))
+    assert stripe.sessions[builders.session_id(link)]["amount_total"] == 2900
 
 
 def test_what_is_paid_or_of_the_other_mode_has_no_page(shop: Shop, stripe: FakeStripe) -> None:
