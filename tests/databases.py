@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -103,6 +104,13 @@ os.register_at_fork(after_in_child=_leave_to_the_parent)
 
 def _kept_open() -> list[psycopg.Connection]:
     return [connection for idle in _OPEN.values() for connection in idle]
+
+
+def as_written(engine: Engine, values: dict[str, object]) -> dict[str, object]:
+    """Moments as earlier versions wrote them into SQLite: by Python's own adapter, which is to go."""
+    if engine.dialect.name != "sqlite":
+        return values
+    return {name: value.isoformat(" ") if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def keep_rows(address: str) -> None:

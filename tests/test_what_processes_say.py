@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -81,7 +81,7 @@ class Talk:
         """From now on the database refuses to write to this table, in these words."""
         url = self.trade.shop.settings.database_url
         if url.startswith("sqlite"):
-            with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+            with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
                 connection.execute(
                     f"create trigger refusing_{table} before {when} on {table} begin select raise(abort, '{words}'); end"
                 )

@@ -3,7 +3,7 @@
 import random
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from functools import cache, wraps
 from hashlib import sha256
@@ -217,7 +217,8 @@ class _Connection(sqlite3.Connection):
     """Whoever lets go of it, such as a command that is done with its shop, has closed it: Python from 3.13 on warns otherwise."""
 
     def __del__(self) -> None:
-        self.close()
+        with suppress(sqlite3.ProgrammingError):  # it could not be opened
+            self.close()
 
 
 def _sqlite(url: str) -> Engine:

@@ -14,7 +14,7 @@ from core.orders import subscriptions
 from core.orders.orders import Order
 from core.orders.subscriptions import Subscription
 from tests.command_line.test_migrate import alembic_config
-from tests.command_line.test_workshop_dates_of_old import as_written
+from tests.databases import as_written
 
 BEFORE = "0005"
 MADE = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)

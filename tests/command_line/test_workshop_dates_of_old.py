@@ -7,6 +7,7 @@ from sqlalchemy import Engine, text
 
 from core.foundation import database
 from tests.command_line.test_migrate import alembic_config
+from tests.databases import as_written
 
 NOW = datetime.now(UTC).replace(tzinfo=None)
 BEFORE, NAMES_ITS_DATE = "0005", "0009"
@@ -19,13 +20,6 @@ def insert(engine: Engine, table: str, **values: object) -> None:
             text(f"insert into {table} ({names}) values ({', '.join(f':{name}' for name in values)})"),
             as_written(engine, values),
         )
-
-
-def as_written(engine: Engine, values: dict[str, object]) -> dict[str, object]:
-    """Moments as earlier versions wrote them into SQLite: by Python's own adapter, which is to go."""
-    if engine.dialect.name != "sqlite":
-        return values
-    return {name: value.isoformat(" ") if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def product(engine: Engine, name: str, kind: str) -> None:

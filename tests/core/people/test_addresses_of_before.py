@@ -16,6 +16,7 @@ from core.people.customers import CustomerAddress, How
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
+from tests.databases import as_written
 from tests.fakes import FakeStripe
 
 BEFORE = "0005"
@@ -47,7 +48,7 @@ def before(unmigrated_url: str) -> Engine:
             at = NOON.replace(minute=minute, tzinfo=None if engine.dialect.name == "sqlite" else UTC)
             connection.execute(
                 text("insert into customers (id, email, created_at) values (:id, :email, :at)"),
-                {"id": customer, "email": email, "at": at},
+                as_written(engine, {"id": customer, "email": email, "at": at}),
             )
             for address in bought:
                 number += 1
@@ -57,9 +58,9 @@ def before(unmigrated_url: str) -> Engine:
                         " amount_expected, amount_refunded, livemode, attempts, attention, eventful, created_at, updated_at)"
                         " values (:id, :id, :id, '', :email, :customer, 'fulfilled', 'eur', 1, 0, false, 1, '', false, :at, :at)"
                     ),
-                    {"id": f"ord_{number}", "email": address, "customer": customer, "at": at},
+                    as_written(engine, {"id": f"ord_{number}", "email": address, "customer": customer, "at": at}),
                 )
-        signed_in = {"at": at, "email": "ole@bücher.example"}
+        signed_in = as_written(engine, {"at": at, "email": "ole@bücher.example"})
         connection.execute(
             text("insert into sign_ins (id, email, ip, created_at, expires_at) values ('in_1', :email, '', :at, :at)"),
             signed_in,
