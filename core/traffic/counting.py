@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from core.foundation import masking
 from core.foundation.database import repeatable
 from core.foundation.errors import TooManyTries
 from core.shop import Shop
@@ -82,9 +83,21 @@ def _by_redis(shop: Shop, counts: list[Count]) -> int:
             if not limiter.hit(item, subject, cost=each.cost):
                 return max(1, ceil(limiter.get_window_stats(item, subject).reset_time - time.time()))
     except StorageError as error:
-        log.warning("redis_away", error=type(error).__name__)
+        log.warning("redis_away", error=type(error.storage_error).__name__, said=str(error.storage_error))
         return _by_database(shop, counts)
     return 0
+
+
+def redis_trouble(shop: Shop) -> str:
+    """Why Redis counts nothing, in its own words; empty if it does."""
+    from limits import RateLimitItemPerSecond
+    from limits.errors import StorageError
+
+    try:
+        _limiter(shop.settings.redis_url).hit(RateLimitItemPerSecond(1), "doctor")
+    except StorageError as error:
+        return masking.masked(str(error.storage_error), most=200)
+    return ""
 
 
 @lru_cache(maxsize=4)

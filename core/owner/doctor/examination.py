@@ -62,6 +62,7 @@ def _checks(shop: Shop, theirs: Account, *, fix: bool, letter_to: str) -> dict[s
         "trials": partial(house.trials, shop),
         "worker": partial(house.worker, shop),
         "storage": partial(house.storage, shop),
+        "redis": partial(house.redis, shop),
         "mail": partial(house.letters, shop, to=letter_to),
     }
 

@@ -1,4 +1,4 @@
-"""What the doctor finds in the house: settings, worker, stored files, mail."""
+"""What the doctor finds in the house: settings, worker, stored files, Redis, mail."""
 
 import ssl
 from collections.abc import Iterator
@@ -24,6 +24,7 @@ from core.owner import live_mode
 from core.owner.doctor import readiness
 from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
+from core.traffic import counting
 
 _ANSWER_SECONDS = 10
 _ORDERS_WAIT = "Without it letters are not sent, and what no webhook told is never asked for."
@@ -185,6 +186,20 @@ def storage(shop: Shop) -> Iterator[Finding]:
         )  # fmt: skip
     if not gone and not lost:
         yield Finding("storage", Level.FINE, "Files can be kept, and all that are sold are there.")
+
+
+def redis(shop: Shop) -> Iterator[Finding]:
+    """Whether Redis counts who comes, where it is to."""
+    if not shop.settings.redis_url:
+        return
+    if not (trouble := counting.redis_trouble(shop)):
+        yield Finding("redis", Level.FINE, "Redis counts who comes.")
+        return
+    yield Finding(
+        "redis", Level.WRONG, f"Redis does not count who comes: {trouble}",
+        "The database does in its place, and whoever buys may wait half a second for that.",
+        "Check REDIS_URL, and that Redis may be written to.",
+    )  # fmt: skip
 
 
 def letters(shop: Shop, *, to: str = "") -> Iterator[Finding]:

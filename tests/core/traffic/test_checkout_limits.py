@@ -15,6 +15,8 @@ from core.journeys import checkout_limits
 from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Order
 from core.owner import attention
+from core.owner.doctor import house
+from core.owner.doctor.findings import Level
 from core.shop import Shop
 from core.traffic import counting
 from core.traffic.counting import Count, Sender
@@ -148,6 +150,10 @@ def test_redis_counts_in_the_databases_place_and_the_database_while_it_is_away(s
     with pytest.raises(TooManyTries):
         counting.admit(gone, [Count(limit, "one")])
     assert [row.hits for row in builders.rows(shop, RateLimit)] == [3]
+    said = [[(each.level, each.what) for each in house.redis(one)] for one in (shop, kept, gone)]
+    assert said[:2] == [[], [(Level.FINE, "Redis counts who comes.")]]
+    [(level, what)] = said[2]
+    assert (level, "Connection refused" in what) == (Level.WRONG, True)
 
 
 @builders.on_sqlite
