@@ -80,6 +80,8 @@ def main() -> None:
     except Exception as error:
         if lines := errors.of_this_machine(error):
             fail(*lines)
+        if unread := errors.unread(sys.argv):
+            refuse(unread)
         # Here and not by Typer, whose hook would print it as it is.
         log.critical("command_failed", exc_info=error)
         sys.exit(1)

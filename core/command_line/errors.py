@@ -1,6 +1,7 @@
 """What the command line says of an error: a sentence or a few, for the person who typed the command."""
 
 import re
+from collections.abc import Iterable
 from typing import assert_never
 
 import typer
@@ -79,6 +80,13 @@ def of_this_machine(error: Exception) -> list[str]:
     if isinstance(error, OSError) and error.strerror:
         return [f"{error.strerror}: {error.filename}" if error.filename else f"{error.strerror}."]
     return []
+
+
+def unread(words: Iterable[str]) -> str:
+    """What to say of words of which no letters could be made, as a terminal of another alphabet sends them; empty if there are
+    none. A file may be named so, and nothing that the shop holds."""
+    found = [word for word in words if any("\udc80" <= letter <= "\udcff" for letter in word)]
+    return f"{found[0]!r} is no text in UTF-8: set the terminal to that, and type it again." if found else ""
 
 
 def lines(error: ShopError) -> list[str]:

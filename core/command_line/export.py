@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
+from core.command_line.answers import fail
 from core.command_line.arguments import in_order
 from core.command_line.report import From, To
 from core.opening import open_shop
@@ -68,6 +69,10 @@ def _lines(shop: Shop, session: Session, file: File, first: date, last: date) ->
 
 def write(out: Path, pieces: Iterable[str | bytes]) -> None:
     """Write the file beside its place and put it there when it is whole. Nobody else on the machine may read it."""
+    if not out.absolute().parent.is_dir():
+        fail(f"There is no folder {out.absolute().parent} to put it into.")
+    if out.is_dir():
+        fail(f"{out} is a folder: name a file in it.")
     with NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}-", delete=False) as made:
         try:
             made.writelines(piece.encode() if isinstance(piece, str) else piece for piece in pieces)

@@ -22,6 +22,7 @@ from core import cli, command_line
 from core.command_line import arguments, errors
 from core.foundation import errors as family
 from core.foundation.errors import BadInput, ShopError
+from core.shop import Shop
 from tests import fork_server
 from tests.command_line.conftest import Run
 from tests.machine import environment
@@ -182,6 +183,25 @@ def test_what_makes_no_sense_is_refused_in_a_line(
         assert "Error(" not in said.err
         assert "Traceback" not in said.err
         assert "__" not in said.err
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "words", [["order", "\udcff"], ["customer", "m\udcfc@b.example"], ["withdraw", "decline", "\udcff"]]
+)
+def test_words_of_another_alphabet_than_utf_8_are_named(
+    words: list[str],
+    shop: Shop,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    cli_settings: None,
+) -> None:
+    assert shop
+    monkeypatch.setattr("sys.argv", ["pushcart", *words, *(["--reason", "r"] if words[0] == "withdraw" else [])])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    [line] = capsys.readouterr().err.splitlines()
+    assert (ended.value.code, "is no text in UTF-8" in line) == (2, True), line
 
 
 @pytest.fixture

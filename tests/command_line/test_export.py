@@ -54,6 +54,9 @@ def test_a_file_is_written_whole_and_for_its_owner_alone(pushcart: Run, folder: 
 def test_what_cannot_be_exported_is_refused(pushcart: Run, shop: Shop) -> None:
     assert pushcart("export", "ledger", *NOVEMBER).status == 2
     assert pushcart("export", "journal", "--from", "2026-11-01").status == 2
+    for out, why in (("nowhere/november.csv", "There is no folder /"), (".", ". is a folder: name a file in it.")):
+        said = pushcart("export", "journal", *NOVEMBER, "--out", out)
+        assert (said.status, [why in line for line in said.complaints]) == (1, [True]), said.complaints
 
 
 def test_sales_are_reported_in_the_contracts_shape(pushcart: Run, order_id: str) -> None:
