@@ -111,7 +111,9 @@ def of(error: ShopError, *, button: str = "") -> str:
         case PlanNotActive():
             return _("This plan is on hold or ends, so nothing of it can be changed now.")
         case PlanChanged():
-            return _("The plan has changed meanwhile. Reload the page to see how it stands.")
+            return _(
+                "The plan, or what it costs to change it, isn't as it was shown any more. Nothing was changed: look at it again."
+            )
         case SeatNotFound():
             return _("This seat was taken away already. Reload the page to see how it stands.")
         case UnknownDate():

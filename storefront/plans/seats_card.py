@@ -214,15 +214,14 @@ def _draw_number(email: str, found: Seats) -> None:
         if losing := found.losing(wanted):
             st.markdown(_too_few(losing))
         label = ngettext("Change to {number} seat", "Change to {number} seats", wanted).format(number=wanted)
-        if st.button(label, type="primary", key=f"change-{found.grant_id}"):
-            outcomes.act(
-                found.grant_id,
-                lambda: seat_quantity.carry_out(process.shop(), email, change),
-                ngettext("The plan has {number} seat now.", "The plan has {number} seats now.", wanted).format(
-                    number=wanted
-                ),
-            )
-            st.rerun()
+        # Called with what was shown, before this is drawn anew: by then it may cost something else.
+        st.button(label, type="primary", key=f"change-{found.grant_id}", on_click=_change_number, args=(email, change))
+
+
+def _change_number(email: str, change: Change) -> None:
+    said = ngettext("The plan has {number} seat now.", "The plan has {number} seats now.", change.after)
+    act = partial(seat_quantity.carry_out, process.shop(), email, change)
+    outcomes.act(change.grant_id, act, said.format(number=change.after))
 
 
 def _too_few(losing: Sequence[str]) -> str:

@@ -1,11 +1,12 @@
 """Billed plans: what Stripe bills a buyer for the plan that they have, as far as they may change it themselves."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlmodel import col, func, select
 
 from core.catalog.products import Product
-from core.foundation.errors import AccessDenied, PlanNotActive, SeatNotFound
+from core.foundation.errors import AccessDenied, PlanChanged, PlanNotActive, SeatNotFound
 from core.foundation.money import Money
 from core.kinds.grants import Grant
 from core.orders.orders import Order
@@ -15,10 +16,14 @@ from core.orders.subscriptions import RENEWING, Subscription
 from core.people import customers
 from core.shop import Shop
 
+# So long what a change costs may be agreed to. Stripe reckons it for the moment at which it was shown.
+HOLDS = timedelta(minutes=15)
+
 
 @dataclass(frozen=True)
 class BilledPlan:
-    """What Stripe bills for a grant's seats. `alone` if nothing else is billed with it, `tried` if nothing is yet."""
+    """What Stripe bills for a grant's seats, at the latest known until `period_end`. `alone` if nothing else is billed with it,
+    `tried` if nothing is yet."""
 
     order_id: str
     subscription: str
@@ -33,6 +38,7 @@ class BilledPlan:
     alone: bool
     tried: bool
     owed: bool
+    period_end: datetime | None
 
 
 def find(shop: Shop, email: str, grant_id: str) -> BilledPlan:
@@ -77,5 +83,12 @@ def of_grant(shop: Shop, grant_id: str) -> BilledPlan:
         order.id, subscription.id, item.id, item.stripe_price_id, item.quantity,
         Money(item.unit_amount, subscription.currency), item.interval or "", max(product.max_quantity, item.quantity),
         product.id, product.name, together == 1, subscription.status == "trialing",
-        subscription.status == "past_due",
+        subscription.status == "past_due", subscription.period_end,
     )  # fmt: skip
+
+
+def check_shown(plan: BilledPlan, *, at: int, period_end: datetime | None, now: datetime) -> None:
+    """Raise PlanChanged if what a change costs was worked out too long ago, in seconds, or in a period that is over by now: what
+    was used meanwhile would be credited, or more be billed than anybody saw."""
+    if now.timestamp() - at > HOLDS.total_seconds() or plan.period_end != period_end:
+        raise PlanChanged()

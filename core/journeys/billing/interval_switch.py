@@ -4,6 +4,7 @@ The plan, its seats and who has them stay; a new period begins at once, and the 
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from core.catalog import plan_prices
 from core.catalog.plan_prices import OnSale
@@ -29,12 +30,14 @@ class Choice:
 @dataclass(frozen=True)
 class Switch:
     """What it comes to: `due` is billed at once, or credited where it is below zero, and nothing where the plan is still `tried`.
-    `at` is the moment for which that was worked out, in seconds, and holds when it is carried out."""
+    `at` is the moment for which that was worked out, in seconds, in the period that ends at `period_end`; it holds when it is
+    carried out soon."""
 
     choice: Choice
     due: Money
     tried: bool
     at: int
+    period_end: datetime | None
 
 
 def choice(shop: Shop, email: str, grant_id: str) -> Choice | None:
@@ -59,15 +62,17 @@ def preview(shop: Shop, email: str, choice: Choice) -> Switch:
     at = int(shop.now().timestamp())
     # While it is tried for nothing, nothing is billed for a switch either.
     due = 0 if plan.tried else shop.stripe.preview_item(plan.subscription, plan.item, _changes(plan, name), at=at)
-    return Switch(choice, Money(due, plan.unit.currency), plan.tried, at)
+    return Switch(choice, Money(due, plan.unit.currency), plan.tried, at, plan.period_end)
 
 
 def carry_out(shop: Shop, email: str, switch: Switch) -> None:
     """Have Stripe bill for the other interval from now on, at what was shown. The same switch twice is one.
 
-    Raises PlanChanged where the plan has other seats or another interval by now, and what `preview` raises.
+    Raises PlanChanged where the plan has other seats or another interval by now, or that was shown too long ago, and what `preview`
+    raises.
     """
     plan, name = _planned(shop, email, switch.choice)
+    billed_plans.check_shown(plan, at=switch.at, period_end=switch.period_end, now=shop.now())
     key = f"interval:{plan.subscription}:{name}:{switch.at}"
     shop.stripe.change_item(plan.subscription, plan.item, _changes(plan, name), at=switch.at, key=key)
     with shop.transaction() as session:

@@ -4,6 +4,7 @@ Stripe bills the difference for the rest of the period at once, or credits it. T
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from core.foundation.errors import BadQuantity, PlanChanged, PlanChangeUnsure, StripeUnreachable
 from core.foundation.money import Money
@@ -19,7 +20,8 @@ from core.shop import Shop
 @dataclass(frozen=True)
 class Change:
     """What another number of seats comes to: `due` is billed at once for the rest of the period, or credited where it is below
-    zero; `then` each period. `at` is the moment for which that was worked out, in seconds, and holds when it is carried out."""
+    zero; `then` each period. `at` is the moment for which that was worked out, in seconds, in the period that ends at
+    `period_end`; it holds when it is carried out soon."""
 
     grant_id: str
     before: int
@@ -28,6 +30,7 @@ class Change:
     then: Money
     interval: str
     at: int
+    period_end: datetime | None
 
 
 def preview(shop: Shop, email: str, grant_id: str, quantity: int) -> Change:
@@ -52,17 +55,17 @@ def _worked_out(shop: Shop, plan: BilledPlan, grant_id: str, quantity: int) -> C
     unit = plan.unit
     return Change(
         grant_id, plan.quantity, quantity, Money(due, unit.currency), Money(unit.amount * quantity, unit.currency),
-        plan.interval, at,
+        plan.interval, at, plan.period_end,
     )  # fmt: skip
 
 
 def carry_out(shop: Shop, email: str, change: Change) -> None:
     """Have Stripe bill for so many seats, at what was shown. The same change twice is one change.
 
-    Raises PlanChanged where the plan has other seats by now, and what `preview` raises.
+    Raises PlanChanged where the plan has other seats by now, or that was shown too long ago, and what `preview` raises.
     """
     plan = billed_plans.find(shop, email, change.grant_id)
-    _check(plan, change)
+    _check(shop, plan, change)
     _tell_stripe(shop, plan, change)
 
 
@@ -73,7 +76,7 @@ def carry_out_by_staff(shop: Shop, change: Change, *, deed: Deed) -> None:
     gave no answer.
     """
     plan, now = billed_plans.of_grant(shop, change.grant_id), shop.now()
-    _check(plan, change)
+    _check(shop, plan, change)
     said = f"{change.before} to {change.after}"
     with shop.transaction() as session:
         who = deeds.begin(session, shop.settings, deed, Action.CHANGE_PLAN, subject=plan.order_id, detail=said, now=now)
@@ -86,7 +89,8 @@ def carry_out_by_staff(shop: Shop, change: Change, *, deed: Deed) -> None:
         history.note(session, plan.order_id, f"seats_changed:{deed.token}", actor=who.role, detail=said, now=now)
 
 
-def _check(plan: BilledPlan, change: Change) -> None:
+def _check(shop: Shop, plan: BilledPlan, change: Change) -> None:
+    billed_plans.check_shown(plan, at=change.at, period_end=change.period_end, now=shop.now())
     if plan.quantity != change.before:
         raise PlanChanged()
 

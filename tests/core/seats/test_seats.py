@@ -358,6 +358,31 @@ def test_a_switch_is_not_made_at_another_price_than_was_shown(shop: Shop, stripe
     assert "change_item" not in stripe.calls
 
 
+@pytest.mark.parametrize("meanwhile", ["a while", "a renewal", "nothing"])
+@builders.on_sqlite
+def test_what_a_change_costs_holds_for_a_while_and_for_its_period(
+    shop: Shop, stripe: FakeStripe, clock: Clock, meanwhile: str
+) -> None:
+    _, subscription, grant = a_plan(shop, stripe, 2)
+    choice = interval_switch.choice(shop, NORA, grant)
+    assert choice
+    fewer, switch = seat_quantity.preview(shop, NORA, grant, 1), interval_switch.preview(shop, NORA, choice)
+    clock.pass_(minutes=16 if meanwhile == "a while" else 14)
+    if meanwhile == "a renewal":
+        stripe.renew(subscription)
+        plans.refresh(shop, subscription)
+    for carry_out in (
+        lambda: seat_quantity.carry_out(shop, NORA, fewer),
+        lambda: interval_switch.carry_out(shop, NORA, switch),
+    ):
+        if meanwhile == "nothing":
+            carry_out()
+            return
+        with pytest.raises(PlanChanged):
+            carry_out()
+    assert "change_item" not in stripe.calls
+
+
 def test_twenty_claims_at_once_on_three_seats_make_three(shop: Shop, stripe: FakeStripe) -> None:
     order_id, _, grant = a_plan(shop, stripe, 3)
     invitations.sit(shop, NORA, grant, buyer=False)

@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1.element_tree import Block
 
 from core.foundation.errors import ShopError, StripeRefused, StripeUnreachable
+from core.journeys.billing import plans
 from core.kinds.seats import Seat
 from core.seats import invitations
 from tests import builders, colleagues
@@ -53,7 +54,12 @@ def test_a_buyer_gives_seats_and_takes_them_and_sees_what_more_would_cost(visito
     assert "Send invitation" not in labels(tab)
     sound(tab.number_input(key=f"wanted-{grant}").set_value(5).run())
     assert "for the rest of the period" in words(tab)
-    assert builders.rows(shop, builders.Order)
+    # What was shown before the renewal is not what it costs after it.
+    stripe.renew(subscription)
+    plans.refresh(shop, subscription)
+    sound(tab.button(key=f"change-{grant}").click().run())
+    assert "isn't as it was shown any more" in words(tab) + tab.warning[0].value
+    assert "change_item" not in stripe.calls
     sound(tab.button(key=f"change-{grant}").click().run())
     assert "The plan has 5 seats now" in words(tab)
     set_seats(shop, stripe, subscription, 1)
