@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from core.journeys import checkout, checkout_limits
+from core.journeys import checkout_limits
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.shop import Shop
 from core.traffic import challenges
@@ -81,5 +81,4 @@ async def start(body: BasketBody, request: Request, response: Response, shop: Op
 
 def _start(request: Request, shop: Shop, basket: Basket, browser: str) -> PaymentLink:
     basket = replace(basket, signed_in=cookies.signed_in(request, shop))
-    checkout_limits.admit(shop, basket, Sender(household_of(senders.address_of(request)), browser))
-    return checkout.start(shop, basket)
+    return checkout_limits.start(shop, basket, Sender(household_of(senders.address_of(request)), browser))

@@ -11,7 +11,9 @@ from sqlmodel import Session, col, select
 from core.catalog import plan_prices
 from core.catalog.products import Kind, Priced
 from core.foundation import addresses
-from core.journeys.checkout import Basket, Item
+from core.foundation.errors import ShopError
+from core.journeys import checkout
+from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import workshops
 from core.kinds.workshops import WorkshopDate
 from core.shop import Shop
@@ -31,6 +33,21 @@ _HOLDING = 35 * 60
 _FEW = 4
 
 
+def start(shop: Shop, basket: Basket, sender: Sender) -> PaymentLink:
+    """Count this checkout and start it. What is refused holds no places, and so none are counted: whoever wanted four where two are
+    left may have the two.
+
+    Raises TooManyTries, before anything is ordered or held, and what `checkout.start` raises.
+    """
+    admit(shop, basket, sender)
+    try:
+        return checkout.start(shop, basket)
+    except ShopError:
+        if shop.settings.rate_limits == "on":
+            counting.release(shop, _wanted(shop, basket, sender)[1])
+        raise
+
+
 def admit(shop: Shop, basket: Basket, sender: Sender) -> None:
     """Count this checkout. Raises TooManyTries, before anything is ordered or held."""
     if shop.settings.rate_limits == "off":
@@ -43,11 +60,17 @@ def admit(shop: Shop, basket: Basket, sender: Sender) -> None:
             Count(BY_EMAIL, addresses.fold(basket.email)),
         ],
     )
+    costs, places = _wanted(shop, basket, sender)
+    if basket.pageless and not costs:
+        counting.admit(shop, _free(basket, sender))
+    counting.reserve(shop, places)
+
+
+def _wanted(shop: Shop, basket: Basket, sender: Sender) -> tuple[bool, list[Count]]:
+    """Whether anything of it costs something, and the places that it is to hold and does not hold by now."""
     with shop.reading() as session:
         found = plan_prices.priced(session, [item.price for item in basket.items])
-        places = list(_places(session, basket, sender, found))
-    free = basket.pageless and not any(_cost(item, found) for item in basket.items)
-    counting.admit(shop, [*_free(basket, sender), *places] if free else places)
+        return any(_cost(item, found) for item in basket.items), list(_places(session, basket, sender, found))
 
 
 def _cost(item: Item, found: Mapping[str, Priced]) -> int:
@@ -72,7 +95,8 @@ def _places(session: Session, basket: Basket, sender: Sender, priced: Mapping[st
     capacities = dict(session.exec(asked).all()) if named else {}
     for item, product in wanted:
         new = item.quantity - (held.get(item.date, 0) if item.date else sum(held.values()))
-        if new > 0:
+        # More than one order may have are never held: that is for the checkout to say.
+        if new > 0 and item.quantity <= product.max_quantity:
             date, most = item.date or product.id, max(product.max_quantity, _FEW)
             # Many people may be behind one address, each with a browser of their own: an office, a school. They get half of a date,
             # and whoever only makes themself new browsers leaves the other half to everybody else.

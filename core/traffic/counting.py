@@ -5,7 +5,7 @@ Counted in the database or, with REDIS_URL, there: a shop that is stormed spares
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -53,12 +53,36 @@ def admit(shop: Shop, counts: Iterable[Count]) -> None:
 
     Raises TooManyTries. For outside any transaction: what is counted stays counted.
     """
-    known = [each for each in counts if each.who]
-    if shop.settings.rate_limits == "off" or not known:
-        return
-    wait = _by_redis(shop, known) if shop.settings.redis_url else _by_database(shop, known)
-    if wait:
+    if wait := _count(shop, [each for each in counts if each.who]):
         raise TooManyTries(limit=f"again in {wait} seconds")
+
+
+def reserve(shop: Shop, counts: Iterable[Count]) -> None:
+    """The same for what is held and may be given back: where there is no room for all of it, nothing is counted.
+
+    Raises TooManyTries.
+    """
+    counted = []
+    for each in counts:
+        counted.append(each)
+        try:
+            admit(shop, [each])
+        except TooManyTries:
+            release(shop, counted)
+            raise
+
+
+def release(shop: Shop, counts: Iterable[Count]) -> None:
+    """Count no more what was counted, and came to nothing."""
+    for each in counts:
+        _count(shop, [replace(each, cost=-each.cost)] if each.who else [])
+
+
+def _count(shop: Shop, counts: list[Count]) -> int:
+    """In how many seconds there is room for the first that is too much; 0 where all are within their limits."""
+    if shop.settings.rate_limits == "off" or not counts:
+        return 0
+    return _by_redis(shop, counts) if shop.settings.redis_url else _by_database(shop, counts)
 
 
 @repeatable

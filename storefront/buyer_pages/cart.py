@@ -8,7 +8,7 @@ from core.catalog.prices import introductions
 from core.catalog.products import Interval
 from core.foundation.errors import PlanHeld, ShopError, StillSettling, StripeTrouble
 from core.foundation.money import Money
-from core.journeys import carts, checkout, checkout_limits
+from core.journeys import carts, checkout_limits
 from core.journeys.carts import CartView, LineView
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds import offers
@@ -243,8 +243,7 @@ def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> Paym
             email=free_order.address() if is_free(lines) else "",
             pageless=True,
         )
-        checkout_limits.admit(shop, basket, visitor.sender())
-        return checkout.start(shop, basket)
+        return checkout_limits.start(shop, basket, visitor.sender())
     except (StillSettling, PlanHeld):
         st.session_state.warned = cart.id
         raise

@@ -8,7 +8,7 @@ import structlog
 
 from core.catalog import products
 from core.foundation.errors import PlanHeld, ShopError, StillSettling, StripeTrouble
-from core.journeys import carts, checkout, checkout_limits
+from core.journeys import carts, checkout_limits
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.languages.sentences import _
 from core.rights.clauses import Asked
@@ -75,9 +75,8 @@ def _start(product_id: str, item: Item, asked: tuple[Asked, ...]) -> PaymentLink
         email=free_order.address(),
         pageless=True,
     )
-    checkout_limits.admit(shop, basket, visitor.sender())
     try:
-        return checkout.start(shop, basket)
+        return checkout_limits.start(shop, basket, visitor.sender())
     except (StillSettling, PlanHeld):
         st.session_state["warned-now"] = cart_id
         raise

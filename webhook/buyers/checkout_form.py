@@ -11,7 +11,7 @@ from core.catalog import products
 from core.catalog.products import Price
 from core.foundation.errors import BadInput, ShopError, StripeTrouble
 from core.foundation.money import Money
-from core.journeys import carts, checkout, checkout_limits
+from core.journeys import carts, checkout_limits
 from core.journeys.checkout import Basket, Item
 from core.languages.sentences import _
 from core.shop import Shop
@@ -94,8 +94,7 @@ def _buy(request: Request, shop: Shop, form: Form, browser: str, known: str) -> 
         consents=form.consents, code=form.code,
         back=products.page_path(form.product), email=form.email, pageless=True,
     )  # fmt: skip
-    checkout_limits.admit(shop, basket, Sender(household_of(senders.address_of(request)), known))
-    link = checkout.start(shop, basket)
+    link = checkout_limits.start(shop, basket, Sender(household_of(senders.address_of(request)), known))
     return link.url if link.is_paid else challenges.way_to(shop, link.url)
 
 

@@ -109,6 +109,22 @@ def test_colleagues_behind_one_address_get_half_of_a_date_and_a_browser_no_more_
     assert [each.status_code for each in alone] == [200] * most + [429]
 
 
+def test_whoever_is_refused_may_have_what_there_is(shop: Shop, stripe: FakeStripe) -> None:
+    builders.change_date(shop, "clinic/1", capacity=2)
+    one = browser(shop, "203.0.113.7")
+    one.cookies.set(signing.BROWSER_COOKIE, signing.sign(shop.signing_key, signing.BROWSER, "br_one"))
+
+    def ask(places: int, number: int = 0) -> int:
+        return one.post("/checkout", json=basket(number, "clinic-eur", date="clinic/1", quantity=places)).status_code
+
+    most = _most(shop)
+    assert [ask(most), ask(most), ask(most + 1), ask(1)] == [409, 409, 400, 200]
+    # One that is held by now stays counted, whatever becomes of the rest.
+    assert [ask(most), _taken(shop)] == [409, 1]
+    builders.change_date(shop, "clinic/1", capacity=40)
+    assert [ask(1, 1), ask(most, 2), ask(most, 3), ask(max(most, 4) - 2, 4), ask(1, 5)] == [200, 429, 429, 200, 429]
+
+
 def _most(shop: Shop) -> int:
     with shop.reading() as session:
         return session.get_one(Product, "clinic").max_quantity
