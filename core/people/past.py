@@ -13,6 +13,10 @@ class PastCustomer(Record, table=True):
     """Somebody who was imported, by the folded form of their address. `source` is the shop that the file was of."""
 
     __tablename__ = "past_customers"
+    __table_args__ = (
+        Index("ix_past_customers_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
+        Index("ix_past_customers_folded", "folded", postgresql_ops={"folded": "text_pattern_ops"}),
+    )
 
     folded: str = Field(primary_key=True)
     customer_id: str = Field(foreign_key="customers.id", index=True)

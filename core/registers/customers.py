@@ -1,6 +1,6 @@
 """Customers as a list, and one with everything: what they spent, their orders, letters, sign-ins and addresses."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from core.owner.order_book.listing import OrderRow
 from core.people import address_changes, customer_notes, customers, deeds
 from core.people.customers import Customer, CustomerAddress, How
 from core.people.deeds import Deed
+from core.people.past import PastCustomer
 from core.people.sign_in import SignIn
 from core.people.staff import Action
 from core.registers import paging
@@ -38,8 +39,8 @@ class Spent:
 
 @dataclass(frozen=True)
 class CustomerRow:
-    """A customer in the list: the address that letters go to, the name on their newest order, empty if none said one.
-    Whoever was erased has neither.
+    """A customer in the list: the address that letters go to, the name on their newest order, else that of a file, empty
+    if none said one. Whoever was erased has neither.
 
     First and last are when they paid, None for whoever has not in this mode.
     """
@@ -118,7 +119,7 @@ class CustomerSheet:
 def page(session: Session, text: str, *, livemode: bool, place: Place, size: int = paging.PAGE) -> Page[CustomerRow]:
     """The newest customers, or those whose address or name begins with this, or whose order it names."""
     query = select(Customer).where(col(Customer.erased_at).is_(None))
-    if text:
+    if text := lookup.cleaned(text):
         query = query.where(col(Customer.id).in_(_matching(session, text)))
     found = paging.page(session, query, Customer, by="created_at", place=place, size=size)
     shown = {row.id: row for row in _rows(session, found.rows, livemode=livemode)}
@@ -165,7 +166,8 @@ def merging(shop: Shop, customer_id: str, text: str) -> Merging:
     """The other customer that is meant by an address, or by the number of an order. Raises CustomerNotFound if it is none, or
     this one."""
     with shop.reading() as session:
-        found = _matching(session, text) if text.strip() else set()
+        text = lookup.cleaned(text)
+        found = _matching(session, text) if text else set()
         [other] = found if len(found) == 1 else [""]
         customer = session.get(Customer, other)
         if customer is None or customer.erased_at or other == customer_id:
@@ -198,7 +200,15 @@ def merge(shop: Shop, customer_id: str, other_id: str, *, deed: Deed) -> None:
 def _matching(session: Session, text: str) -> set[str]:
     orders = lookup.matching(session, text)
     found = session.exec(select(Order.customer_id).where(col(Order.id).in_(orders))).all() if orders else []
-    return {each for each in (*found, customers.whose(session, text)) if each}
+    return {each for each in (*found, customers.whose(session, text), *_imported(session, text)) if each}
+
+
+def _imported(session: Session, text: str) -> Iterator[str]:
+    """Those whose name or address, as a file of another shop had it, begins with this."""
+    wanted = [(col(PastCustomer.name), each) for each in lookup.spellings(text)]
+    for column, beginning in [*wanted, (col(PastCustomer.folded), addresses.fold(text))]:
+        query = select(PastCustomer.customer_id).where(lookup.begins(session, column, beginning)).order_by(column)
+        yield from session.exec(query.limit(lookup.MOST))
 
 
 def _rows(session: Session, found: Sequence[Customer], *, livemode: bool) -> list[CustomerRow]:
@@ -218,8 +228,10 @@ def _rows(session: Session, found: Sequence[Customer], *, livemode: bool) -> lis
 
 
 def _names(session: Session, ids: Collection[str]) -> dict[str, str]:
+    past = select(PastCustomer.customer_id, PastCustomer.name).where(col(PastCustomer.customer_id).in_(ids))
     query = select(Order.customer_id, Order.name).where(col(Order.customer_id).in_(ids), Order.name != "")
-    return {each: name for each, name in session.exec(query.order_by(col(Order.created_at))) if each}
+    bought = session.exec(query.order_by(col(Order.created_at)))
+    return {each: name for each, name in (*session.exec(past), *bought) if each and name}
 
 
 def _spent(

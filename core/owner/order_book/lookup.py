@@ -27,7 +27,7 @@ _LONGEST = 254
 
 def exactly(session: Session, text: str) -> str | None:
     """The id of the one order that goes by this number or id, ours or Stripe's; None for what is nothing of the kind."""
-    text = _cleaned(text)
+    text = cleaned(text)
     for beginning, look in _BY_ID.items():
         if text.startswith(beginning):
             return look(session, text)
@@ -36,14 +36,14 @@ def exactly(session: Session, text: str) -> str | None:
 
 def matching(session: Session, text: str) -> list[str]:
     """The ids of the orders whose number or id this is, or whose address or name is it or begins with it, at most MOST."""
-    text = _cleaned(text)
+    text = cleaned(text)
     found = exactly(session, text)
     if found or not text:
         return [found] if found else []
     return list(dict.fromkeys(_like(session, text)))[:MOST]
 
 
-def _cleaned(text: str) -> str:
+def cleaned(text: str) -> str:
     """Without what PostgreSQL takes in no text, and no longer than anything is."""
     return text.replace("\0", "").strip()[:_LONGEST]
 
@@ -55,22 +55,20 @@ def _like(session: Session, text: str) -> Iterator[str]:
         yield from session.exec(theirs.limit(MOST))
     # As they were written: most addresses in small letters, most names with capitals.
     emails = (text, text.lower())
-    names = (text, text.lower(), text.title())
-    begins = [(col(Order.email), each) for each in dict.fromkeys(emails)]
-    begins += [(col(Order.name), each) for each in dict.fromkeys(names)]
-    for column, beginning in begins:
+    names = spellings(text)
+    wanted = [(col(Order.email), each) for each in dict.fromkeys(emails)]
+    wanted += [(col(Order.name), each) for each in names]
+    for column, beginning in wanted:
         # In an order that stays the same: or one page of many would show other ones than the next expects.
-        found = select(Order.id).where(_begins(session, column, beginning)).order_by(column, col(Order.id))
+        found = select(Order.id).where(begins(session, column, beginning)).order_by(column, col(Order.id))
         yield from session.exec(found.limit(MOST))
     yield from _of_attendee(session, names, fold(text))
 
 
 def _of_attendee(session: Session, names: Iterable[str], folded: str) -> Iterator[str]:
     """The orders by which somebody of this name or address comes to a workshop, or of one that begins like it."""
-    for column, beginning in [(col(Attendee.name), each) for each in dict.fromkeys(names)] + [
-        (col(Attendee.folded), folded)
-    ]:
-        query = select(Attendee.order_id).where(_begins(session, column, beginning)).order_by(column, col(Attendee.id))
+    for column, beginning in [(col(Attendee.name), each) for each in names] + [(col(Attendee.folded), folded)]:
+        query = select(Attendee.order_id).where(begins(session, column, beginning)).order_by(column, col(Attendee.id))
         yield from session.exec(query.limit(MOST))
 
 
@@ -86,7 +84,12 @@ def _of_key(session: Session, text: str) -> Iterator[str]:
     yield from session.exec(query.order_by(col(Grant.order_id)).limit(MOST))
 
 
-def _begins(session: Session, column: Any, text: str) -> ColumnElement[bool]:
+def spellings(name: str) -> tuple[str, ...]:
+    """How somebody's name may have been written, as databases tell capitals apart."""
+    return tuple(dict.fromkeys((name, name.lower(), name.title())))
+
+
+def begins(session: Session, column: Any, text: str) -> ColumnElement[bool]:
     """Whether a column begins with this text, as each database finds it by its index."""
     if session.get_bind().dialect.name == "postgresql":
         beginning: ColumnElement[bool] = column.startswith(text, autoescape=True)

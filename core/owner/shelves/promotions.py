@@ -26,6 +26,8 @@ _FRESH = timedelta(hours=1)
 _AT_ONCE = 50
 # So many codes a page lists.
 MOST = 200
+# A limit beyond is none.
+MOST_USES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -234,8 +236,8 @@ def _check(asked: Promotion, *, now: datetime) -> None:
         found.append(Problem("percent", 0, "is more than 0 and at most 100"))
     if asked.off is not None and (sentence := _refusal(asked.off)):
         found.append(Problem("amount", 0, sentence))
-    if asked.limit is not None and asked.limit < 1:
-        found.append(Problem("limit", 0, "must be at least 1"))
+    if asked.limit is not None and not 1 <= asked.limit <= MOST_USES:
+        found.append(Problem("limit", 0, f"is from 1 to {MOST_USES:,}"))
     if asked.until is not None and asked.until <= now:
         found.append(Problem("until", 0, "has passed already"))
     if found:

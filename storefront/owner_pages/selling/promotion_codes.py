@@ -83,7 +83,7 @@ def draw_form() -> None:
         forever = st.checkbox("From every payment of a plan, not the first alone", key="promo-forever")
         first_time = st.checkbox("Only for who has not bought before", key="promo-first")
         left, right = st.columns(2)
-        limit = left.number_input("Uses, 0 for any", 0, 1_000_000, 0, key="promo-limit")
+        limit = left.number_input("Uses, 0 for any", 0, promotions.MOST_USES, 0, key="promo-limit")
         until = right.date_input("Last day", None, key="promo-until")
         if st.button("Make it", type="primary", icon=":material/add:", key="promo-do"):
             last = datetime.combine(until, time(23, 59, 59), shop.settings.zone) if until else None

@@ -150,6 +150,7 @@ def test_a_code_that_was_ended_ends_at_stripe_even_if_that_was_away(shop: Shop, 
         ({"percent": None, "off": Money(0, "eur")}, "amount"),
         ({"percent": None, "off": Money(100, "xau")}, "amount"),
         ({"limit": 0}, "limit"),
+        ({"limit": 3_000_000_000}, "limit"),
     ],
     ids=str,
 )

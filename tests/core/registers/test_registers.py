@@ -9,6 +9,8 @@ from core.events.inbox import StripeEvent
 from core.foundation.errors import EventNotFound, NotPermitted, OrderNotFound, OtherMode
 from core.journeys import refund
 from core.journeys.billing import plans
+from core.owner.importing import imports
+from core.owner.importing.columns import Kind as ImportKind
 from core.people.audit import AuditEntry
 from core.people.staff import Role
 from core.registers import customers, disputes, events, machinery, refunds, subscriptions
@@ -55,6 +57,18 @@ def test_a_page_that_nothing_is_left_of_begins_the_list_anew(shop: Shop, stripe:
         for place in (Place(after=first.rows[-1].id), Place(before=first.rows[0].id)):
             assert events.page(session, "", place=place) == first
             assert events.page(session, "failed", place=place).rows == ()
+
+
+def test_who_was_imported_is_found_by_how_their_name_or_address_begins(shop: Shop) -> None:
+    file = "email,name\nADA@love.example,Ada Love\nnora@lindqvist.example,\n"
+    imports.apply(shop, ImportKind.CUSTOMERS, file.encode(), deed=None)
+    with shop.reading() as session:
+        for text, found in (
+            ("Ada", ["Ada Love"]), ("ada l", ["Ada Love"]), ("ada@", ["Ada Love"]), ("Ada@Love.example", ["Ada Love"]),
+            ("nora@l", [""]), ("love", []), ("%", []), ("_da", []), ("\0", ["", "Ada Love"]), (" ", ["", "Ada Love"]),
+        ):  # fmt: skip
+            rows = customers.page(session, text, livemode=False, place=HERE).rows
+            assert sorted(row.name for row in rows) == found, text
 
 
 def test_a_plan_of_test_money_is_not_ended_with_a_live_key(shop: Shop, stripe: FakeStripe) -> None:
