@@ -17,8 +17,8 @@ _TROUBLE = "not-done"
 
 
 def asked(name: str) -> str:
-    """What the address says under this name."""
-    return str(st.query_params.get(name, ""))
+    """What the address says under this name, without the one character that PostgreSQL takes in no text."""
+    return str(st.query_params.get(name, "")).replace("\0", "")
 
 
 def place() -> Place:

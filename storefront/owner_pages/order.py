@@ -15,7 +15,7 @@ from core.owner.order_book.detail import GivenView, Sheet
 from core.people.staff import Action, Staff
 from storefront import amounts, dates, frame, links, pictures, process, words
 from storefront.amounts import price
-from storefront.back_office import dialogs, gate, order_dialogs, refusals, rehearsal_card, states
+from storefront.back_office import dialogs, gate, lists, order_dialogs, refusals, rehearsal_card, states
 from storefront.back_office.order_rows import who
 from storefront.order_desk import agreed, people, seat_dialogs
 
@@ -293,7 +293,7 @@ def keep_note(sheet: Sheet, text: str) -> None:
 
 
 me = gate.me()
-sheet = find(st.query_params.get("id", ""))
+sheet = find(lists.asked("id"))
 with frame.column(1180):
     links.back(links.ORDERS, "Orders")
     if sheet is None:

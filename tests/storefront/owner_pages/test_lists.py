@@ -57,6 +57,16 @@ def test_the_address_says_what_is_listed(owner: Visitor, clock: Clock) -> None:
     assert numbers(opens(owner, "orders", status="nonsense", after="ord_x", country="'")) == ["SH-1002", "SH-1001"]
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_what_no_text_has_is_nothing_in_an_address(owner: Visitor) -> None:
+    bought(owner.shop, owner.stripe)
+    for page in ("customers", "refunds", "letters", "health", "selling/licenses", "orders"):
+        assert not opens(owner, page, text="\0a", after="\0a", state="\0").exception, page
+    for page in ("order", "customer", "selling/license", "selling/product", "selling/file", "selling/workshop"):
+        assert not opens(owner, page, id="a\0b").exception, page
+    assert not opens(owner, "subscriptions", order="a\0b").exception
+
+
 def test_the_fields_bring_what_they_say_into_the_address(owner: Visitor, clock: Clock) -> None:
     bought(owner.shop, owner.stripe)
     builders.opened(owner.shop, "kit-eur", cart="cart_2")
