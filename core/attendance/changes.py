@@ -80,6 +80,9 @@ def move(shop: Shop, token: str, date_id: str, *, signed_in: str) -> None:
             return
         if not workshops.take(session, date_id, 1, *workshops.bookable(now)):
             raise workshops.sold_out(found.line.product_id, dates[date_id], date_id)
+        if found.terms.hours is not None and found.is_too_late(now):
+            # Else whoever cannot come would move first, and give it up then.
+            history.note(session, found.order.id, tickets.bound_event(found.row), actor="buyer", now=now)
         before = found.row.date_id
         found.row.date_id, found.row.checked_in_at, found.row.checked_in_by = date_id, None, ""
         attendees.changed(session, [found.row])

@@ -19,6 +19,7 @@ from core.kinds.workshops import DateView, Times, WorkshopDate
 from core.messages import calendar_entries
 from core.messages.calendar_entries import Method
 from core.messages.place_letters import entry_of, is_address, ticket_url
+from core.orders import history
 from core.orders.orders import Order, OrderLine
 from core.orders.status import GrantState
 from core.people import customers
@@ -31,7 +32,8 @@ _LATE = timedelta(minutes=30)
 
 @dataclass(frozen=True)
 class Place:
-    """A place with all that belongs to it, as the database has it now."""
+    """A place with all that belongs to it, as the database has it now. One that is `bound` was moved to another date when it was
+    too late to give it up, which it stays."""
 
     row: Attendee
     date: WorkshopDate
@@ -39,6 +41,7 @@ class Place:
     line: OrderLine
     grant: Grant
     terms: CancelTerms
+    bound: bool
 
     @property
     def name(self) -> str:
@@ -58,10 +61,14 @@ class Place:
         """Why it cannot be given up by whoever asks; None if it can. What was handed over is its buyer's to give up."""
         if found := self.fixed(now):
             return found
-        until = self.terms.until(self.date.starts_at)
-        if until is None or until < now:
+        if self.bound or self.is_too_late(now):
             return Fixed.RULES
         return Fixed.BUYER if self.row.email and not by_buyer else None
+
+    def is_too_late(self, now: datetime) -> bool:
+        """Whether the terms let nobody give up a place on its date any more."""
+        until = self.terms.until(self.date.starts_at)
+        return until is None or until < now
 
 
 @dataclass(frozen=True)
@@ -117,8 +124,14 @@ def place(session: Session, row: Attendee) -> Place:
         .where(Grant.order_line_id == row.order_line_id)
     )
     date, order, line, grant = session.exec(query.execution_options(populate_existing=True)).one()
-    terms = session.get_one(Product, line.product_id).terms
-    return Place(row, date, order, line, grant, workshop_terms.read(terms))
+    terms = workshop_terms.read(session.get_one(Product, line.product_id).terms)
+    bound = terms.hours is not None and history.has(session, order.id, bound_event(row))
+    return Place(row, date, order, line, grant, terms, bound)
+
+
+def bound_event(row: Attendee) -> str:
+    """What is noted on the order of a place that was moved when it was too late to give it up."""
+    return f"place_bound:{row.id}"
 
 
 def view(shop: Shop, token: str, *, signed_in: str = "") -> TicketView:

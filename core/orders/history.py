@@ -60,6 +60,12 @@ def note(session: Session, order_id: str, event: str, *, actor: str, detail: str
     entries.write(session)
 
 
+def has(session: Session, order_id: str, event: str) -> bool:
+    """Whether this has happened to an order."""
+    query = select(FulfillmentLog.event).where(FulfillmentLog.order_id == order_id, FulfillmentLog.event == event)
+    return session.exec(query).first() is not None
+
+
 def of_order(session: Session, order_id: str) -> list[FulfillmentLog]:
     """What happened to the order, oldest first."""
     query = select(FulfillmentLog).where(FulfillmentLog.order_id == order_id)

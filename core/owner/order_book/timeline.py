@@ -66,6 +66,7 @@ _TITLES: dict[str, tuple[str, Tone]] = {
     "erased": ("The buyer was erased", Tone.PLAIN),
     "place_handed_over": ("A place was handed to somebody else", Tone.PLAIN),
     "place_moved": ("A place was moved to another date", Tone.PLAIN),
+    "place_bound": ("It was too late to give up the place that was moved, and it stays so", Tone.PLAIN),
     "plan_switched": ("The plan is billed for another interval", Tone.PLAIN),
     "places_canceled": ("Places were canceled", Tone.BACK),
     "seats_changed": ("The plan has another number of seats", Tone.PLAIN),

@@ -300,6 +300,21 @@ def test_too_late_or_without_such_terms_nothing_is_given_up(clinic: Clinic, cloc
 
 
 @on_sqlite
+def test_a_place_that_it_is_too_late_to_give_up_is_not_given_up_after_a_move(clinic: Clinic, clock: Clock) -> None:
+    late, early = clinic.tickets(clinic.sell(2))
+    changes.move(clinic.shop, early, "clinic/2", signed_in=NORA)
+    clock.time = tickets.view(clinic.shop, late).times.starts_at - timedelta(hours=47)
+    for date_id in ("clinic/2", "clinic/1", "clinic/2"):
+        changes.move(clinic.shop, late, date_id, signed_in=NORA)
+        assert tickets.view(clinic.shop, late, signed_in=NORA).not_given_up is Fixed.RULES
+        with pytest.raises(PlaceFixed):
+            giving_up.cancel(clinic.shop, late, signed_in=NORA)
+    # Who moved in time has the time of the other date.
+    giving_up.cancel(clinic.shop, early, signed_in=NORA)
+    assert builders.taken(clinic.shop)["clinic/2"] == 1
+
+
+@on_sqlite
 def test_what_was_handed_over_is_given_up_by_its_buyer_alone(clinic: Clinic) -> None:
     order_id = clinic.sell()
     changes.hand_over(clinic.shop, clinic.tickets(order_id)[0], "Otto Berg", COLLEAGUE, signed_in=NORA)
