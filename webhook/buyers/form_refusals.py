@@ -87,13 +87,13 @@ def _ways_on(shop: Shop, error: ShopError, form: Form, path: str) -> str:
             return ""
 
 
-def _sent_again(form: Form, path: str, button: str, *mended: _Mended, **changed: str) -> str:
+def _sent_again(form: Form, path: str, button: str, *mended: _Mended, look: str = "", **changed: str) -> str:
     """The same form once more, but for what is changed in it, and for the fields that are to be mended."""
     said = form.model_dump(exclude={*SEVERAL, "website", *(each.name for each in mended)}) | changed
     fields = [*said.items(), *((name, each) for several, name in SEVERAL.items() for each in getattr(form, several))]
     hidden = "".join(f'<input type="hidden" name="{name}" value="{escape(str(value))}">' for name, value in fields)
     drawn = "".join(each.field for each in mended)
-    send = f'<p><button class="button">{escape(button)}</button></p>'
+    send = f'<p><button class="button{look}">{escape(button)}</button></p>'
     return f'<form method="post" action="{escape(path)}">{hidden}{drawn}{send}</form>'
 
 
