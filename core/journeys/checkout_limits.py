@@ -34,8 +34,8 @@ _FEW = 4
 
 
 def start(shop: Shop, basket: Basket, sender: Sender) -> PaymentLink:
-    """Count this checkout and start it. What is refused holds no places, and so none are counted: whoever wanted four where two are
-    left may have the two.
+    """Count this checkout and start it. What is refused holds no places and sends no letter, and so none are counted: whoever
+    wanted four where two are left may have the two.
 
     Raises TooManyTries, before anything is ordered or held, and what `checkout.start` raises.
     """
@@ -44,7 +44,7 @@ def start(shop: Shop, basket: Basket, sender: Sender) -> PaymentLink:
         return checkout.start(shop, basket)
     except ShopError:
         if shop.settings.rate_limits == "on":
-            counting.release(shop, _wanted(shop, basket, sender)[1])
+            counting.release(shop, _led_to(shop, basket, sender))
         raise
 
 
@@ -60,17 +60,15 @@ def admit(shop: Shop, basket: Basket, sender: Sender) -> None:
             Count(BY_EMAIL, addresses.fold(basket.email)),
         ],
     )
-    costs, places = _wanted(shop, basket, sender)
-    if basket.pageless and not costs:
-        counting.admit(shop, _free(basket, sender))
-    counting.reserve(shop, places)
+    counting.reserve(shop, _led_to(shop, basket, sender))
 
 
-def _wanted(shop: Shop, basket: Basket, sender: Sender) -> tuple[bool, list[Count]]:
-    """Whether anything of it costs something, and the places that it is to hold and does not hold by now."""
+def _led_to(shop: Shop, basket: Basket, sender: Sender) -> list[Count]:
+    """What it leads to unless it is refused: letters, if it costs nothing, and places that it does not hold by now."""
     with shop.reading() as session:
         found = plan_prices.priced(session, [item.price for item in basket.items])
-        return any(_cost(item, found) for item in basket.items), list(_places(session, basket, sender, found))
+        free = basket.pageless and not any(_cost(item, found) for item in basket.items)
+        return [*(_free(basket, sender) if free else ()), *_places(session, basket, sender, found)]
 
 
 def _cost(item: Item, found: Mapping[str, Priced]) -> int:

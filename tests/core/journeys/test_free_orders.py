@@ -31,8 +31,7 @@ def free_clinic(shop: Shop) -> None:
 
 
 def ordered(shop: Shop, basket: Basket) -> PaymentLink:
-    checkout_limits.admit(shop, basket, Sender("192.0.2.1", "br_1"))
-    return checkout.start(shop, basket)
+    return checkout_limits.start(shop, basket, Sender("192.0.2.1", "br_1"))
 
 
 def test_what_costs_nothing_is_fulfilled_at_once_without_stripe(shop: Shop, stripe: FakeStripe) -> None:
@@ -88,6 +87,10 @@ def test_places_go_to_proven_addresses_and_no_more_to_one_than_an_order_may_have
 
 @builders.on_sqlite
 def test_nobody_is_sent_many_letters_they_did_not_ask_for(shop: Shop) -> None:
+    # What is refused sends none.
+    for _ in range(3):
+        with pytest.raises(BadQuantity):
+            ordered(shop, free_basket(("gift-eur", 999)))
     for number in range(5):
         ordered(shop, free_basket(cart=f"cart_{number}"))
     with pytest.raises(TooManyTries):
