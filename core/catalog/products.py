@@ -161,7 +161,8 @@ def page_path(product_id: str) -> str:
 
 def asked_for(query: Mapping[str, str]) -> str:
     """The id of the product that a page's address names, or an empty string. Links of earlier versions say `p`."""
-    return query.get("id") or query.get("p", "")
+    # PostgreSQL takes no text with a zero in it.
+    return (query.get("id") or query.get("p", "")).replace("\0", "")
 
 
 _TEXTS = "select key, text from shop_texts"  # in the driver's own words: every page asks

@@ -82,7 +82,8 @@ def why(error: ShopError) -> str:
 with frame.column(440):
     pictures.trim()
     try:
-        found = invitations.offer(shop, str(st.query_params.get("id", ""))[:80])
+        # PostgreSQL takes no text with a zero in it.
+        found = invitations.offer(shop, str(st.query_params.get("id", "")).replace("\0", "")[:80])
     except SeatNotFound:
         draw_gone()
     else:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlmodel import update
 
 from core.catalog.products import Price, Product, ShopText
@@ -288,3 +289,12 @@ def test_among_several_dates_one_waits_for_those_that_are_full_alone(visitor: Vi
     sound(tab.form_submit_button[0].click().run())
     assert "Type your full email" in "".join(each.value for each in tab.warning)
     assert builders.rows(visitor.shop, WaitingEntry) == []
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_what_no_text_has_leads_nowhere_in_a_buyer_s_address_either(visitor: Visitor) -> None:
+    for page, name in (
+        ("product", "id"), ("product", "p"), ("seat", "id"), ("thanks", "session_id"), ("purchases", "letter"),
+        ("withdraw", "order"),
+    ):  # fmt: skip
+        visitor.opens(page, **{name: "a\0b"})  # which fails where the page does
