@@ -6,7 +6,8 @@ Without that, whoever may name an endpoint could have the shop call what only it
 import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from urllib.parse import SplitResult, urlsplit
+from string import punctuation
+from urllib.parse import SplitResult, quote, urlsplit
 
 # IPv6 addresses that carry one of IPv4: a gateway would go on to that.
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -34,8 +35,9 @@ class Destination:
 
     @property
     def path(self) -> str:
-        """What is asked for there."""
-        return (self.parts.path or "/") + (f"?{self.parts.query}" if self.parts.query else "")
+        """What is asked for there, in the letters that a request takes; what is written in them already stays."""
+        asked = (self.parts.path or "/") + (f"?{self.parts.query}" if self.parts.query else "")
+        return quote(asked, safe=punctuation)
 
 
 def find(url: str, *, private: bool) -> Destination:

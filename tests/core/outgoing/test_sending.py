@@ -239,6 +239,13 @@ def test_one_private_machine_behind_a_name_is_enough_to_refuse_it(monkeypatch: p
         destinations.find("http://two.example/", private=False)
 
 
+def test_an_address_is_asked_for_with_its_own_letters_and_what_is_written_so_already(receiver: Receiver) -> None:
+    for path in ("/bestellungen/für?ort=köln", "/a%20b?c=%C3%BC&d=/e"):
+        assert posting.post(receiver.url.rstrip("/") + path, b"{}", {}, private=True).took_it
+    there = destinations.find("http://127.0.0.1/für?ort=köln&b=%C3%BC%2F", private=True)
+    assert there.path == "/f%C3%BCr?ort=k%C3%B6ln&b=%C3%BC%2F"
+
+
 @builders.on_sqlite
 def test_private_addresses_are_refused_unless_a_setting_allows_them(shop: Shop, receiver: Receiver) -> None:
     own = builders.replace(shop, settings=shop.settings.model_copy(update={"stripe_secret_key": builders.OWN_KEY}))
