@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+import httpx._transports.default as httpx_transports
 import hypothesis
 import psycopg
 import pytest
@@ -54,6 +55,10 @@ hypothesis.settings.register_profile(
     "tests", deadline=None, derandomize=True, database=None, suppress_health_check=list(hypothesis.HealthCheck)
 )
 hypothesis.settings.load_profile("tests")
+
+# httpx reads the certificates of all the world's authorities for each single request, which takes ten times as long as to ask a
+# process of this machine.
+httpx_transports.create_ssl_context = cache(httpx_transports.create_ssl_context)  # type: ignore[attr-defined]
 
 CATALOGUE = Path(__file__).parent / "catalogue.toml"
 DATABASES = ("sqlite", "postgres")
