@@ -1,6 +1,5 @@
 """What waits takes no place from what can be done: a worker among addresses and servers that make trouble."""
 
-import math
 import socket
 import subprocess
 import sys
@@ -35,11 +34,9 @@ def _seconds(act: Callable[[], object], seen: Callable[[], object]) -> float:
 
 
 def _assert_prompt(trade: Trade, *, domain: str) -> None:
-    """A receipt and a code that are owed now arrive within two seconds, give or take a busy machine: one of three each."""
-    receipts, codes = [math.inf], [math.inf]
+    """A receipt and a code that are owed now arrive within two seconds, give or take a busy machine: the better of three."""
+    receipts, codes = [], []
     for number in range(3):
-        if max(min(receipts), min(codes)) < 2:
-            return
         buyer, reader = (f"{kind}{number}-{time.monotonic_ns()}@{domain}" for kind in ("good", "reader"))
         receipts.append(
             _seconds(lambda who=buyer: trade.buy(who, "guide-eur"), lambda who=buyer: trade.postbox.to(who))
