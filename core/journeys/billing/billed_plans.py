@@ -69,9 +69,8 @@ def of_grant(shop: Shop, grant_id: str) -> BilledPlan:
             .order_by(col(Subscription.created_at))
         )  # fmt: skip
         found = session.exec(query).first()
-        ours = (
-            order.livemode is shop.settings.livemode and not order.from_season
-        )  # of what is made up Stripe bills nothing
+        # Of what is made up Stripe bills nothing.
+        ours = order.livemode is shop.settings.livemode and not order.from_season
         if found is None or grant.state is not GrantState.ACTIVE or not ours:
             raise PlanNotActive()
         item, subscription = found
