@@ -37,8 +37,8 @@ def nora(browser: Browser, stand: Stand) -> Iterator[Buyer]:
 
 
 def papers_of(stand: Stand, kind: str) -> list[str]:
-    """The numbers of all papers of a kind that Stripe has, newest first."""
-    return [each["number"] for each in stand.stripe(kind)["data"]]
+    """The numbers of all papers of a kind that Stripe has, newest first. A draft has none yet."""
+    return [each["number"] for each in stand.stripe(kind)["data"] if each["number"]]
 
 
 def is_accessible(buyer: Buyer, *, drawn_by_us: bool = False) -> None:
