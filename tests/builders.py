@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text, update
+from sqlalchemy import inspect, text, update
 from sqlmodel import Session, SQLModel, select
 
 from core.catalog.products import Interval, Kind, Price, Product
@@ -36,6 +36,9 @@ from core.shop import Shop
 from tests.fakes import FakeStripe, session_in, signed
 
 Row = TypeVar("Row", bound=SQLModel)
+
+# The columns that say when a row was written, and which of several it is.
+_MOMENTS, _COUNTED = ("created_at", "placed_at", "at"), ("number", "position", "attempt")
 T = TypeVar("T")
 
 # A catalogue of one product, with a file beside it.
@@ -268,9 +271,12 @@ def order(shop: Shop, order_id: str) -> Order:
 
 
 def rows(shop: Shop, table: type[Row]) -> list[Row]:
-    """Everything in a table."""
+    """Everything in a table, oldest first, and as it is counted. What these do not tell apart comes in any order, as from a
+    database: PostgreSQL moves rows that are changed."""
+    columns = inspect(table).columns
+    ordered = [columns[name] for name in (*_MOMENTS, *_COUNTED) if name in columns]
     with shop.reading() as session:
-        return list(session.exec(select(table)))
+        return list(session.exec(select(table).order_by(*ordered, *inspect(table).primary_key)))
 
 
 def attempts(shop: Shop) -> list[Checkout]:

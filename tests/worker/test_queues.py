@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -34,18 +35,13 @@ def _seconds(act: Callable[[], object], seen: Callable[[], object]) -> float:
 
 
 def _assert_prompt(trade: Trade, *, domain: str) -> None:
-    """A receipt and a code that are owed now arrive within two seconds, give or take a busy machine: the better of three."""
-    receipts, codes = [], []
-    for number in range(3):
-        buyer, reader = (f"{kind}{number}-{time.monotonic_ns()}@{domain}" for kind in ("good", "reader"))
-        receipts.append(
-            _seconds(lambda who=buyer: trade.buy(who, "guide-eur"), lambda who=buyer: trade.postbox.to(who))
-        )
-        codes.append(
-            _seconds(lambda who=reader: sign_in.request_code(trade.shop, who), lambda who=reader: trade.postbox.to(who))
-        )
-    assert min(receipts) < 2, receipts
-    assert min(codes) < 2, codes
+    """A receipt and a code that are owed now arrive within two seconds. A busy machine has six tries, what is held up fails all."""
+    for owe in (lambda who: trade.buy(who, "guide-eur"), lambda who: sign_in.request_code(trade.shop, who)):
+        taken: list[float] = []
+        while not taken or taken[-1] >= 2:
+            who = f"good-{time.monotonic_ns()}@{domain}"
+            taken.append(_seconds(partial(owe, who), partial(trade.postbox.to, who)))
+            assert len(taken) < 6 or min(taken) < 2, taken
 
 
 def test_a_hundred_letters_that_are_put_off_hold_up_neither_a_good_one_nor_a_code(

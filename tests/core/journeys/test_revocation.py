@@ -19,10 +19,9 @@ from tests.fakes import FakeStripe
 
 def entries(shop: Shop) -> list[tuple[str, str, str]]:
     """What was written of it: the event without its moment, who, and why."""
-    rows = sorted(builders.rows(shop, FulfillmentLog), key=lambda row: row.created_at)
     return [
         (":".join(row.event.split(":")[:2]), row.actor, row.detail)
-        for row in rows
+        for row in sorted(builders.rows(shop, FulfillmentLog), key=lambda row: (row.created_at, row.event))
         if row.event.startswith(("taken_back", "given_back"))
     ]
 
