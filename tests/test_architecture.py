@@ -479,12 +479,13 @@ RECORDS = {
     "core.orders.orders.AdmittedOrder": {"core/admission.py", "core/journeys/ownership.py"},
     "core.fulfillment.receive": {"core/journeys/ownership.py"},
     "core.fulfillment.record_payment": {"core/events/handlers.py", "core/fulfillment.py"},
-    "core.fulfillment.record_session": {"core/events/application.py", "core/fulfillment.py"},
+    "core.fulfillment.record_session": {
+        "core/events/application.py", "core/fulfillment.py", "core/journeys/checkout_sessions/answers.py",
+    },
     "core.fulfillment.list_lines": {"core/journeys/payment_contents.py"},
     "core.orders.payments.record": {"core/fulfillment.py"},
     "core.fulfillment.apply": {
-        "core/events/reconciliation.py", "core/journeys/checkout.py", "core/journeys/checkout_sessions/stand_in.py",
-        "core/journeys/ownership.py",
+        "core/events/reconciliation.py", "core/journeys/checkout_sessions/stand_in.py", "core/journeys/ownership.py",
     },
     "core.orders.balance.entries.record": {"core/events/balance_questions.py"},
     "core.orders.balance.entries.assign": {"core/events/balance_questions.py"},

@@ -10,8 +10,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from core import admission, fulfillment
-from core.admission import Refused
+from core import fulfillment
 from core.catalog import plan_prices, products, promotion_codes, seller, tax
 from core.catalog.looks import brand
 from core.catalog.prices import costs, introductions
@@ -40,7 +39,7 @@ from core.foundation.writes.flush import tell
 from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import carts, date_choice
 from core.journeys.billing import plans_at_stripe
-from core.journeys.checkout_sessions import bundle_lines, free_orders, parameters, stand_in
+from core.journeys.checkout_sessions import answers, bundle_lines, free_orders, parameters, stand_in
 from core.kinds import deliverables, offers, seats, workshops
 from core.kinds.places import waiting_list
 from core.kinds.places.waiting_list import Waiting, WaitingEntry
@@ -192,7 +191,7 @@ def _started(shop: Shop, basket: Basket) -> PaymentLink:
                 basket = replace(basket, introduced=False)
                 continue
             raise
-        _record(shop, ticket, facts)
+        answers.record(shop, ticket.checkout_id, facts)
         if not ticket.ending and facts.state is CheckoutState.OPEN and facts.url:
             return PaymentLink(ticket.order_id, facts.url, tuple(date.times for date in ticket.dates))
     raise StripeUnreachable("unsettled", "the Session kept changing while it was being opened")
@@ -210,16 +209,6 @@ def _prices_in(ticket: _Ticket) -> list[str]:
 def _placed(shop: Shop, basket: Basket) -> _Ticket:
     with shop.transaction() as session:
         return _ticket(session, shop, basket, now=shop.now())
-
-
-@repeatable
-def _record(shop: Shop, ticket: _Ticket, facts: SessionFacts) -> None:
-    with shop.transaction() as session:
-        # What Stripe answers to the attempt's own creation is its Session, whatever anybody else may say of it.
-        admitted = admission.of_session(session, shop.id, facts, opened_as=ticket.checkout_id)
-        if isinstance(admitted, Refused):
-            raise StripeUnreachable("unsettled", admitted.reason)
-        fulfillment.apply(session, admitted, actor="checkout", now=shop.now())
 
 
 def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _Ticket:
