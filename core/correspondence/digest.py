@@ -9,7 +9,7 @@ from core.foundation.money import Money
 from core.messages import digests
 from core.messages.digests import DigestLetter, Need, Renewals, WeekSales
 from core.orders import subscriptions
-from core.owner import attention, set_aside
+from core.owner import set_aside
 from core.owner.attention import Item
 from core.owner.figures import recurring, sales, sums
 from core.owner.figures.days import Days
@@ -44,9 +44,8 @@ def written(shop: Shop, week: Days) -> DigestLetter:
     if not shop.settings.owners:
         raise NoOwners
     now, livemode = shop.now(), shop.settings.livemode
-    items = attention.items(shop)
+    items = set_aside.needs(shop)
     with shop.reading() as session:
-        items = set_aside.without(session, items, now=now)
         sold = _sold(session, week, livemode=livemode)
         billed = subscriptions.renewing(session, livemode=livemode, since=now, until=now + _WEEK)
     due = [item for item in items if item.due_by and item.due_by < now + _COMING]

@@ -116,11 +116,12 @@ class Unreachable:
     detail: str
 
 
-def unreachable(session: Session, *, signing_key: str, limit: int) -> list[Unreachable]:
-    """The buyers whose letters come back or are taken for spam, the newest first; not those whose order has another address by
-    now, and nobody's who has no order."""
+def unreachable(session: Session, *, signing_key: str, livemode: bool, limit: int) -> list[Unreachable]:
+    """The buyers of this mode whose letters come back or are taken for spam, the newest first; not those whose order has another
+    address by now, and nobody's who has no order."""
     query = select(MailMark, Order).join(Order, col(Order.id) == MailMark.order_id)
-    query = query.where(col(MailMark.kind).in_((Kind.BOUNCED, Kind.COMPLAINED))).order_by(col(MailMark.since).desc())
+    query = query.where(col(MailMark.kind).in_((Kind.BOUNCED, Kind.COMPLAINED)), Order.livemode == livemode)
+    query = query.order_by(col(MailMark.since).desc())
     return [
         Unreachable(order.id, order.number, mark.since, mark.kind, mark.detail)
         for mark, order in session.exec(query.limit(limit))

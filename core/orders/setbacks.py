@@ -32,6 +32,9 @@ class Setback(Record, table=True):
     retry_after: datetime = Field(index=True)
 
 
+# Those that need a person, since trying again does not help.
+LASTING = col(Setback.tries) >= _MANY
+
 _NOTED = InsertOnce(Setback)
 
 
@@ -63,8 +66,3 @@ def wake_all(session: Session, *, now: datetime) -> None:
 def resting(subject: Mapped[str] | Mapped[str | None], *, now: datetime) -> ColumnElement[bool]:
     """A condition for statements: that this object had a setback and is not to be tried yet."""
     return exists().where(col(Setback.subject) == subject, col(Setback.retry_after) > now)
-
-
-def lasting(session: Session) -> list[Setback]:
-    """Those that need a person, since trying again does not help."""
-    return list(session.exec(select(Setback).where(col(Setback.tries) >= _MANY).order_by(col(Setback.since))))

@@ -1,10 +1,11 @@
 """Attention: the one list of what needs a person, each with what to do about it."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import exists
+from sqlalchemy import Select, exists, or_
 from sqlalchemy.orm import aliased, defer
 from sqlmodel import Session, col, func, select
 
@@ -16,7 +17,6 @@ from core.foundation.money import Money
 from core.foundation.outbox import Job, dead_jobs
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Milestone, Name
-from core.journeys.checkout_sessions import lost_orders
 from core.journeys.checkout_sessions.lost_orders import LostOrder
 from core.kinds import downloads, file_versions
 from core.mailboxes import marks
@@ -28,6 +28,7 @@ from core.orders.checkouts import AT_STRIPE, Checkout
 from core.orders.disputes import ACTIONABLE, Dispute, FraudWarning
 from core.orders.orders import NEEDS_ATTENTION, Order
 from core.orders.refunds import Refund, RefundStatus
+from core.orders.setbacks import Setback
 from core.orders.status import Status
 from core.outgoing import endpoints, messages
 from core.outgoing.endpoints import Off
@@ -42,9 +43,8 @@ _PARKED_FOR = timedelta(hours=1)
 _RETRIED_FOR = timedelta(hours=1)
 # A mode mismatch is worth a warning while it goes on, not for ever.
 _RECENT = timedelta(days=2)
-_MOST_WITHDRAWALS = 100
-_MOST_MAILBOXES = 100
-_MOST_UNKNOWN = 100
+# So many of each kind are listed: one fault may be behind thousands, and that is when somebody has to look.
+MOST = 100
 # While versions change, both are at work.
 _UPGRADING = timedelta(minutes=5)
 # After this a complaint is no news.
@@ -66,44 +66,67 @@ class Item:
     advice: str
 
 
-def items(shop: Shop) -> list[Item]:
-    """Everything that needs a person now: what has a deadline first, then the oldest."""
-    now = shop.now()
+def items(shop: Shop, *, beside: int = 0) -> list[Item]:
+    """What needs a person now: what has a deadline first, then the oldest. Of each kind the first `MOST`, beside so many as were
+    set aside, and how many more there are."""
+    now, livemode = shop.now(), shop.settings.livemode
     with shop.reading() as session:
-        lost = lost_orders.everything(session, livemode=shop.settings.livemode)
+        shelf = _Shelf(session, livemode, MOST + beside)
         said = milestones.everything(session)
         found = [
             *_stripe(session, said, now=now),
-            *_lost(lost),
+            *_lost(shelf),
             *_card_testing(session, now=now),
-            *_setbacks(session),
+            *_setbacks(shelf),
             *_without_owners(session, shop),
-            *_disputes(session),
-            *_warnings(session),
-            *_orders(session),
-            *_withdrawals(session),
-            *_refunds(session),
-            *_payouts(session, livemode=shop.settings.livemode),
+            *_disputes(shelf),
+            *_warnings(shelf),
+            *_orders(shelf),
+            *_withdrawals(shelf),
+            *_refunds(shelf),
+            *_payouts(session, livemode=livemode),
             *_permissions(said),
-            *_events(session, {row.order_id for row in lost}, now=now),
-            *_letters(session, now=now),
-            *_mailboxes(session, shop),
+            *_events(shelf, now=now),
+            *_letters(shelf, now=now),
+            *_mailboxes(session, shop, limit=shelf.most),
             *_storage(said),
             *_files(session),
             *_endpoints(session),
         ]
-        found = _of_this_mode(session, found, livemode=shop.settings.livemode)
-    found += [*_machinery(shop), *_jobs(shop)]
+    found += [*_machinery(shop), *_jobs(shop, limit=shelf.most)]
     return sorted(found, key=lambda item: (item.due_by is None, item.due_by or item.since))
 
 
-def _of_this_mode(session: Session, found: list[Item], *, livemode: bool) -> list[Item]:
-    """Without what is about orders of the other mode: once a shop is live, its trials need nobody any more."""
-    named = {item.order_id for item in found if item.order_id}
-    if not named:
-        return found
-    other = set(session.exec(select(Order.id).where(col(Order.id).in_(named), Order.livemode != livemode)))
-    return [item for item in found if item.order_id not in other]
+@dataclass(frozen=True)
+class _Shelf:
+    """What is listed of one kind: the `most` that come first, not those about orders of the other mode. Once a shop is live, its
+    trials need nobody any more."""
+
+    session: Session
+    livemode: bool
+    most: int
+
+    def listed(
+        self, query: Select[Any], order_id: Any, *by: Any, said: Callable[[Any], Iterable[Item]]
+    ) -> Iterator[Item]:
+        """What is `said` of the first of these by this order, and before it how many more of the same there are."""
+        named = aliased(Order)
+        query = query.where(~exists().where(col(named.id) == order_id, col(named.livemode) != self.livemode))
+        rows = self.session.execute(query.order_by(*by).limit(self.most)).scalars().all()
+        found = [item for row in rows for item in said(row)]
+        if found and len(rows) == self.most:
+            yield from self._more(query, found[0])
+        yield from found
+
+    def _more(self, query: Select[Any], first: Item) -> Iterator[Item]:
+        left = self.session.execute(query.with_only_columns(func.count())).scalar_one() - self.most
+        if left > 0:
+            yield Item(
+                "more_of_the_same", first.topic, None, first.since, None, f"{left:,} more beside those listed", _MORE
+            )
+
+
+_MORE = "They come up as those that are listed are dealt with. So many at once often have one cause: mend that first."
 
 
 def _stripe(session: Session, said: Mapping[Name, Milestone], *, now: datetime) -> Iterator[Item]:
@@ -120,11 +143,15 @@ def _stripe(session: Session, said: Mapping[Name, Milestone], *, now: datetime) 
         yield Item("stripe_key_refused", "checkout", None, page.at, None, page.detail, _NO_PAYMENTS)
 
 
-def _lost(rows: Iterable[LostOrder]) -> Iterator[Item]:
+def _lost(shelf: _Shelf) -> Iterator[Item]:
     """Payments for orders that this database does not have and that could not be written again."""
-    for row in rows:
-        paid = f"{Money(row.amount, row.currency).format()} for {row.number or row.order_id}: {row.reason}"
-        yield Item("order_lost", row.id, None, row.found_at, None, paid, _LOST)
+    lost = select(LostOrder).where(LostOrder.livemode == shelf.livemode)
+    return shelf.listed(lost, LostOrder.order_id, LostOrder.found_at, LostOrder.id, said=_lost_order)
+
+
+def _lost_order(row: LostOrder) -> Iterator[Item]:
+    paid = f"{Money(row.amount, row.currency).format()} for {row.number or row.order_id}: {row.reason}"
+    yield Item("order_lost", row.id, None, row.found_at, None, paid, _LOST)
 
 
 _LOST = (
@@ -217,13 +244,17 @@ _ENDPOINT_FAILED = (
 _ENDPOINT_GONE = "It answered 410, that nobody is there any more. Remove it, or correct its address and switch it on."
 
 
-def _setbacks(session: Session) -> Iterator[Item]:
-    for row in setbacks.lasting(session):
-        yield Item(
-            "keeps_failing", row.subject, row.order_id, row.since, None, f"{row.error} ({row.tries} tries)",
-            "It is tried again every quarter of an hour; nothing else waits for it. Look it up in Stripe's dashboard, and"
-            " `pushcart reconcile` tries it at once.",
-        )  # fmt: skip
+def _setbacks(shelf: _Shelf) -> Iterator[Item]:
+    lasting = select(Setback).where(setbacks.LASTING)
+    return shelf.listed(lasting, Setback.order_id, Setback.since, Setback.subject, said=_setback)
+
+
+def _setback(row: Setback) -> Iterator[Item]:
+    yield Item(
+        "keeps_failing", row.subject, row.order_id, row.since, None, f"{row.error} ({row.tries} tries)",
+        "It is tried again every quarter of an hour; nothing else waits for it. Look it up in Stripe's dashboard, and"
+        " `pushcart reconcile` tries it at once.",
+    )  # fmt: skip
 
 
 def _machinery(shop: Shop) -> Iterator[Item]:
@@ -266,36 +297,48 @@ def _without_owners(session: Session, shop: Shop) -> Iterator[Item]:
         yield Item("no_owner_address", "OWNER_EMAILS", None, since, None, waits, advice)
 
 
-def _disputes(session: Session) -> Iterator[Item]:
+def _disputes(shelf: _Shelf) -> Iterator[Item]:
     open_ones = col(Dispute.status).in_(("warning_needs_response", "needs_response", "appeal_needs_response"))
-    for row in session.exec(select(Dispute).where(open_ones)):
-        yield Item(
-            "dispute", row.id, row.order_id, row.created_at, row.due_by, row.reason,
-            "Answer it in Stripe's dashboard before the deadline. `pushcart evidence` puts the proof together.",
-        )  # fmt: skip
+    soonest = (col(Dispute.due_by).is_(None), Dispute.due_by, Dispute.created_at, Dispute.id)
+    return shelf.listed(select(Dispute).where(open_ones), Dispute.order_id, *soonest, said=_dispute)
 
 
-def _warnings(session: Session) -> Iterator[Item]:
+def _dispute(row: Dispute) -> Iterator[Item]:
+    yield Item(
+        "dispute", row.id, row.order_id, row.created_at, row.due_by, row.reason,
+        "Answer it in Stripe's dashboard before the deadline. `pushcart evidence` puts the proof together.",
+    )  # fmt: skip
+
+
+def _warnings(shelf: _Shelf) -> Iterator[Item]:
     disputed = exists().where(col(Dispute.order_id) == FraudWarning.order_id)
-    query = select(FraudWarning, Order.amount_refunded).join(Order, col(Order.id) == FraudWarning.order_id)
-    for row, refunded in session.exec(query.where(ACTIONABLE, ~disputed)):
-        if not refunded:
-            yield Item(
-                "fraud_warning", row.id, row.order_id, row.created_at, None, row.fraud_type,
-                "The bank thinks this payment is fraud. Refunding it now avoids a dispute and its fee.",
-            )  # fmt: skip
+    refunded = exists().where(col(Order.id) == FraudWarning.order_id, col(Order.amount_refunded) != 0)
+    standing = select(FraudWarning).where(ACTIONABLE, ~disputed, ~refunded)
+    return shelf.listed(standing, FraudWarning.order_id, FraudWarning.created_at, FraudWarning.id, said=_warning)
 
 
-def _orders(session: Session) -> Iterator[Item]:
-    for row in session.exec(select(Order).where(NEEDS_ATTENTION)):
-        for line in row.attention.splitlines():
-            topic, _, subject = line.partition(": ")
-            topic = topic.partition(":")[0]
-            if topic not in _BILLING and row.status in _SETTLED_OTHERWISE:
-                continue
-            known = _PAYMENTS.get(topic) or _BILLING.get(topic)
-            advice = (known or _BLOCKED.get(topic, _BLOCKED[""])).format(number=row.number, payment=subject)
-            yield Item(topic, row.number, row.id, row.updated_at, None, subject if known else line, advice)
+def _warning(row: FraudWarning) -> Iterator[Item]:
+    yield Item(
+        "fraud_warning", row.id, row.order_id, row.created_at, None, row.fraud_type,
+        "The bank thinks this payment is fraud. Refunding it now avoids a dispute and its fee.",
+    )  # fmt: skip
+
+
+def _orders(shelf: _Shelf) -> Iterator[Item]:
+    bills = or_(*(col(Order.attention).contains(topic) for topic in _BILLING))
+    troubled = select(Order).where(NEEDS_ATTENTION, col(Order.status).not_in(_SETTLED_OTHERWISE) | bills)
+    return shelf.listed(troubled, Order.id, Order.updated_at, Order.id, said=_order)
+
+
+def _order(row: Order) -> Iterator[Item]:
+    for line in row.attention.splitlines():
+        topic, _, subject = line.partition(": ")
+        topic = topic.partition(":")[0]
+        if topic not in _BILLING and row.status in _SETTLED_OTHERWISE:
+            continue
+        known = _PAYMENTS.get(topic) or _BILLING.get(topic)
+        advice = (known or _BLOCKED.get(topic, _BLOCKED[""])).format(number=row.number, payment=subject)
+        yield Item(topic, row.number, row.id, row.updated_at, None, subject if known else line, advice)
 
 
 # The money went back: what could not be delivered need not be.
@@ -323,19 +366,22 @@ _BLOCKED = {
 }
 
 
-def _withdrawals(session: Session) -> Iterator[Item]:
-    """Withdrawals that nobody has decided about, the oldest first: strangers may declare more than anybody reads at once."""
-    waiting = select(Withdrawal).where(Withdrawal.state == State.OPEN).order_by(col(Withdrawal.created_at))
-    for row in session.exec(waiting.limit(_MOST_WITHDRAWALS)):
-        sure = "" if row.order_id else ", not matched with an order"
-        yield Item(
-            "withdrawal", row.id, row.order_id, row.created_at, row.answer_by, f"{row.reference or 'no order named'}{sure}",
-            "Accept it, which sends the money back, or decline it with a reason: on the page of withdrawals, or by"
-            " `pushcart withdraw`.",
-        )  # fmt: skip
+def _withdrawals(shelf: _Shelf) -> Iterator[Item]:
+    """Withdrawals that nobody has decided about."""
+    waiting = select(Withdrawal).where(Withdrawal.state == State.OPEN)
+    return shelf.listed(waiting, Withdrawal.order_id, Withdrawal.created_at, Withdrawal.id, said=_withdrawal)
 
 
-def _refunds(session: Session) -> Iterator[Item]:
+def _withdrawal(row: Withdrawal) -> Iterator[Item]:
+    sure = "" if row.order_id else ", not matched with an order"
+    yield Item(
+        "withdrawal", row.id, row.order_id, row.created_at, row.answer_by, f"{row.reference or 'no order named'}{sure}",
+        "Accept it, which sends the money back, or decline it with a reason: on the page of withdrawals, or by"
+        " `pushcart withdraw`.",
+    )  # fmt: skip
+
+
+def _refunds(shelf: _Shelf) -> Iterator[Item]:
     """Refunds that did not work, until another one of their order does."""
     failed = col(Refund.status).in_((RefundStatus.FAILED, RefundStatus.CANCELED))
     newer = aliased(Refund)
@@ -344,11 +390,15 @@ def _refunds(session: Session) -> Iterator[Item]:
         col(newer.created_at) > Refund.created_at,
         col(newer.status).in_((RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)),
     )
-    for row in session.exec(select(Refund).where(failed, ~paid_back_since)):
-        yield Item(
-            "refund_failed", row.stripe_refund_id or row.id, row.order_id, row.updated_at, None, row.failure,
-            _SENT_BACK if row.stripe_refund_id else _REFUSED,
-        )  # fmt: skip
+    standing = select(Refund).where(failed, ~paid_back_since)
+    return shelf.listed(standing, Refund.order_id, Refund.updated_at, Refund.id, said=_refund)
+
+
+def _refund(row: Refund) -> Iterator[Item]:
+    yield Item(
+        "refund_failed", row.stripe_refund_id or row.id, row.order_id, row.updated_at, None, row.failure,
+        _SENT_BACK if row.stripe_refund_id else _REFUSED,
+    )  # fmt: skip
 
 
 _SENT_BACK = "The money is back with you and the buyer has access again. Agree with them on another way to pay it back."
@@ -389,28 +439,35 @@ _READABLE = {
 }  # fmt: skip
 
 
-def _events(session: Session, lost: Container[str], *, now: datetime) -> Iterator[Item]:
+def _events(shelf: _Shelf, *, now: datetime) -> Iterator[Item]:
     # What Stripe sent with them is kept packed, and said nowhere here.
     events = select(StripeEvent).options(defer(StripeEvent.payload))  # type: ignore[arg-type]
-    for row in session.exec(events.where(StripeEvent.state == EventState.FAILED)):
-        yield Item(
-            "event_failed", row.id, row.order_id, row.received_at, None, row.error,
-            "It is tried again by itself. If the reason stays, mend it and run `pushcart replay`.",
-        )  # fmt: skip
+    by = StripeEvent.order_id, StripeEvent.received_at, StripeEvent.id
+    yield from shelf.listed(events.where(StripeEvent.state == EventState.FAILED), *by, said=_failed)
     parked = events.where(StripeEvent.state == EventState.PARKED, StripeEvent.received_at < now - _PARKED_FOR)
-    for row in session.exec(parked):
-        if row.order_id in lost:
-            continue  # the order itself is listed
-        yield Item(
-            "event_parked", row.id, row.order_id, row.received_at, None, row.error,
-            _STILL_ASKING if inbox.waits_for_stripe(row) else _UNKNOWN_ORDER,
-        )  # fmt: skip
+    # Where the order itself is listed, it is that which needs somebody.
+    lost = exists().where(col(LostOrder.order_id) == StripeEvent.order_id, col(LostOrder.livemode).is_(shelf.livemode))
+    yield from shelf.listed(parked.where(~lost), *by, said=_parked)
     mixed = events.where(OF_THE_OTHER_MODE, StripeEvent.received_at > now - _RECENT)
-    if newest := session.exec(mixed.order_by(col(StripeEvent.received_at).desc()).limit(1)).first():
+    if newest := shelf.session.exec(mixed.order_by(col(StripeEvent.received_at).desc()).limit(1)).first():
         yield Item(
             "mode_mismatch", newest.id, None, newest.received_at, None, newest.error,
             "Events of the other mode arrive here. Let that endpoint point at the shop that has that key.",
         )  # fmt: skip
+
+
+def _failed(row: StripeEvent) -> Iterator[Item]:
+    yield Item(
+        "event_failed", row.id, row.order_id, row.received_at, None, row.error,
+        "It is tried again by itself. If the reason stays, mend it and run `pushcart replay`.",
+    )  # fmt: skip
+
+
+def _parked(row: StripeEvent) -> Iterator[Item]:
+    yield Item(
+        "event_parked", row.id, row.order_id, row.received_at, None, row.error,
+        _STILL_ASKING if inbox.waits_for_stripe(row) else _UNKNOWN_ORDER,
+    )  # fmt: skip
 
 
 _UNKNOWN_ORDER = (
@@ -421,15 +478,20 @@ _STILL_ASKING = (
 )
 
 
-def _letters(session: Session, *, now: datetime) -> Iterator[Item]:
+def _letters(shelf: _Shelf, *, now: datetime) -> Iterator[Item]:
     stuck = col(Letter.state).in_((LetterState.REFUSED, LetterState.GIVEN_UP, LetterState.BOUNCED)) | (
         (col(Letter.state) == LetterState.RETRYING) & (col(Letter.created_at) < now - _RETRIED_FOR)
     )
-    for row in session.exec(select(Letter).where(OUTSTANDING, stuck)):
-        yield Item(
-            "letter", row.id, row.order_id, row.created_at, None, row.error,
-            "Check the address and the mail server. The order itself is not touched by this.",
-        )  # fmt: skip
+    return shelf.listed(
+        select(Letter).where(OUTSTANDING, stuck), Letter.order_id, Letter.created_at, Letter.id, said=_letter
+    )
+
+
+def _letter(row: Letter) -> Iterator[Item]:
+    yield Item(
+        "letter", row.id, row.order_id, row.created_at, None, row.error,
+        "Check the address and the mail server. The order itself is not touched by this.",
+    )  # fmt: skip
 
 
 _LATER_VERSION = (
@@ -438,9 +500,10 @@ _LATER_VERSION = (
 )
 
 
-def _mailboxes(session: Session, shop: Shop) -> Iterator[Item]:
+def _mailboxes(session: Session, shop: Shop, *, limit: int) -> Iterator[Item]:
     """Buyers whose letters come back, or are taken for spam, as long as their order has that address."""
-    for row in marks.unreachable(session, signing_key=shop.signing_key, limit=_MOST_MAILBOXES):
+    signing_key, livemode = shop.signing_key, shop.settings.livemode
+    for row in marks.unreachable(session, signing_key=signing_key, livemode=livemode, limit=limit):
         if row.kind is MarkKind.BOUNCED:
             advice = _NO_MAILBOX.format(number=row.number)
             yield Item("mailbox_gone", row.number, row.order_id, row.since, None, row.detail, advice)
@@ -457,8 +520,8 @@ _COMPLAINT = (
 )
 
 
-def _jobs(shop: Shop) -> Iterator[Item]:
-    for job in outbox.unknown(shop.engine, limit=_MOST_UNKNOWN):
+def _jobs(shop: Shop, *, limit: int) -> Iterator[Item]:
+    for job in outbox.unknown(shop.engine, limit=limit):
         if job.since < datetime.now(UTC) - _UPGRADING:
             yield Item("unknown_job", job.id, None, job.since, None, f"waits in {job.queue}", _LATER_VERSION)
     for job_id, died_at, error in dead_jobs(shop.engine):

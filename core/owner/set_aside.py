@@ -3,12 +3,12 @@
 What has happened anew since then is shown again.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from sqlmodel import Field, Session, col, select
+from sqlmodel import Field, select
 
 from core.foundation.records import Record
+from core.owner import attention
 from core.owner.attention import Item
 from core.people import deeds
 from core.people.deeds import Deed
@@ -42,11 +42,12 @@ def put(shop: Shop, item: Item, *, until: datetime | None, note: str, deed: Deed
         session.merge(SetAside(item=name(item), since=item.since, until=until, note=note, who=who.email))
 
 
-def without(session: Session, items: Iterable[Item], *, now: datetime) -> list[Item]:
-    """Those of these items that are not set aside now."""
-    items = list(items)
-    query = select(SetAside).where(col(SetAside.item).in_([name(item) for item in items]))
-    rows = {row.item: row for row in session.exec(query)} if items else {}
+def needs(shop: Shop) -> list[Item]:
+    """What needs a person and is not set aside now, as `attention.items` has it."""
+    with shop.reading() as session:
+        rows = {row.item: row for row in session.exec(select(SetAside))}
+    # What is set aside takes no place from what is not.
+    items, now = attention.items(shop, beside=len(rows)), shop.now()
     return [item for item in items if not _hidden(rows.get(name(item)), item, now=now)]
 
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.owner import attention, set_aside
+from core.owner import set_aside
 from core.owner.attention import Item
 from core.owner.order_book import lookup
 from storefront import frame, links, process
@@ -10,10 +10,7 @@ from storefront import frame, links, process
 
 def needs() -> list[Item]:
     """What needs a person and was not set aside."""
-    shop = process.shop()
-    items = attention.items(shop)
-    with shop.reading() as session:
-        return set_aside.without(session, items, now=shop.now())
+    return set_aside.needs(process.shop())
 
 
 def draw(waiting: int) -> None:

@@ -17,7 +17,7 @@ from core.catalog import products
 from core.foundation import database
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
-from core.owner import attention, set_aside, setting_up
+from core.owner import set_aside, setting_up
 from core.owner.accounting import payout_list
 from core.owner.figures import closing, overview, received, rows, sums
 from core.owner.figures.days import Days, day_of
@@ -72,9 +72,7 @@ def _days(shop: Shop, count: int) -> Days:
 
 def _frame(shop: Shop) -> None:
     """What every page of the owner's side asks."""
-    items = attention.items(shop)
-    with shop.reading() as session:
-        set_aside.without(session, items, now=shop.now())
+    set_aside.needs(shop)
 
 
 def _overview(count: int) -> Callable[[Shop], None]:

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from sqlmodel import select
+
 from core.foundation import masking
 from core.orders import history, setbacks
 from core.orders.history import Entries, FulfillmentLog
@@ -68,17 +70,9 @@ def test_what_fails_rests_ever_longer_and_needs_a_person_after_six_times(shop: S
             assert setbacks.by_subject(session) == {
                 "in_1": now + timedelta(seconds=seconds), "of_others": DAY + timedelta(seconds=30),
             }  # fmt: skip
-            assert setbacks.lasting(session) == ([row] if number >= 6 else [])
+            assert session.exec(select(Setback).where(setbacks.LASTING)).all() == ([row] if number >= 6 else [])
         setbacks.clear(session, "in_1")
         assert list(setbacks.by_subject(session)) == ["of_others"]
-
-
-def test_those_that_need_a_person_longest_come_first(shop: Shop) -> None:
-    with shop.transaction() as session:
-        for subject, since in (("in_1", LATER), ("in_2", DAY)):
-            for _ in range(6):
-                setbacks.note(session, subject, "", order_id=None, now=since)
-        assert [row.subject for row in setbacks.lasting(session)] == ["in_2", "in_1"]
 
 
 def test_whoever_wants_all_of_it_tried_now_wakes_what_still_rests(shop: Shop) -> None:

@@ -12,7 +12,9 @@ from core.journeys import refund
 from core.kinds.deliverables import KINDS
 from core.kinds.workshops import WorkshopDate
 from core.messages.letters import Letter, LetterState
-from core.owner import attention
+from core.orders.orders import Order
+from core.owner import attention, set_aside
+from core.owner.set_aside import SetAside
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver
@@ -244,3 +246,55 @@ def test_a_parked_event_that_only_stripe_can_place_does_not_speak_of_backups(
     (item,) = attention.items(shop)
     assert item.topic == "event_parked"
     assert "backup" not in item.advice
+
+
+FLOOD = 70_000  # PostgreSQL takes 65,535 values with a statement
+FAIL = """
+    with recursive n(i) as (select 1 union all select i + 1 from n where i < :many)
+    insert into stripe_events (id, type, created, livemode, payload, state, order_id, attempts, error, received_at, updated_at,
+        retry_after)
+    select 'evt_' || i, 'charge.updated', :now, false, '{}', 'failed', null, 3, 'boom', :now, :now, :now from n
+"""
+
+
+def test_of_a_flood_the_oldest_are_listed_and_how_many_more_there_are(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = sold_out_order(shop, stripe)
+    with shop.engine.begin() as connection:
+        connection.execute(text(FAIL), {"many": FLOOD, "now": shop.now()})
+        connection.execute(
+            text("update stripe_events set received_at = :before where id = 'evt_777'"),
+            {"before": shop.now() - timedelta(days=1)},
+        )
+    found = set_aside.needs(shop)
+    assert len(found) == attention.MOST + 2
+    more, first = found[:2]
+    assert (first.topic, first.subject) == ("event_failed", "evt_777")
+    assert (more.topic, more.subject, more.since) == ("more_of_the_same", "event_failed", first.since)
+    assert more.detail == f"{FLOOD - attention.MOST:,} more beside those listed"
+    assert [item.order_id for item in found if item.topic == "sold_out"] == [order_id]
+    with shop.transaction() as session:
+        for item in found[1 : attention.MOST]:
+            session.add(SetAside(item=set_aside.name(item), since=item.since, note="seen", who="sam@berg.example"))
+    left = set_aside.needs(shop)
+    # None of those that were set aside, and as many others in their place.
+    assert len({item.subject for item in left} - {item.subject for item in found}) == attention.MOST - 1
+
+
+@pytest.mark.parametrize("livemode", [False, True])
+def test_a_flood_of_the_other_mode_hides_nothing(shop: Shop, stripe: FakeStripe, livemode: bool) -> None:
+    order_id = sold_out_order(shop, stripe)
+    with shop.transaction() as session:
+        first = session.get_one(Order, order_id)
+        values = {**first.model_dump(), "livemode": not livemode, "updated_at": first.updated_at - timedelta(days=1)}
+        first.livemode = livemode
+        for number in range(attention.MOST + 1):
+            of_other = {
+                "id": f"ord_{number}",
+                "number": f"X-{number}",
+                "cart_id": f"cart_x{number}",
+                "stripe_checkout_session_id": None,
+                "stripe_payment_intent_id": None,
+            }
+            session.add(Order(**values | of_other))
+    in_mode = builders.live(shop) if livemode else shop
+    assert [item.order_id for item in attention.items(in_mode) if item.order_id] == [order_id]
