@@ -110,8 +110,9 @@ def _draw_license(delivery: Delivery, where: str, level: int) -> Any:
     keys = len(delivery.licenses)
     card = _card(delivery, where, level, _keys(keys, most) if keys > 1 else _key(most))
     with card:
-        for each in delivery.licenses:
-            licenses.draw(each, where)
+        with frame.portion(delivery.licenses, f"keys-{where}-{delivery.grant_id}") as some:
+            for each in some:
+                licenses.draw(each, where)
         _draw_files(delivery.files, delivery.product, f"{where}-{delivery.grant_id}")
     return card
 

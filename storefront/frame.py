@@ -1,6 +1,8 @@
 """The frame that pages share: styles, the tab's title, columns and cards, the cart on phones, the footer."""
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -10,6 +12,11 @@ from core.catalog.looks.brand import Brand
 from core.languages.sentences import _, marked
 from storefront import links, process, stylesheets
 from storefront.words import plain, quiet
+
+T = TypeVar("T")
+
+# So many of a list are drawn at once: each costs the server and the browser some milliseconds, with every click.
+PORTION = 24
 
 # The law's own words for what leads to the page on which one withdraws.
 WITHDRAW = marked("Withdraw from contract here")
@@ -51,6 +58,20 @@ def column(width: int = 1080) -> Any:
 def card(key: str, **options: Any) -> Any:
     """A card."""
     return st.container(border=True, key=f"box-{key}", **options)
+
+
+@contextmanager
+def portion(items: Sequence[T], key: str) -> Iterator[Sequence[T]]:
+    """Those of a long list that are looked at now, to be drawn within, and the way to the others below; all of a short one."""
+    pages = -(-len(items) // PORTION)
+    if pages <= 1:
+        yield items
+        return
+    place = st.container()
+    with st.container(horizontal_alignment="center"):
+        number = min(st.pagination(pages, key=f"portion-{key}"), pages)
+    with place:
+        yield items[(number - 1) * PORTION : number * PORTION]
 
 
 def cart_label(lines: int) -> str:

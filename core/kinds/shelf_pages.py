@@ -37,6 +37,11 @@ def searched(everything: Sequence[Offer], text: str) -> tuple[Offer, ...]:
     return tuple(sorted(found, key=lambda offer: not _has(offer.name, words))) if words else tuple(found)
 
 
+def matches(text: str, sought: str) -> bool:
+    """Whether every word that is sought stands somewhere in the text, in whatever case and with whatever accents."""
+    return _has(text, _folded(sought).split())
+
+
 def page_of(found: Sequence[Offer], number: int) -> ShelfPage:
     """The page of this number, or the nearest that there is."""
     pages = max(1, -(-len(found) // MOST))

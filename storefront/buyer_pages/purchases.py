@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 import structlog
@@ -7,6 +7,7 @@ from core.catalog import products
 from core.catalog.products import Kind
 from core.foundation.errors import LinkExpired, LinkInvalid, ShopError, StripeTrouble
 from core.journeys.billing import portal
+from core.kinds import shelf_pages
 from core.kinds.grants import Delivery, License
 from core.languages.sentences import _, marked
 from core.licensing import holding
@@ -83,11 +84,29 @@ def draw_library(email: str) -> None:
         st.markdown(_("Nothing was bought with this email yet. Bought with another one? Add it in your account."))
         links.to(links.SHOP, _("To the shop"), "storefront")
         return
+    if bought and not (bought := sought_among(bought)):
+        st.markdown(_("Nothing here is called so. Look for fewer letters, or for another word."))
     draw_coming_money(bought)
     draw_goods(bought, email, lambda: draw_given(given, names))
     seats_card.draw_held([each for each in seats if not each.active])
     if bought:
         purchase_papers.draw(bought, email)
+
+
+def sought_among(bought: tuple[Purchase, ...]) -> tuple[Purchase, ...]:
+    """Those that are looked for, where there are so many that somebody looks for one."""
+    if not shelf_pages.is_searchable(len(bought)):
+        return bought
+    sought = st.text_input(
+        _("Search your purchases"), type="search", key="q", icon=":material/search:", max_chars=100,
+        placeholder=_("Search your purchases"), label_visibility="collapsed",
+    )  # fmt: skip
+    return tuple(each for each in bought if shelf_pages.matches(said_of(each), sought or ""))
+
+
+def said_of(purchase: Purchase) -> str:
+    """By what a purchase is found: its number, and the names of what was bought."""
+    return " ".join([purchase.number, *(line.name for line in purchase.lines)])
 
 
 def draw_coming_money(bought: tuple[Purchase, ...]) -> None:
@@ -107,8 +126,9 @@ def draw_given(given: tuple[tuple[str, License], ...], names: dict[str, str]) ->
     """Licences that nobody bought here: the seller gave them, or brought them along from another shop."""
     if given:
         st.header(_("Given to you"), anchor=False)
-    for product, license in given:
-        deliveries.draw_given(names.get(product, product), license)
+    with frame.portion(given, "given") as some:
+        for product, license in some:
+            deliveries.draw_given(names.get(product, product), license)
 
 
 def draw_goods(bought: tuple[Purchase, ...], email: str, draw_more: Callable[[], None]) -> None:
@@ -121,20 +141,23 @@ def draw_goods(bought: tuple[Purchase, ...], email: str, draw_more: Callable[[],
     )
     live = [each for each in kept if each.kind is Kind.WORKSHOP]
     coming = [each for each in live if each.ends_at is None or each.ends_at > now]
-    draw_section(_("Coming up"), sorted(coming, key=lambda each: (each.starts_at is None, each.starts_at)))
-    draw_section(_("Downloads and keys"), [each for each in kept if each.kind in (Kind.DOWNLOAD, Kind.LICENSE)])
+    draw_section(_("Coming up"), "coming", sorted(coming, key=lambda each: (each.starts_at is None, each.starts_at)))
+    draw_section(
+        _("Downloads and keys"), "goods", [each for each in kept if each.kind in (Kind.DOWNLOAD, Kind.LICENSE)]
+    )
     draw_plans(bought, email)
     draw_more()
-    draw_section(_("Past sessions"), [each for each in live if each not in coming])
-    draw_section(_("Over"), [each for each in goods if each.state is GrantState.REVOKED])
+    draw_section(_("Past sessions"), "past", [each for each in live if each not in coming])
+    draw_section(_("Over"), "over", [each for each in goods if each.state is GrantState.REVOKED])
 
 
-def draw_section(title: str, goods: Iterable[Delivery]) -> None:
+def draw_section(title: str, key: str, goods: Sequence[Delivery]) -> None:
     """A heading with its cards; nothing at all without any."""
     if goods:
         st.header(title, anchor=False)
-    for each in goods:
-        deliveries.draw(each, where="library", level=3)
+    with frame.portion(goods, key) as some:
+        for each in some:
+            deliveries.draw(each, where="library", level=3)
 
 
 def draw_plans(bought: tuple[Purchase, ...], email: str) -> None:
@@ -143,14 +166,20 @@ def draw_plans(bought: tuple[Purchase, ...], email: str) -> None:
     kept = [(each, plan) for each, plan in kept if plan.state is not GrantState.REVOKED]
     if kept:
         st.header(_("Plans"), anchor=False)
-    for purchase, plan in sorted(kept, key=lambda pair: deliveries.TURNS[pair[1].state]):
-        with deliveries.draw(plan, where="library", level=3):
-            if purchase.plan:
-                plans.draw(purchase.plan)
-            if plan.state is GrantState.ACTIVE:
-                seats_card.draw(email, plan.grant_id)
-                interval_card.draw(email, plan.grant_id)
-            draw_billing_button(purchase, plan, email)
+    with frame.portion(sorted(kept, key=lambda pair: deliveries.TURNS[pair[1].state]), "plans") as some:
+        for purchase, plan in some:
+            draw_plan(purchase, plan, email)
+
+
+def draw_plan(purchase: Purchase, plan: Delivery, email: str) -> None:
+    """One of them."""
+    with deliveries.draw(plan, where="library", level=3):
+        if purchase.plan:
+            plans.draw(purchase.plan)
+        if plan.state is GrantState.ACTIVE:
+            seats_card.draw(email, plan.grant_id)
+            interval_card.draw(email, plan.grant_id)
+        draw_billing_button(purchase, plan, email)
 
 
 def draw_billing_button(purchase: Purchase, plan: Delivery, email: str) -> None:

@@ -25,12 +25,17 @@ def draw_places(places: tuple[PlaceView, ...]) -> None:
         mine = list(theirs)
         with frame.card(f"tickets-{date_id}", gap="small"):
             st.markdown(f"**{words.plain(product)}**, {dates.of(mine[0].times)[0]}")
-            for each in mine:
-                with st.container(gap=None, key=f"ticket-{each.attendee_id}"):
-                    st.markdown(f"{words.plain(each.name)} &nbsp; {_came(each)}")
-                    if each.email != each.name:
-                        words.quiet(words.plain(each.email))
+            with frame.portion(mine, f"tickets-{date_id}") as some:
+                for each in some:
+                    _draw_ticket(each)
             links.to(links.WORKSHOP, "To the date", "event", where=f"date-{date_id}", id=date_id)
+
+
+def _draw_ticket(each: PlaceView) -> None:
+    with st.container(gap=None, key=f"ticket-{each.attendee_id}"):
+        st.markdown(f"{words.plain(each.name)} &nbsp; {_came(each)}")
+        if each.email != each.name:
+            words.quiet(words.plain(each.email))
 
 
 def draw_seats(seats: tuple[SeatsView, ...], order_id: str, me: Staff) -> None:
@@ -44,8 +49,9 @@ def draw_seats(seats: tuple[SeatsView, ...], order_id: str, me: Staff) -> None:
                 f"**{words.plain(plan.product)}**, {sitting} of {words.count(plan.quantity, 'seat', 'seats')} taken"
             )
             st.markdown(f"The buyer &nbsp; {_SEAT[SeatState.ACCEPTED] if plan.buyer_sits else ':gray-badge[No seat]'}")
-            for each in plan.people:
-                _draw_seated(each, me)
+            with frame.portion(plan.people, f"seats-{plan.grant_id}") as some:
+                for each in some:
+                    _draw_seated(each, me)
             with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"seat-actions-{number}"):
                 if plan.active and plan.free and me.may(Action.SEATS):
                     _opener("Give a seat", "person_add", f"give-{plan.grant_id}")

@@ -121,8 +121,10 @@ def about(delivery: Delivery) -> str:
     parts = [delivery.reason.replace("_", " ")] if delivery.reason else []
     parts += [
         f"Key ending {each.hint}, {each.used(shop.now())} of {words.count(each.most, 'computer', 'computers')}"
-        for each in delivery.licenses
+        for each in delivery.licenses[: frame.PORTION]
     ]
+    if (more := len(delivery.licenses) - frame.PORTION) > 0:
+        parts.append(f"{words.count(more, 'more key', 'more keys')}, all of them among the licences")
     if delivery.starts_at:
         parts.append(dates.weekday(delivery.starts_at, delivery.timezone))
     if delivery.seats:

@@ -13,7 +13,7 @@ from core.journeys import order_care
 from core.languages.sentences import _, marked
 from core.orders.status import Status
 from core.people.purchases import Purchase, PurchasedLine
-from storefront import amounts, dates, process, sentences, words
+from storefront import amounts, dates, frame, process, sentences, words
 from storefront.library import clicks
 
 _STATES = {
@@ -35,8 +35,9 @@ def draw(bought: Sequence[Purchase], email: str) -> None:
     with shop.reading() as session:
         papers = receipts.of_orders(session, shop, [each.order_id for each in bought])
     st.header(_("Receipts"), anchor=False)
-    for purchase in bought:
-        _draw_order(purchase, papers[purchase.order_id])
+    with frame.portion(bought, "papers") as some:
+        for purchase in some:
+            _draw_order(purchase, papers[purchase.order_id])
     if open_ones := [each for each in bought if papers[each.order_id].correctable]:
         _draw_details(open_ones, papers, email)
 

@@ -42,8 +42,9 @@ def draw(email: str, grant_id: str) -> None:
                 ).format(number=found.short)
             )
         _draw_buyer(email, found)
-        for person in found.people:
-            _draw_person(email, found, person)
+        with frame.portion(found.people, f"seats-{grant_id}") as some:
+            for person in some:
+                _draw_person(email, found, person)
         if found.free:
             _draw_invitation(email, grant_id)
         _draw_number(email, found)

@@ -179,8 +179,9 @@ def draw(sheet: DateSheet, me: Staff) -> None:
         words.quiet(f"The first {workshops.MOST_PEOPLE}. Type a name to find somebody else.")
     if sheet.waiting:
         st.header("Waiting list", anchor=False)
-    for entry in sheet.waiting:
-        draw_waiting(entry, me, row.free)
+    with frame.portion(sheet.waiting, "waiting") as some:
+        for entry in some:
+            draw_waiting(entry, me, row.free)
     if sheet.messages:
         st.header("Letters to everybody", anchor=False)
     for message in sheet.messages:

@@ -5,10 +5,13 @@ import re
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from core.catalog.products import Product
 from core.foundation import signing
 from core.foundation.errors import StripeUnreachable
 from core.kinds.licenses import LicenseKey
 from core.people.receipts import order_links
+from storefront import frame
+from tests import builders
 from tests.builders import bought, rows, subscribed
 from tests.conftest import Clock
 from tests.core.licensing.asking import App, sold
@@ -274,3 +277,46 @@ def test_signed_out_meanwhile_nothing_is_replaced(visitor: Visitor) -> None:
     sound(tab.button(key=f"replace-{row.id}").click().run())
     assert key not in words(tab)
     assert rows(visitor.shop, LicenseKey)[0].key_hash == row.key_hash
+
+
+@builders.on_sqlite
+def test_a_long_library_is_drawn_in_portions_and_searched(visitor: Visitor) -> None:
+    for number in range(frame.PORTION):
+        bought(visitor.shop, visitor.stripe, "guide-eur", cart=f"cart_{number}")
+    visitor.signs_in(NORA)
+    tab = visitor.opens("purchases")
+    assert len(tab.subheader) == frame.PORTION
+    assert not tab.get("pagination")
+    bought(visitor.shop, visitor.stripe, "guide-eur", "kit-eur", cart="cart_last")
+    tab = sound(tab.run())
+    assert len(tab.subheader) == frame.PORTION
+    goods, _ = tab.get("pagination")
+    sound(goods.set_value(2).run())
+    assert len(tab.subheader) == 2
+    # Of the receipts it is the first page still.
+    assert len([each for each in labels(tab) if each.startswith("Email SH-")]) == frame.PORTION
+    # What is looked for is on the first page, whichever was looked at.
+    sound(tab.text_input(key="q").set_value("TEMPLATE sh-").run())
+    assert [each.value for each in tab.subheader] == ["Field Guide", "Template Kit"]
+    assert not tab.get("pagination")
+    sound(tab.text_input(key="q").set_value("sh-1003").run())
+    assert [each.value for each in tab.subheader] == ["Field Guide"]
+    sound(tab.text_input(key="q").set_value("nothing at all").run())
+    assert "Nothing here is called so." in words(tab)
+    assert not tab.subheader
+    sound(tab.text_input(key="q").set_value("").run())
+    assert len(tab.get("pagination")) == 2
+
+
+@builders.on_sqlite
+def test_many_keys_of_one_order_are_drawn_in_portions(visitor: Visitor) -> None:
+    with visitor.shop.transaction() as session:
+        session.get_one(Product, "kit").max_quantity = 100
+    order_id = bought(visitor.shop, visitor.stripe, ("kit-eur", frame.PORTION + 1))
+    keys = [each.key for delivery in builders.deliveries(visitor.shop, order_id) for each in delivery.licenses]
+    visitor.signs_in(NORA)
+    tab = visitor.opens("purchases")
+    assert [each.value for each in tab.code] == keys[: frame.PORTION]
+    [pages] = tab.get("pagination")
+    sound(pages.set_value(2).run())
+    assert [each.value for each in tab.code] == keys[frame.PORTION :]

@@ -9,6 +9,7 @@ from core.foundation.errors import ShopError, StripeRefused, StripeUnreachable
 from core.journeys.billing import plans
 from core.kinds.seats import Seat
 from core.seats import invitations
+from storefront import frame
 from tests import builders, colleagues
 from tests.core.seats.test_seats import NORA, PEOPLE, a_plan, code_for, joins, seat_of, set_seats, standing
 from tests.storefront.conftest import Visitor, labels, left_for, sound, words
@@ -134,3 +135,21 @@ def test_whoever_is_asked_takes_the_seat_with_the_code_and_is_signed_in(visitor:
     visitor.comes_with(colleagues.signed_in(shop, PEOPLE[0]))
     assert "Plan" in words(visitor.opens("purchases"))
     assert [row.tries for row in builders.rows(shop, Seat)] == [2]
+
+
+@builders.on_sqlite
+def test_many_people_of_one_plan_are_drawn_in_portions(visitor: Visitor) -> None:
+    shop, stripe = visitor.shop, visitor.stripe
+    _, _, grant = a_plan(shop, stripe, frame.PORTION + 2)
+    with shop.transaction() as session:
+        for number in range(frame.PORTION + 1):
+            email = f"guest{number}@team.example"
+            session.add(
+                Seat(id=f"seat_{number:03}", grant_id=grant, email=email, since=shop.now(), created_at=shop.now())
+            )
+    visitor.comes_with(colleagues.signed_in(shop, NORA))
+    tab = visitor.opens("purchases")
+    assert words(tab).count("@team.example") == frame.PORTION
+    [pages] = tab.get("pagination")
+    sound(pages.set_value(2).run())
+    assert words(tab).count("@team.example") == 1

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.catalog.products import Product
 from core.foundation.errors import StripeRefused, StripeUnreachable
 from core.journeys import refund
 from core.kinds import license_keys
@@ -20,6 +21,7 @@ from core.people.staff import Role
 from core.rights import declarations
 from core.rights.declarations import Declaration
 from core.seats import invitations
+from storefront import frame
 from tests import builders
 from tests.builders import bought, subscribed
 from tests.core.seats.test_seats import PEOPLE, code_for, joins
@@ -389,3 +391,22 @@ def test_what_keeps_an_order_from_being_done_stands_on_its_page(visitor: Visitor
         order.attention = "paid_twice: pi_2"
     visitor.works_as(Role.VIEWER)
     assert "**Paid twice** pi" in opens(visitor, order_id).warning[0].value
+
+
+@builders.on_sqlite
+def test_of_many_keys_and_people_so_many_are_drawn_at_once(visitor: Visitor) -> None:
+    visitor.works_as(Role.SUPPORT)
+    shop, stripe = visitor.shop, visitor.stripe
+    many = frame.PORTION + 2
+    builders.change_date(shop, "clinic/1", capacity=many)
+    with shop.transaction() as session:
+        for product in ("kit", "clinic"):
+            session.get_one(Product, product).max_quantity = many
+    order_id = builders.bought(shop, stripe, ("kit-eur", many), ("clinic-eur", many))
+    tab = opens(visitor, order_id)
+    assert words(tab).count("Key ending") == frame.PORTION
+    assert "2 more keys, all of them among the licences" in words(tab)
+    assert words(tab).count("Expected") == frame.PORTION
+    [pages] = tab.get("pagination")
+    sound(pages.set_value(2).run())
+    assert words(tab).count("Expected") == 2
