@@ -39,6 +39,9 @@ FLAGS = (
 )  # fmt: skip
 # No page of a test lives long enough for what the slowest of Chromium's compilers takes to come back.
 _SHORT_LIVED = "--js-flags=--no-turbofan"
+# For tests that go from site to site: all pages of a context are one process's. Else each way from the shop to where one pays, and
+# back, begins a new one, which reads and compiles the shop's scripts anew: that takes it as long again as to draw the page.
+ONE_PROCESS = ("--disable-site-isolation-trials", "--renderer-process-limit=1")
 
 # Seconds until what is there twice is taken for a fault of the page.
 ALONE = 15.0
@@ -177,9 +180,9 @@ def launched(playwright: Playwright, *more: str) -> Iterator[Browser]:
 
 
 @contextmanager
-def for_tests(patience: float) -> Iterator[Browser]:
-    """A browser for a fixture, whose expectations wait so many milliseconds. Where none can be started the tests are
-    skipped, and fail when `CI` is set.
+def for_tests(patience: float, *more: str) -> Iterator[Browser]:
+    """A browser for a fixture, with `more` flags than all have, whose expectations wait so many milliseconds. Where none can be
+    started the tests are skipped, and fail when `CI` is set.
 
     While one is open it occupies the thread's event loop, which other tests need.
     """
@@ -187,5 +190,5 @@ def for_tests(patience: float) -> Iterator[Browser]:
         # Where everything must run, a test that is left out is a failure.
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     expect.set_options(timeout=patience)
-    with sync_playwright() as playwright, launched(playwright, _SHORT_LIVED) as found:
+    with sync_playwright() as playwright, launched(playwright, _SHORT_LIVED, *more) as found:
         yield found

@@ -7,7 +7,7 @@ from secrets import token_hex
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser import for_tests
+from tests.browser import ONE_PROCESS, for_tests
 from tests.journeys.buyer import PATIENCE, Buyer
 from tests.journeys.stand import LINES, ROOT, Stand
 
@@ -17,7 +17,7 @@ Arrive = Callable[..., Buyer]
 # Both end with this folder, so that the tests after it have their thread's event loop back.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    with for_tests(PATIENCE) as found:
+    with for_tests(PATIENCE, *ONE_PROCESS) as found:
         yield found
 
 
