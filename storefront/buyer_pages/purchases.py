@@ -98,7 +98,7 @@ def sought_among(bought: tuple[Purchase, ...]) -> tuple[Purchase, ...]:
     if not shelf_pages.is_searchable(len(bought)):
         return bought
     sought = st.text_input(
-        _("Search your purchases"), type="search", key="q", icon=":material/search:", max_chars=100,
+        _("Search your purchases"), type="search", key="find-purchases", icon=":material/search:", max_chars=100,
         placeholder=_("Search your purchases"), label_visibility="collapsed",
     )  # fmt: skip
     return tuple(each for each in bought if shelf_pages.matches(said_of(each), sought or ""))

@@ -296,15 +296,15 @@ def test_a_long_library_is_drawn_in_portions_and_searched(visitor: Visitor) -> N
     # Of the receipts it is the first page still.
     assert len([each for each in labels(tab) if each.startswith("Email SH-")]) == frame.PORTION
     # What is looked for is on the first page, whichever was looked at.
-    sound(tab.text_input(key="q").set_value("TEMPLATE sh-").run())
+    sound(tab.text_input(key="find-purchases").set_value("TEMPLATE sh-").run())
     assert [each.value for each in tab.subheader] == ["Field Guide", "Template Kit"]
     assert not tab.get("pagination")
-    sound(tab.text_input(key="q").set_value("sh-1003").run())
+    sound(tab.text_input(key="find-purchases").set_value("sh-1003").run())
     assert [each.value for each in tab.subheader] == ["Field Guide"]
-    sound(tab.text_input(key="q").set_value("nothing at all").run())
+    sound(tab.text_input(key="find-purchases").set_value("nothing at all").run())
     assert "Nothing here is called so." in words(tab)
     assert not tab.subheader
-    sound(tab.text_input(key="q").set_value("").run())
+    sound(tab.text_input(key="find-purchases").set_value("").run())
     assert len(tab.get("pagination")) == 2
 
 
