@@ -131,11 +131,28 @@ def _taken(shop: Shop, told: Sequence[Told]) -> list[Outcome]:
 def replay(shop: Shop, event_id: str, *, actor: str) -> Outcome:
     """Apply a remembered event once more; one that had worked changes nothing. Raises EventNotFound, EventReduced,
     or what went wrong."""
-    payload = payload_of(shop, event_id)
-    event = orjson.loads(payload)
-    if event.get(_REDUCED):
-        raise EventReduced(event=event_id)
-    return take(shop, Told(event, payload, actor, again=True))
+    [outcome] = replay_all(shop, [event_id], actor=actor)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def replay_all(shop: Shop, event_ids: Sequence[str], *, actor: str) -> list[Outcome | Exception]:
+    """Apply remembered events once more, in one transaction as far as they can be; return what became of each, in their order."""
+    with shop.reading() as session:
+        query = select(StripeEvent.id, StripeEvent.payload).where(col(StripeEvent.id).in_(event_ids))
+        payloads = dict(session.exec(query).all())
+    told: list[Told] = []
+    found: dict[str, Outcome | Exception] = {each: EventNotFound(event=each) for each in event_ids}
+    for event_id, payload in payloads.items():
+        event = orjson.loads(payload)
+        if event.get(_REDUCED):
+            found[event_id] = EventReduced(event=event_id)
+        else:
+            told.append(Told(event, payload, actor, again=True))
+    if told:
+        found.update(zip([each.id for each in told], take_all(shop, told), strict=True))
+    return [found[each] for each in event_ids]
 
 
 def reduced(event: dict[str, Any]) -> dict[str, Any]:

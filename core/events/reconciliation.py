@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -15,7 +16,8 @@ from core import admission, fulfillment
 from core.admission import Refused
 from core.events import balance_questions, inbox, plan_schedule, questions, recovery
 from core.events.attempts import BATCH, Pass, Report
-from core.events.handlers import HANDLERS, EventState
+from core.events.handlers import HANDLERS, EventState, Outcome
+from core.events.inbox import Told
 from core.foundation.database import repeatable
 from core.foundation.errors import CheckoutNotFound
 from core.foundation.signals import milestones
@@ -37,6 +39,9 @@ _UNCONFIRMED = timedelta(minutes=2)
 # Stripe keeps events for 30 days, and lists one some seconds after it happened.
 _KEPT = timedelta(days=29)
 _OVERLAP = timedelta(minutes=5)
+# So many events are applied in one transaction, and tried again for so many seconds of a pass: the rest must not wait for ever.
+_TOGETHER = 50
+_RETRYING = 20.0
 # So many events are in memory at once, though a month of them were missed.
 _AT_ONCE = 500
 # What no endpoint acknowledged is in the other list too: this one only makes sure, from time to time.
@@ -59,21 +64,41 @@ def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], obj
 
 
 def _retry_events(run: Pass) -> None:
-    due_at, limit = (None, None) if run.everything else (run.shop.now(), BATCH)
-    with run.shop.reading() as session:
-        waiting = inbox.unfinished(session, due_at=due_at, limit=limit)
+    """Try those again that are due, many at once: when what failed for hours is mended, nobody waits for hours more."""
     asking: list[str] = []
-    for event_id in waiting:
-        run.do(event_id, partial(_retried, run.shop, event_id, asking))
+    for waiting in _unfinished(run):
+        outcomes = inbox.replay_all(run.shop, waiting, actor="worker")
+        for event_id, outcome in zip(waiting, outcomes, strict=True):
+            run.do(event_id, partial(_applied, outcome))
+            if isinstance(outcome, Outcome) and (outcome.state, outcome.reason) == (
+                EventState.PARKED,
+                admission.ASKING,
+            ):
+                asking.append(event_id)
     # Only Stripe knows whose these are: asked here too, should the job that was to ask have given up.
     for event_id in asking:
         run.ask(event_id, partial(_placed, run.shop, event_id))
 
 
-def _retried(shop: Shop, event_id: str, asking: list[str]) -> bool:
-    outcome = inbox.replay(shop, event_id, actor="worker")
-    if outcome.state is EventState.PARKED and outcome.reason == admission.ASKING:
-        asking.append(event_id)
+def _unfinished(run: Pass) -> Iterator[list[str]]:
+    """The events that are due, so many at once, each one time, and for as long as the rest of the pass can wait."""
+    tried: set[str] = set()
+    due_at, until = None if run.everything else run.shop.now(), monotonic() + _RETRYING
+    while run.everything or monotonic() < until:
+        with run.shop.reading() as session:
+            # What fails again has another time from now on; what is tried though it rests is known by its id.
+            found = inbox.unfinished(session, due_at=due_at, limit=None if run.everything else BATCH)
+        waiting = [each for each in found if each not in tried]
+        if not waiting:
+            return
+        tried.update(waiting)
+        for start in range(0, len(waiting), _TOGETHER):
+            yield waiting[start : start + _TOGETHER]
+
+
+def _applied(outcome: Outcome | Exception) -> bool:
+    if isinstance(outcome, Exception):
+        raise outcome
     return outcome.state is EventState.APPLIED
 
 
@@ -122,13 +147,13 @@ def _take_all(run: Pass, found: Sequence[dict[str, Any]]) -> None:
     """Take those that are news to us, oldest first, as they would have come. What fails keeps its own time from then on."""
     with run.shop.reading() as session:
         known = inbox.remembered(session, [event["id"] for event in found])
-    for event in reversed(found):
-        if event["id"] not in known:
-            run.do(event["id"], partial(_taken, run.shop, event))
-
-
-def _taken(shop: Shop, event: dict[str, Any]) -> bool:
-    return inbox.take(shop, inbox.Told(event, orjson.dumps(event).decode(), "worker")).state is EventState.APPLIED
+    news = [
+        Told(event, orjson.dumps(event).decode(), "worker") for event in reversed(found) if event["id"] not in known
+    ]
+    for start in range(0, len(news), _TOGETHER):
+        told = news[start : start + _TOGETHER]
+        for each, outcome in zip(told, inbox.take_all(run.shop, told), strict=True):
+            run.do(each.id, partial(_applied, outcome))
 
 
 def _ask_about_sessions(run: Pass) -> None:

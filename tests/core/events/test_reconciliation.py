@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, update
+from sqlalchemy import event, insert, text, update
 from sqlmodel import Session
 
 from core.events import inbox, reconciliation
-from core.events.handlers import HANDLERS
+from core.events.handlers import HANDLERS, EventState
 from core.events.inbox import StripeEvent
 from core.foundation.errors import PermissionMissing, StripeFaulty, StripeRefused, StripeUnreachable
 from core.foundation.signals import milestones
@@ -378,3 +378,62 @@ def test_the_moment_up_to_which_events_were_seen_is_the_listings_beginning(
     mark = seen(shop, Name.EVENTS_SEEN)
     assert mark
     assert mark.at == begun
+
+
+FAILED = """
+    with recursive n(i) as (select 0 union all select i + 1 from n where i + 1 < :many)
+    insert into stripe_events (id, type, created, livemode, payload, state, order_id, attempts, error, received_at, updated_at,
+        retry_after)
+    select 'evt_' || i, 'customer.created', :now, false,
+        '{"id": "evt_' || i || '", "type": "customer.created", "livemode": false, "data": {"object": {"id": "cus_1"}}}',
+        'failed', null, 3, 'RuntimeError: broken', :now, :now, :now from n
+"""
+MANY = 2 * reconciliation.BATCH + 1
+
+
+def failed_for_hours(shop: Shop) -> None:
+    """As many events as a fault of the shop's leaves behind, of which one is broken for good."""
+    broken = '{"id": "evt_7", "type": "checkout.session.completed", "livemode": false, "data": {"object": {}}}'
+    with shop.engine.begin() as connection:
+        connection.execute(text(FAILED), {"many": MANY, "now": shop.now()})
+        connection.execute(
+            text("update stripe_events set type = 'checkout.session.completed', payload = :broken where id = 'evt_7'"),
+            {"broken": broken},
+        )
+
+
+def left(shop: Shop) -> dict[str, int]:
+    """The events that have failed still, each with how often it was tried."""
+    return {row.id: row.attempts for row in builders.rows(shop, StripeEvent) if row.state is EventState.FAILED}
+
+
+def test_when_a_fault_is_mended_one_pass_tries_all_that_are_due_and_each_once(shop: Shop) -> None:
+    failed_for_hours(shop)
+    report = reconciliation.sweep(shop)
+    assert left(shop) == {"evt_7": 4}
+    assert [(subject, "KeyError" in why) for subject, why in report.failed] == [("evt_7", True)]
+
+
+def test_whoever_wants_all_of_it_tried_now_has_what_rests_tried_once_too(shop: Shop) -> None:
+    failed_for_hours(shop)
+    with shop.engine.begin() as connection:
+        connection.execute(
+            text("update stripe_events set retry_after = :later"), {"later": shop.now() + timedelta(hours=1)}
+        )
+    reconciliation.sweep(shop)
+    assert len(left(shop)) == MANY
+    reconciliation.sweep(shop, everything=True)
+    assert left(shop) == {"evt_7": 4}
+
+
+def test_the_rest_of_a_pass_does_not_wait_for_ever_while_events_are_tried(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed_for_hours(shop)
+    # It is looked at when it begins, before the first are read, and before the next.
+    moments = iter([0.0, 0.0, reconciliation._RETRYING])
+    monkeypatch.setattr(reconciliation, "monotonic", lambda: next(moments))
+    reconciliation.sweep(shop)
+    # The only one of its type is among the first that are tried.
+    assert (len(left(shop)), left(shop)["evt_7"]) == (MANY - reconciliation.BATCH + 1, 4)
+    assert seen(shop, Name.SWEPT)
