@@ -65,19 +65,13 @@ def sweep(shop: Shop, *, everything: bool = False, progress: Callable[[str], obj
 
 def _retry_events(run: Pass) -> None:
     """Try those again that are due, many at once: when what failed for hours is mended, nobody waits for hours more."""
-    asking: list[str] = []
     for waiting in _unfinished(run):
-        outcomes = inbox.replay_all(run.shop, waiting, actor="worker")
-        for event_id, outcome in zip(waiting, outcomes, strict=True):
+        outcomes = dict(zip(waiting, inbox.replay_all(run.shop, waiting, actor="worker"), strict=True))
+        for event_id, outcome in outcomes.items():
             run.do(event_id, partial(_applied, outcome))
-            if isinstance(outcome, Outcome) and (outcome.state, outcome.reason) == (
-                EventState.PARKED,
-                admission.ASKING,
-            ):
-                asking.append(event_id)
-    # Only Stripe knows whose these are: asked here too, should the job that was to ask have given up.
-    for event_id in asking:
-        run.ask(event_id, partial(_placed, run.shop, event_id))
+        # Only Stripe knows whose these are: asked here too, should the job that was to ask have given up.
+        for event_id in [each for each, outcome in outcomes.items() if _asks_stripe(outcome)]:
+            run.ask(event_id, partial(_placed, run.shop, event_id))
 
 
 def _unfinished(run: Pass) -> Iterator[list[str]]:
@@ -94,6 +88,10 @@ def _unfinished(run: Pass) -> Iterator[list[str]]:
         tried.update(waiting)
         for start in range(0, len(waiting), _TOGETHER):
             yield waiting[start : start + _TOGETHER]
+
+
+def _asks_stripe(outcome: Outcome | Exception) -> bool:
+    return isinstance(outcome, Outcome) and (outcome.state, outcome.reason) == (EventState.PARKED, admission.ASKING)
 
 
 def _applied(outcome: Outcome | Exception) -> bool:
