@@ -142,14 +142,11 @@ def replay_all(shop: Shop, event_ids: Sequence[str], *, actor: str) -> list[Outc
     with shop.reading() as session:
         query = select(StripeEvent.id, StripeEvent.payload).where(col(StripeEvent.id).in_(event_ids))
         payloads = dict(session.exec(query).all())
-    told: list[Told] = []
-    found: dict[str, Outcome | Exception] = {each: EventNotFound(event=each) for each in event_ids}
-    for event_id, payload in payloads.items():
-        event = orjson.loads(payload)
-        if event.get(_REDUCED):
-            found[event_id] = EventReduced(event=event_id)
-        else:
-            told.append(Told(event, payload, actor, again=True))
+    events = {each: orjson.loads(payloads[each]) for each in event_ids if each in payloads}
+    told = [Told(event, payloads[each], actor, again=True) for each, event in events.items() if not event.get(_REDUCED)]
+    found: dict[str, Outcome | Exception] = {
+        each: EventReduced(event=each) if each in events else EventNotFound(event=each) for each in event_ids
+    }
     if told:
         found.update(zip([each.id for each in told], take_all(shop, told), strict=True))
     return [found[each] for each in event_ids]
