@@ -12,6 +12,8 @@ from core.kinds.workshops import DateView
 from core.languages.sentences import _, ngettext
 from storefront import amounts, dates, links, pictures, process, words
 
+_BILLING = "billing"
+
 
 def draw_head(offer: Offer) -> None:
     """What it is called, and what it is in a sentence."""
@@ -29,16 +31,30 @@ def choose_price(offer: Offer) -> PriceTag:
     tags = {tag.id: tag for tag in offer.prices}
     if len(tags) == 1:
         return offer.prices[0]
-    chosen = st.segmented_control(
+    st.segmented_control(
         _("Billing") if offer.kind is Kind.PLAN else _("Price"),
         list(tags),
         default=max(offer.prices, key=lambda tag: tag.interval is Interval.YEAR).id,
         format_func=lambda tag_id: _named(tags[tag_id]),
         required=True,
         width="stretch",
-        key="billing",
+        key=_BILLING,
     )
-    return tags[chosen]
+    return chosen_price(offer)
+
+
+def chosen_price(offer: Offer) -> PriceTag:
+    """The price that is chosen at this moment, which in a callback may be another one than was drawn."""
+    return next((tag for tag in offer.prices if tag.id == st.session_state.get(_BILLING)), offer.prices[0])
+
+
+def chosen_date(offer: Offer, drawn: DateView | None) -> str:
+    """The id of the date that is chosen at this moment, else that of the one that was drawn, if any."""
+    return str(st.session_state.get(_date_key(offer)) or (drawn.id if drawn else ""))
+
+
+def _date_key(offer: Offer) -> str:
+    return f"date-{offer.id}"
 
 
 def _named(tag: PriceTag) -> str:
@@ -147,7 +163,7 @@ def _choose_among(offer: Offer, in_cart: Collection[str]) -> DateView:
         format_func=lambda date_id: dates.of(by_id[date_id])[0],
         captions=[f"{words.plain(dates.of(date)[1])} · {_left(date)}" for date in offer.open_dates],
         width="stretch",
-        key=f"date-{offer.id}",
+        key=_date_key(offer),
     )
     return by_id[chosen]
 

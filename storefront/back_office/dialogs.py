@@ -31,6 +31,17 @@ def close() -> None:
     st.session_state.pop(_OPEN, None)
 
 
+def button(label: str, key: str, *, lacks: str = "") -> bool:
+    """The button that does it, and whether it was pressed while nothing `lacks`; else what does is said.
+
+    It is there from the beginning: one that waits for a field to be left would lose the click by which it is left.
+    """
+    pressed = st.button(label, type="primary", key=key)
+    if pressed and lacks:
+        st.warning(lacks, icon=":material/edit:")
+    return pressed and not lacks
+
+
 def carry_out(name: str, act: Callable[[Deed], str]) -> None:
     """Do it, close the dialog and say what was done; or say in the dialog why not."""
     try:

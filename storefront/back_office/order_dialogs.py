@@ -57,7 +57,7 @@ def _decide(sheet: Sheet, lines: tuple[int, ...], reason: str, name: str, label:
     agreed: Revocation = st.session_state.get(f"{name}-shown") or plan
     st.session_state[f"{name}-shown"] = plan
     act = revocation.restore if restore else revocation.revoke
-    if st.button(label, type="primary", key=f"{name}-do", disabled=not restore and not reason):
+    if dialogs.button(label, f"{name}-do", lacks="" if restore or reason else "Say why."):
         dialogs.carry_out(name, lambda deed: _changed(act, sheet, lines, reason=reason, agreed=agreed, deed=deed))
 
 
@@ -74,7 +74,7 @@ def _readdress(sheet: Sheet) -> None:
     st.markdown(f"Order {sheet.row.number} belongs to **{words.plain(sheet.row.email)}** now.")
     words.quiet("It will be the customer's with the new address, and its receipt goes there at once.")
     new = st.text_input("New email", type="email", key="new-address") or ""
-    if st.button("Change the address", type="primary", key="readdress-do", disabled=not new.strip()):
+    if dialogs.button("Change the address", "readdress-do", lacks="" if new.strip() else "Type the new email."):
 
         def act(deed: Deed) -> str:
             order_care.readdress(process.shop(), sheet.row.id, new, deed=deed)

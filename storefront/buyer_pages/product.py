@@ -23,16 +23,18 @@ shop = process.shop()
 JUST_PUT = "just-put"
 
 
-def put_in_cart(price_id: str, product_id: str, date_id: str, amount: int) -> None:
-    """Put what is chosen into the browser's cart."""
+def put_in_cart(offer: Offer, drawn: DateView | None) -> None:
+    """Put what is chosen into the browser's cart: what was drawn, with the choices as new as the click itself."""
     browser = visitor.browser_id()
     if not browser:
         st.session_state["trouble"] = _(sentences.NO_COOKIES)
         return
+    tag, date_id = product_view.chosen_price(offer), product_view.chosen_date(offer, drawn)
+    quantity = st.session_state.get(f"quantity-{offer.id}", 1)
     try:
+        amount = prices.said_amount(offer, tag).amount
         with shop.transaction() as session:
-            quantity = st.session_state.get(f"quantity-{product_id}", 1)
-            carts.put(session, browser, price_id, quantity, date_id=date_id, amount=amount, now=shop.now())
+            carts.put(session, browser, tag.id, quantity, date_id=date_id, amount=amount, now=shop.now())
         st.session_state[JUST_PUT] = True
     except ShopError as error:
         st.session_state["trouble"] = sentences.of(error)
@@ -102,7 +104,7 @@ def draw_button(
         icon=":material/arrow_forward:" if as_chosen else ":material/shopping_bag:",
         key="add",
         on_click=None if as_chosen else put_in_cart,
-        args=(tag.id, offer.id, date.id if date else "", tag.amount.amount),
+        args=(offer, date),
     )
     # In the run of the click that put it there, it was another button.
     if pressed and as_chosen and not just_put:

@@ -53,8 +53,13 @@ def _draw() -> None:
     items = tuple(Item(each, _quantity(on_sale[each])) for each in chosen)
     paid = _paid([on_sale[each] for each in chosen]) if kind is Given.OUTSIDE else None
     reason = st.text_input("Why, for your books", key="given-reason", max_chars=200) or ""
-    ready = bool(email.strip() and items and reason.strip()) and (kind is not Given.OUTSIDE or paid is not None)
-    if st.button("Give it", type="primary", key="given-do", disabled=not ready):
+    lacking = {
+        "Type their email.": not email.strip(),
+        "Choose at least one product.": not items,
+        "Say what was paid for it.": kind is Given.OUTSIDE and paid is None,
+        "Say why.": not reason.strip(),
+    }
+    if dialogs.button("Give it", "given-do", lacks=" ".join(each for each, lacks in lacking.items() if lacks)):
         gift = Gift(email.strip(), items, reason, kind or Given.COMPLIMENTARY, name, paid)
         dialogs.carry_out(NAME, lambda deed: _given(gift, deed))
 

@@ -38,7 +38,7 @@ def _give(plan: SeatsView) -> None:
     gate.me()
     st.markdown("They get a letter with a code, with which they take the seat.")
     guest = (st.text_input("Their email", type="email", key="seat-guest", max_chars=254) or "").strip()
-    if st.button("Send invitation", type="primary", key="give-seat-do", disabled=not guest):
+    if dialogs.button("Send invitation", "give-seat-do", lacks="" if guest else "Type their email."):
 
         def act(deed: Deed) -> str:
             asked = seat_desk.give(process.shop(), plan.grant_id, guest, deed=deed)
@@ -70,6 +70,7 @@ def _change(plan: SeatsView) -> None:
     if wanted == plan.quantity:
         words.quiet("What its buyer pays is shown before anything is billed.")
         return
+    shown = st.session_state.get(_SHOWN)
     try:
         change = _worked_out(plan, wanted)
     except StripeUnreachable:
@@ -84,7 +85,10 @@ def _change(plan: SeatsView) -> None:
     if losing := plan.losing(wanted):
         people = ", ".join(words.plain(each) for each in losing)
         st.warning(f"{people} would have no seat any more, having taken theirs last.", icon=":material/error:")
-    if st.button(f"Change to {words.count(wanted, 'seat', 'seats')}", type="primary", key="seats-do"):
+    sure = st.button(f"Change to {words.count(wanted, 'seat', 'seats')}", type="primary", key="seats-do")
+    if sure and change != shown:
+        st.info("Nothing was billed yet: this is what it costs now. Click again to do it.", icon=":material/info:")
+    elif sure:
 
         def act(deed: Deed) -> str:
             st.session_state.pop(_SHOWN, None)

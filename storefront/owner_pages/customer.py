@@ -76,7 +76,7 @@ def change(sheet: CustomerSheet, old: str) -> None:
         "If it is another customer's, they are one person", key="change-join",
         help="Then everything both have bought belongs to one customer. That can't be undone.",
     )  # fmt: skip
-    if st.button("Change the address", type="primary", key="change-do", disabled=not new):
+    if dialogs.button("Change the address", "change-do", lacks="" if new else "Type the new email."):
 
         def act(deed: Deed) -> str:
             customers.change_address(shop, sheet.row.id, old, new, keep=keep, join=join, deed=deed)

@@ -128,10 +128,10 @@ def draw_kinds(me: Staff) -> None:
     )  # fmt: skip
     words.quiet("With made-up data: none of this has happened.")
     if me.may(Action.TEST_LETTER):
-        st.button(
-            f"Send a test to {words.plain(me.email)}", icon=":material/forward_to_inbox:", key="send-test",
-            on_click=lists.click, args=(f"test-{kind}", lambda deed: tested(kind, deed)),
-        )  # fmt: skip
+        label = f"Send a test to {words.plain(me.email)}"
+        if st.button(label, icon=":material/forward_to_inbox:", key="send-test"):
+            lists.click(f"test-{kind}", lambda deed: tested(kind, deed))
+            st.rerun()
     letter = previews.of_kind(shop, kind)
     letter_frame.draw(letter.to, letter.subject, letter.html, height=720)
 

@@ -91,7 +91,7 @@ def put_aside(item: Item) -> None:
     days = st.selectbox("Hide it", list(LATER), index=1, format_func=LATER.__getitem__, key="aside-days") or 0
     note = (st.text_input("Why", key="aside-note", max_chars=200) or "").strip()
     words.quiet("It comes back if it happens anew. Who set it aside, and why, stands in the log.")
-    if st.button("Set aside", type="primary", key="aside-do", disabled=not note):
+    if dialogs.button("Set aside", "aside-do", lacks="" if note else "Say why."):
 
         def act(deed: Deed) -> str:
             until = shop.now() + timedelta(days=days) if days else None

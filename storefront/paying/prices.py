@@ -37,9 +37,9 @@ def choose_amount(offer: Offer, tag: PriceTag, chosen: Money | None) -> PriceTag
     if tag.least is None:
         return tag
     currency = tag.amount.currency
-    typed = st.text_input(
+    st.text_input(
         _("What you pay, in {currency}").format(currency=currency.upper()), (chosen or tag.amount).typed(),
-        key=f"amount-{offer.id}-{tag.id}", autocomplete="off",
+        key=_key(offer, tag), autocomplete="off",
     )  # fmt: skip
     words.quiet(
         _("{amount} is suggested, {least} is the least.").format(
@@ -47,7 +47,7 @@ def choose_amount(offer: Offer, tag: PriceTag, chosen: Money | None) -> PriceTag
         )
     )
     try:
-        said = Money.parse((typed or "").strip(), currency)
+        said = said_amount(offer, tag)
     except AmountUnclear as error:
         st.warning(sentences.of(error), icon=":material/error:")
         return None
@@ -56,3 +56,16 @@ def choose_amount(offer: Offer, tag: PriceTag, chosen: Money | None) -> PriceTag
         st.warning(_("{least} is the least that it is had for.").format(least=least), icon=":material/error:")
         return None
     return replace(tag, amount=said)
+
+
+def said_amount(offer: Offer, tag: PriceTag) -> Money:
+    """What the buyer says at this moment that they pay, which in a callback may be another amount than was drawn; what it costs
+    or is suggested where they say nothing. Raises AmountUnclear."""
+    typed = st.session_state.get(_key(offer, tag))
+    if tag.least is None or typed is None:
+        return tag.amount
+    return Money.parse(str(typed).strip(), tag.amount.currency)
+
+
+def _key(offer: Offer, tag: PriceTag) -> str:
+    return f"amount-{offer.id}-{tag.id}"

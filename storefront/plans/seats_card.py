@@ -158,13 +158,13 @@ def _draw_choice(email: str, found: Seats, person: SeatView) -> None:
 def _draw_replacing(email: str, grant_id: str, person: SeatView) -> None:
     """A field for who is to have this seat instead."""
     with st.popover(_("Replace"), icon=":material/swap_horiz:", type="tertiary"):
-        guest = st.text_input(_("Their email"), type="email", key=f"replace-with-{person.id}") or ""
+        st.text_input(_("Their email"), type="email", key=f"replace-with-{person.id}")
         _button(
             grant_id,
             _("Give them this seat"),
             "send",
             f"replace-{person.id}",
-            partial(_replace, email, person, guest),
+            partial(_replace, email, person),
         )
 
 
@@ -192,7 +192,9 @@ def _ask_again(email: str, grant_id: str, person: SeatView) -> str:
     return _("A new code goes to {name}.").format(name=words.plain(person.email))
 
 
-def _replace(email: str, person: SeatView, guest: str) -> str:
+def _replace(email: str, person: SeatView) -> str:
+    # What stands in the field at the click: the page was drawn before it was left by it.
+    guest = str(st.session_state.get(f"replace-with-{person.id}") or "")
     if not invitations.replace(process.shop(), email, person.id, guest):
         return _("You have a seat.")
     return _("{guest} is asked to take the seat.").format(guest=words.plain(guest.strip()))

@@ -194,7 +194,6 @@ def test_a_day_answers_a_dispute_sends_money_and_a_receipt_and_keeps_a_note(
     expect(needs.get_by_text("Dispute", exact=True)).to_be_visible()
     needs.get_by_role("button", name="Set aside").first.click()
     owner.page.get_by_label("Why", exact=True).fill("Answered by mail")
-    owner.page.get_by_label("Why", exact=True).press("Enter")
     owner.page.get_by_role("dialog").get_by_role("button", name=re.compile("Set aside$")).click()
     owner.sees("It is set aside.")
     expect(needs.get_by_text("Dispute", exact=True)).to_have_count(0)
@@ -230,7 +229,6 @@ def test_an_order_by_hand_reaches_its_reader_and_its_name_is_no_formula_in_the_e
         ("Why, for your books", "For the talk"),
     ):  # fmt: skip
         dialog.get_by_label(label).fill(text)
-        dialog.get_by_label(label).press("Enter")
     dialog.get_by_role("combobox", name="Products").click()
     owner.page.get_by_role("option", name=re.compile("Proposal Kit")).click()
     owner.page.keyboard.press("Escape") if dialog.count() == 0 else dialog.get_by_text("New order").first.click()

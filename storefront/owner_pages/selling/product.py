@@ -156,7 +156,9 @@ def draw_saving(sheet: ProductSheet, said: Entry) -> None:
     if sheet.changed_at != st.session_state[f"seen-{product_id}"]:
         st.warning("Somebody has changed this product since you opened it.", icon=":material/sync_problem:")
         st.button("Show what it is now", key="show-anew", on_click=show_anew, args=(product_id,))
-    st.button("Save", type="primary", icon=":material/save:", key="save", on_click=save, args=(product_id, said))
+    if st.button("Save", type="primary", icon=":material/save:", key="save"):
+        save(product_id, said)
+        st.rerun()
 
 
 def show_anew(product_id: str) -> None:

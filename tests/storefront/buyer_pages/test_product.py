@@ -149,6 +149,35 @@ def test_a_plan_takes_seats_and_a_way_to_be_billed(visitor: Visitor) -> None:
     assert [(line.price.id, line.quantity) for line in visitor.cart.lines] == [("plan-month", 5)]
 
 
+def test_what_was_chosen_just_before_the_click_goes_into_the_cart(visitor: Visitor) -> None:
+    # Each is chosen by the same run that the click begins.
+    tab = visitor.opens("product", id="plan")
+    tab.get_by_key("billing").set_value("plan-month")  # type: ignore[union-attr]
+    tab.number_input(key="quantity-plan").set_value(3)
+    sound(tab.button(key="add").click().run())
+    assert [(line.price.id, line.quantity) for line in visitor.cart.lines] == [("plan-month", 3)]
+    assert "Go to cart" in labels(tab)
+    # What was "Go to cart" when it was pressed is another button now, which says what it would do.
+    tab.get_by_key("billing").set_value("plan-year")  # type: ignore[union-attr]
+    sound(tab.button(key="add").click().run())
+    assert "Change what's in the cart" in labels(tab)
+    assert [line.price.id for line in visitor.cart.lines] == ["plan-month"]
+    changed(visitor, "guide-eur", minimum=500)
+    tab = visitor.opens("product", id="guide")
+    tab.text_input(key="amount-guide-guide-eur").set_value("12")
+    sound(tab.button(key="add").click().run())
+    assert {line.offer.id: line.price.amount.amount for line in visitor.cart.lines}["guide"] == 1200
+    tab.text_input(key="amount-guide-guide-eur").set_value("1")
+    sound(tab.button(key="add").click().run())
+    assert {line.offer.id: line.price.amount.amount for line in visitor.cart.lines}["guide"] == 1200
+    assert tab.warning[0].value == "€5 is the least that it is had for."
+    builders.add_date(visitor.shop, "clinic/2", in_days=24, capacity=3)
+    tab = visitor.opens("product", id="clinic")
+    tab.radio(key="date-clinic").set_value("clinic/2")
+    sound(tab.button(key="add").click().run())
+    assert chosen(visitor) == [("clinic/2", 1)]
+
+
 def test_choosing_otherwise_changes_what_is_in_the_cart(visitor: Visitor) -> None:
     visitor.puts("clinic-eur", 1)
     tab = visitor.opens("product", id="clinic")

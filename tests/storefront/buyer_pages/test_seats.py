@@ -72,6 +72,21 @@ def test_a_buyer_gives_seats_and_takes_them_and_sees_what_more_would_cost(visito
 
 
 @builders.on_sqlite
+def test_a_seat_is_given_to_whoever_was_typed_just_before_the_click(visitor: Visitor) -> None:
+    shop = visitor.shop
+    _, _, grant = a_plan(shop, visitor.stripe, 2)
+    joins(shop, grant, PEOPLE[0])
+    seat = seat_of(shop, PEOPLE[0])
+    visitor.comes_with(colleagues.signed_in(shop, NORA))
+    tab = visitor.opens("purchases")
+    # The field is left by the click itself: both come in the same run.
+    tab.text_input(key=f"replace-with-{seat.id}").set_value(PEOPLE[1])
+    sound(tab.button(key=f"replace-{seat.id}").click().run())
+    assert f"{PEOPLE[1]} is asked to take the seat." in words(tab)
+    assert standing(shop) == {PEOPLE[0]: "removed", PEOPLE[1]: "invited"}
+
+
+@builders.on_sqlite
 def test_a_buyer_sees_what_paying_yearly_costs_before_the_plan_is_switched(visitor: Visitor) -> None:
     shop, stripe = visitor.shop, visitor.stripe
     _, _, grant = a_plan(shop, stripe, 2)

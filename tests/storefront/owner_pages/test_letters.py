@@ -146,6 +146,14 @@ def test_each_kind_is_shown_and_a_test_of_it_sent_to_whoever_asks(owner: Visitor
     assert len(sent) == 2
 
 
+def test_a_test_is_of_the_kind_that_was_chosen_just_before_the_click(owner: Visitor) -> None:
+    tab = opens(owner, view="kinds", kind=Job.RECEIPT.value)
+    tab.selectbox(key="letter-kind").set_value(Job.REFUNDED)
+    sound(tab.button(key="send-test").click().run())
+    (sent,) = [job for job in builders.jobs(owner.shop) if job.startswith("test_letter:")]
+    assert sent.startswith(f"test_letter:{Job.REFUNDED}:")
+
+
 def test_a_viewer_has_no_button_for_a_test(visitor: Visitor) -> None:
     visitor.works_as(Role.VIEWER)
     assert not any("Send a test" in label for label in labels(opens(visitor, view="kinds")))

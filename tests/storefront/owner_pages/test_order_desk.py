@@ -97,7 +97,8 @@ def test_what_was_paid_elsewhere_needs_its_amount(owner: Visitor) -> None:
         sound(tab.text_input(key=key).set_value(value).run())
     sound(tab.multiselect(key="given-prices").select("kit-eur").run())
     sound(tab.segmented_control(key="given-kind").set_value("outside").run())
-    assert tab.button(key="given-do").disabled
+    sound(tab.button(key="given-do").click().run())
+    assert [each.value for each in tab.warning] == ["Say what was paid for it."]
     sound(tab.text_input(key="given-paid").set_value("nonsense").run())
     assert "not clearly an amount" in tab.warning[0].value
     sound(tab.text_input(key="given-paid").set_value("79.00").run())

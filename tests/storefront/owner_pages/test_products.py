@@ -79,6 +79,18 @@ def test_what_is_typed_is_seen_at_once_as_buyers_will_see_it_and_kept_by_a_click
     assert "Nothing was changed." in tab.success[0].value
 
 
+def test_what_was_typed_just_before_the_click_is_kept(owner: Visitor) -> None:
+    tab = opens(owner, "product", id="guide")
+    tab.text_input(key=key_of(tab, "name")).set_value("A better guide")
+    sound(tab.button(key="save").click().run())
+    assert "Kept: name." in tab.success[0].value
+    assert offer_of(owner, "guide").name == "A better guide"
+    tab.text_input(key=key_of(tab, "name")).set_value("")
+    sound(tab.button(key="save").click().run())
+    assert "**Name** is empty." in [each.value for each in tab.warning]
+    assert offer_of(owner, "guide").name == "A better guide"
+
+
 def test_a_mistake_names_its_field_and_keeps_what_was_typed(owner: Visitor) -> None:
     tab = opens(owner, "product", id="guide")
     sound(tab.text_input(key=key_of(tab, "summary")).set_value("A summary").run())
