@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy import Index, Text, bindparam, delete, update
+from sqlalchemy import Index, bindparam, delete, update
 from sqlmodel import Field, Session, col, func, select
 
 from core import admission
@@ -18,6 +18,7 @@ from core.foundation.errors import EventNotFound, EventReduced
 from core.foundation.records import Record, constant, index_where, text_enum
 from core.foundation.telemetry import requests
 from core.foundation.writes.inserts import InsertOnce
+from core.foundation.writes.packing import Packed
 from core.foundation.writes.rows import Rows
 from core.gateway import personal_parts
 from core.gateway.signature import verified
@@ -41,7 +42,7 @@ class StripeEvent(Record, table=True):
     type: str
     created: datetime
     livemode: bool
-    payload: str = Field(sa_type=Text)
+    payload: str = Field(sa_type=Packed)
     state: EventState = text_enum(EventState)
     order_id: str | None = Field(default=None, index=True)
     attempts: int

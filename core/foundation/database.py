@@ -28,6 +28,7 @@ from core.connections import documents, postgres
 from core.connections.statements import tell
 from core.connections.turns import Turns
 from core.foundation import masking
+from core.foundation.writes import packing
 from core.foundation.writes.flush import BatchedSession
 
 P = ParamSpec("P")
@@ -241,6 +242,7 @@ def _sqlite(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we begin transactions ourselves, below
+        packing.teach(connection)
         connection.executescript(
             "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on; "
             f"pragma busy_timeout={_SQLITE_WAITS * 1000}; pragma temp_store={_sorts_in()};"

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Text, cast, or_
+from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from core.events.inbox import StripeEvent
+from core.foundation.writes.packing import says_one_of
 from core.gateway import personal_parts
 from core.gateway.sessions import CheckoutState
 from core.orders.checkouts import Checkout
@@ -54,8 +55,7 @@ def _naming(session: Session, table: Any, column: Any, person: Person) -> list[s
     # As it is, and as it stands in JSON: with letters beyond ASCII, or without.
     spelled = {form for each in person.written for form in (each, orjson.dumps(each).decode(), json.dumps(each))}
     forms = {form.strip('"') for form in spelled}
-    named = or_(*(cast(column, Text).icontains(form, autoescape=True) for form in forms))
-    return list(session.exec(select(table.id).where(named)))
+    return list(session.exec(select(table.id).where(says_one_of(session, column, forms))))
 
 
 def _without(said: object, person: Person) -> object:

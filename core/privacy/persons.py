@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, Text, cast, false, or_
+from sqlalchemy import ColumnElement, Table, false, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -15,6 +15,7 @@ from core.foundation import records
 from core.foundation.addresses import fold
 from core.foundation.errors import CustomerNotFound
 from core.foundation.records import Record
+from core.foundation.writes.packing import says_one_of
 from core.invoicing import billing_details, invoices
 from core.kinds import downloads, licenses, workshops
 from core.kinds.places import cancellations
@@ -102,7 +103,10 @@ def places(session: Session, person: Person) -> dict[Table, ColumnElement[bool]]
     found[places] = or_(found[places], places.c.folded.in_(person.folded))
     declared = _table(Withdrawal)
     found[declared] = or_(found[declared], declared.c.folded.in_(person.folded))
-    return {**found, events: events.c.order_id.in_(person.order_ids) & ~_mentions(events.c.payload, others)}
+    return {
+        **found,
+        events: events.c.order_id.in_(person.order_ids) & ~says_one_of(session, events.c.payload, _names(others)),
+    }
 
 
 def _others(session: Session, person: Person) -> list[Checkout]:
@@ -111,15 +115,14 @@ def _others(session: Session, person: Person) -> list[Checkout]:
     return [row for row in purchases.others_sessions(session, theirs) if row.folded not in person.folded]
 
 
-def _mentions(payload: Any, others: Sequence[Checkout]) -> ColumnElement[bool]:
-    """Whether an event is about one of these."""
-    names = [
+def _names(others: Sequence[Checkout]) -> list[str]:
+    """By what an event about one of these is known."""
+    return [
         name
         for row in others
         for name in (row.email, row.stripe_checkout_session_id, row.stripe_payment_intent_id, row.stripe_customer_id)
         if name
     ]
-    return or_(false(), *(cast(payload, Text).icontains(name, autoescape=True) for name in names))
 
 
 def _table(kind: type[Record]) -> Table:

@@ -12,6 +12,7 @@ from alembic.config import Config
 from sqlalchemy import Engine, inspect, text
 
 from core import opening, tables
+from core.events.inbox import StripeEvent
 from core.foundation import database, migration, outbox, records
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
@@ -212,3 +213,42 @@ def test_disputes_of_before_keep_what_they_were_and_an_open_inquiry_is_known_for
     assert {row.pop("withdrawn") for row in before.values()} == {True, False}
     assert {name: row["was_inquiry"] for name, row in after.items()} == known
     assert after == before
+
+
+def test_payloads_are_packed_and_come_back_as_text(shop: Shop, stripe: FakeStripe) -> None:
+    for number in range(2):
+        builders.bought(shop, stripe, cart=f"cart_{number}")
+    before = {row.id: row.payload for row in builders.rows(shop, StripeEvent)}
+    assert max(map(len, before.values())) > 500
+    if shop.engine.dialect.name == "sqlite":
+        packed = [*_stored(shop).values()]
+        assert all(isinstance(each, bytes) for each in packed)
+        assert sum(map(len, packed)) < 0.6 * sum(map(len, before.values()))
+    assert _packed_by_lz4(shop) == _knows_lz4(shop)
+    command.downgrade(alembic_config(shop.engine), "0045")
+    assert _stored(shop) == before
+    assert _packed_by_lz4(shop) is False
+    command.upgrade(alembic_config(shop.engine), "head")
+    # Those of before are read as they are.
+    assert {row.id: row.payload for row in builders.rows(shop, StripeEvent)} == before
+
+
+def _stored(shop: Shop) -> dict[str, object]:
+    with shop.reading() as session:
+        return {row.id: row.payload for row in session.execute(text("select id, payload from stripe_events"))}
+
+
+def _packed_by_lz4(shop: Shop) -> bool:
+    if shop.engine.dialect.name == "sqlite":
+        return False
+    words = "select attcompression from pg_attribute where attrelid = 'stripe_events'::regclass and attname = 'payload'"
+    with shop.reading() as session:
+        return session.execute(text(words)).scalar() == "l"
+
+
+def _knows_lz4(shop: Shop) -> bool:
+    if shop.engine.dialect.name == "sqlite":
+        return False
+    with shop.reading() as session:
+        words = "select enumvals from pg_settings where name = 'default_toast_compression'"
+        return "lz4" in (session.execute(text(words)).scalar() or ())

@@ -1,5 +1,8 @@
 """Traces: where in a whole database a text stands, in the shop's own tables and in those of its jobs."""
 
+import zlib
+from contextlib import suppress
+
 from sqlalchemy import inspect, text
 
 from core.shop import Shop
@@ -19,6 +22,13 @@ def of(shop: Shop, *words: str) -> list[str]:
                     found += [
                         f"{table}.{column}: {value}"
                         for column, value in row.items()
-                        if any(word.casefold() in str(value).casefold() for word in words)
+                        if any(word.casefold() in _said(value).casefold() for word in words)
                     ]
     return found
+
+
+def _said(value: object) -> str:
+    """What a value says, also where it is packed."""
+    with suppress(zlib.error):
+        return zlib.decompress(value).decode() if isinstance(value, bytes) else str(value)
+    return str(value)
