@@ -61,7 +61,7 @@ async def _taken(shop: Shop, intake: Intake, raw: bytes, signature: str | None) 
     told = inbox.opened(shop, raw, signature)
     contextvars.bind_contextvars(event_id=told.id, type=told.event["type"])
     outcome = await intake.take(told)
-    counters.EVENTS.labels(outcome.state).inc()
+    counters.event_taken(outcome.state).inc()
     return outcome
 
 
@@ -69,9 +69,9 @@ def _failed(scope: Scope, error: Exception) -> _Said:
     if isinstance(error, EventRefused):
         # Whoever sends no valid signature learns why; the log keeps nothing of what they sent.
         log.warning("event_refused", reason=str(error))
-        counters.EVENTS.labels("refused").inc()
+        counters.event_taken("refused").inc()
         return 400, {"error": type(error).__name__, **vars(error)}, {}
-    counters.EVENTS.labels("failed").inc()
+    counters.event_taken("failed").inc()
     if database.is_away(error):
         return errors.without_database(scope["path"], error)
     log.error("event_failed", exc_info=error)

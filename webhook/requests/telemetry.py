@@ -28,7 +28,7 @@ async def observe(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> N
             await app(scope, receive, send_with_id)
         finally:
             route = _route(scope)
-            counters.REQUESTS.labels(scope["method"], route, str(status)).observe(taken.seconds)
+            counters.request_answered(scope["method"], route, str(status)).observe(taken.seconds)
             if span is not None:
                 span.update_name(f"{scope['method']} {route}")
                 span.set_attributes({"http.route": route, "http.response.status_code": status})

@@ -100,14 +100,10 @@ def _begin(root: logging.Logger, least: int) -> None:
     for name in OURS:
         logging.getLogger(name).setLevel(least)
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.contextvars.merge_contextvars,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[structlog.contextvars.merge_contextvars],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
+        logger_factory=_loggers(),
+        cache_logger_on_first_use=True,
     )
     written = _Lines(sys.stderr)
     _line.render = _renderer(sys.stderr)
@@ -138,6 +134,38 @@ def _uncaught(kind: type[BaseException], error: BaseException | None, trace: Tra
 
 
 # ------------------------------------------------------------------ in the thread that logs
+
+
+class _Logger:
+    """What our own lines go through: the levels are those of Python's logger, and it has nothing to do otherwise."""
+
+    def __init__(self, own: logging.Logger) -> None:
+        self._own = own
+
+    def debug(self, **said: Any) -> None:
+        self._say(logging.DEBUG, said)
+
+    def info(self, **said: Any) -> None:
+        self._say(logging.INFO, said)
+
+    def warning(self, **said: Any) -> None:
+        self._say(logging.WARNING, said)
+
+    def error(self, **said: Any) -> None:
+        self._say(logging.ERROR, said)
+
+    def critical(self, **said: Any) -> None:
+        self._say(logging.CRITICAL, said)
+
+    def _say(self, level: int, said: dict[str, Any]) -> None:
+        if self._own.isEnabledFor(level):
+            _queued.say(self._own.name, level, said)
+
+
+def _loggers() -> Callable[..., _Logger]:
+    """Makes the logger of the module that asks for one."""
+    find = structlog.stdlib.LoggerFactory(ignore_frame_names=[__name__])
+    return lambda *named: _Logger(find(*named))
 
 
 @dataclass
@@ -177,6 +205,15 @@ class _Queued(QueueHandler):
             if run.begun <= since:
                 del self._runs[key]
                 yield run
+
+    def say(self, name: str, level: int, said: dict[str, Any]) -> None:
+        """Note a line of ours, which needs nothing of what Python's loggers find out."""
+        record = _record(name, level, said, created=time.time())
+        if self.filter(record):
+            try:
+                self.enqueue(self.prepare(record))
+            except Exception:
+                self.handleError(record)
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """The record with nothing in it that could change, or that would be kept alive by waiting here."""

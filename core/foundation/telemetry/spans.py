@@ -2,8 +2,8 @@
 OpenTelemetry is imported, and a span costs nothing."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _provider: "TracerProvider | None" = None
+_NOTHING = nullcontext()
 
 SpanKind = Literal["INTERNAL", "SERVER", "CLIENT", "CONSUMER"]
 
@@ -47,18 +48,19 @@ def flush() -> None:
         _provider.force_flush(2000)
 
 
-@contextmanager
-def span(name: str, kind: SpanKind = "INTERNAL", **attributes: str | int) -> Iterator[Any]:
+def span(name: str, kind: SpanKind = "INTERNAL", **attributes: str | int) -> AbstractContextManager[Any]:
     """A span around what is done meanwhile; gives it, for what is only known later, or None where spans go nowhere.
 
     Attributes are never an address, a token or a path with one in it. An error is told by its class alone.
     """
-    if _provider is None:
-        yield None
-        return
+    return _NOTHING if _provider is None else _begun(_provider, name, kind, attributes)
+
+
+@contextmanager
+def _begun(provider: "TracerProvider", name: str, kind: SpanKind, attributes: Mapping[str, str | int]) -> Iterator[Any]:
     from opentelemetry import trace
 
-    tracer = _provider.get_tracer("pushcart")
+    tracer = provider.get_tracer("pushcart")
     named = {key.replace("__", "."): value for key, value in attributes.items()}
     options: Any = {"kind": trace.SpanKind[kind], "attributes": named, "record_exception": False}
     with tracer.start_as_current_span(name, set_status_on_exception=False, **options) as begun:
@@ -81,12 +83,13 @@ def here() -> str:
     return carrier.get("traceparent", "")
 
 
-@contextmanager
-def under(traceparent: str) -> Iterator[None]:
+def under(traceparent: str) -> AbstractContextManager[None]:
     """Spans that begin meanwhile belong to that one, which another process may have begun. What names none changes nothing."""
-    if _provider is None or not traceparent:
-        yield
-        return
+    return _NOTHING if _provider is None or not traceparent else _under(traceparent)
+
+
+@contextmanager
+def _under(traceparent: str) -> Iterator[None]:
     from opentelemetry import context
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
