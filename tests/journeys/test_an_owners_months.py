@@ -224,6 +224,12 @@ def test_an_order_by_hand_reaches_its_reader_and_its_name_is_no_formula_in_the_e
     owner.goes_on_to("/owner-orders")
     owner.clicks(re.compile("New order$"))
     dialog = owner.page.get_by_role("dialog")
+    # What is chosen can be read on either ground.
+    chosen = dialog.get_by_role("radio", checked=True).get_by_text("Complimentary")
+    expect(chosen).to_have_css("color", "rgb(36, 67, 200)")
+    owner.page.emulate_media(color_scheme="dark")
+    expect(chosen).to_have_css("color", "rgb(194, 205, 255)")
+    owner.page.emulate_media(color_scheme="light")
     for label, text in (
         ("Email", "gina@example.com"), ("Name, if you know it", '=HYPERLINK("http://evil.example","x")'),
         ("Why, for your books", "For the talk"),
