@@ -18,6 +18,8 @@ T = TypeVar("T")
 # So many of a list are drawn at once: each costs the server and the browser some milliseconds, with every click.
 PORTION = 24
 
+_KEPT = "kept-fields"
+
 # The law's own words for what leads to the page on which one withdraws.
 WITHDRAW = marked("Withdraw from contract here")
 # What the seller's texts are called.
@@ -72,6 +74,19 @@ def portion(items: Sequence[T], key: str) -> Iterator[Sequence[T]]:
         number = min(st.pagination(pages, key=f"portion-{key}"), pages)
     with place:
         yield items[(number - 1) * PORTION : number * PORTION]
+
+
+def kept(*fields: str) -> None:
+    """What stood in the fields of these keys is kept: they are drawn empty from the next run on. A form that emptied itself when it
+    is sent would lose what was refused as well."""
+    st.session_state[_KEPT] = fields
+
+
+def empty_kept() -> None:
+    """Empty those fields. For the beginning of a run, before they are drawn."""
+    state = st.session_state
+    for key in state.pop(_KEPT, ()):
+        state[key] = [] if isinstance(state.get(key), list) else ""
 
 
 def cart_label(lines: int) -> str:

@@ -140,6 +140,7 @@ if (page.url_path in links.OWNER_PATHS.values()) is not in_office:
 
 frame.title_bar(page.title.split(" · ")[0])
 frame.styles(office=in_office)
+frame.empty_kept()
 if not in_office:
     st.logo(pictures.wordmark(frame.brand()), size="large")
     page.run()

@@ -59,18 +59,16 @@ class InOnePiece(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """An answer is whole."""
-        self._gathering.send()
+        if isinstance(self.transport, _Gathering):
+            self.transport.send()
         super().on_response_complete()
 
     def handle_websocket_upgrade(self) -> None:
         """A websocket takes over, which sends each message as it comes."""
-        self._gathering.send()
-        self.transport = self._gathering.own
+        if isinstance(self.transport, _Gathering):
+            self.transport.send()
+            self.transport = self.transport.own
         super().handle_websocket_upgrade()
-
-    @property
-    def _gathering(self) -> "_Gathering":
-        return cast(_Gathering, self.transport)
 
 
 class _Gathering:

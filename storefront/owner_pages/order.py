@@ -269,7 +269,7 @@ def draw_notes(sheet: Sheet, me: Staff) -> None:
     """What the staff tell each other about it."""
     st.header("Notes", anchor=False)
     if me.may(Action.NOTE):
-        with st.form("note", border=False, clear_on_submit=True):
+        with st.form("note", border=False):
             text = st.text_area(
                 "Note", key="note-text", height=80, max_chars=2000, placeholder="Only your team sees this."
             )
@@ -291,6 +291,7 @@ def keep_note(sheet: Sheet, text: str) -> None:
         refusals.draw(error)
         return
     gate.open_token("note")
+    frame.kept("note-text")
     st.rerun()
 
 

@@ -50,7 +50,7 @@ def draw_invitation() -> None:
     """The form by which somebody is invited."""
     with frame.card("invite"):
         st.header("Invite somebody", anchor=False)
-        with st.form("invite", clear_on_submit=True, border=False):
+        with st.form("invite", border=False):
             address = st.text_input("Email", type="email", key="invite-email") or ""
             role = st.selectbox("As", list(ROLES), index=1, format_func=ROLES.__getitem__, key="invite-role")
             asked = st.form_submit_button("Send invitation", type="primary", icon=":material/send:")
@@ -67,6 +67,7 @@ def invite(address: str, role: Role) -> None:
         refusals.draw(error)
         return
     gate.open_token("invite")
+    frame.kept("invite-email")
     st.session_state["said"] = f"An invitation is on its way to {words.plain(address.strip())}."
     st.rerun()
 

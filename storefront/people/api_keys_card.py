@@ -63,7 +63,7 @@ def draw_key(key: ApiKey) -> None:
 
 def draw_form() -> None:
     """The form that makes a key."""
-    with st.form("api-key", clear_on_submit=False, border=False):
+    with st.form("api-key", border=False):
         name = st.text_input("Name", key="key-name", placeholder="Which program it is for", max_chars=80) or ""
         scopes = st.multiselect("For", list(FOR), format_func=FOR.__getitem__, key="key-scopes")
         asked = st.form_submit_button("Make key", icon=":material/add:")
@@ -79,6 +79,7 @@ def make(name: str, scopes: list[Scope]) -> None:
         refusals.draw(error)
         return
     gate.open_token("api-key")
+    frame.kept("key-name", "key-scopes")
     st.session_state[_NEW] = made.key
     st.rerun()
 

@@ -26,7 +26,7 @@ def draw(sheet: CustomerSheet, me: Staff) -> None:
 
 def draw_form(sheet: CustomerSheet) -> None:
     """The field."""
-    with st.form("customer-note", border=False, clear_on_submit=True):
+    with st.form("customer-note", border=False):
         text = st.text_area(
             "Note", key="customer-note-text", height=80, max_chars=2000, label_visibility="collapsed",
             placeholder="For your team. It is in what they are given if they ask what you hold about them.",
@@ -44,4 +44,5 @@ def keep(sheet: CustomerSheet, text: str) -> None:
         refusals.draw(error)
         return
     gate.open_token("customer-note")
+    frame.kept("customer-note-text")
     st.rerun()

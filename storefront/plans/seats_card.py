@@ -169,7 +169,7 @@ def _draw_replacing(email: str, grant_id: str, person: SeatView) -> None:
 
 
 def _draw_invitation(email: str, grant_id: str) -> None:
-    row = st.form(f"invite-{grant_id}", clear_on_submit=True, border=False)
+    row = st.form(f"invite-{grant_id}", border=False)
     with row, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         guest = st.text_input(
             _("Give somebody a seat"), type="email", placeholder="their@email.com", key=f"guest-{grant_id}"
@@ -182,7 +182,9 @@ def _draw_invitation(email: str, grant_id: str) -> None:
 
 
 def _invite(email: str, grant_id: str, guest: str) -> str:
-    if not invitations.invite(process.shop(), email, grant_id, guest):
+    asked = invitations.invite(process.shop(), email, grant_id, guest)
+    frame.kept(f"guest-{grant_id}")
+    if not asked:
         return _("You have a seat.")
     return _("{guest} gets a letter with a code.").format(guest=words.plain(guest.strip()))
 

@@ -163,6 +163,7 @@ def add(url: str, name: str, topics: Sequence[Topic]) -> None:
         refusals.draw(error)
         return
     gate.open_token("hook")
+    frame.kept("hook-url", "hook-name", "hook-topics")
     st.session_state[_NEW] = made.secret
     st.rerun()
 

@@ -40,9 +40,11 @@ def test_a_buyer_gives_seats_and_takes_them_and_sees_what_more_would_cost(visito
     sound(next(each for each in tab.form_submit_button if each.label == "Send invitation").click().run())
     assert f"{PEOPLE[0]} gets a letter with a code" in words(tab)
     assert standing(shop) == {PEOPLE[0]: "invited"}
+    assert tab.text_input(key=f"guest-{grant}").value == ""
     tab.text_input(key=f"guest-{grant}").set_value(NORA)
     sound(next(each for each in tab.form_submit_button if each.label == "Send invitation").click().run())
     assert "They have a seat of this plan already" in words(tab)
+    assert tab.text_input(key=f"guest-{grant}").value == NORA  # what was refused can be mended
     stands = places_of(tab.main, "popover")
     sound(tab.run())
     assert "They have a seat of this plan already" not in words(tab)

@@ -197,6 +197,7 @@ def test_a_note_about_a_customer_stands_there_with_its_author(owner: Visitor) ->
     sound(next(button for button in tab.button if button.label == "Keep note").click().run())
     said = words(tab)
     assert "Likes \\*paper\\*." in said
+    assert tab.text_area(key="customer-note-text").value == ""
     assert colleagues.OWNER in said.replace("\\", "")
     [entry] = builders.rows(owner.shop, AuditEntry)
     assert (entry.action, entry.subject, entry.detail) == ("note", customer_of(owner.shop, NORA), "")

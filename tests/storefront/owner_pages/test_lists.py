@@ -186,6 +186,7 @@ def test_somebody_is_invited_and_removed(owner: Visitor) -> None:
     sound(next(button for button in tab.button if button.label == "Send invitation").click().run())
     assert "An invitation is on its way to" in tab.success[0].value
     assert "**sam@berg.example**" in words(tab)
+    assert tab.text_input(key="invite-email").value == ""
     (remove,) = [button for button in tab.button if button.label == "Remove"]
     sound(remove.click().run())
     sound(tab.button(key="remove-do").click().run())

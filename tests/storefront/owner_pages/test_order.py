@@ -401,6 +401,7 @@ def test_a_note_is_kept_and_shown(visitor: Visitor, order_id: str) -> None:
     tab.text_area(key="note-text").set_value("Called: *wants* a gift")
     sound(next(button for button in tab.button if button.label == "Keep note").click().run())
     assert r"\*wants\* a gift" in words(tab)
+    assert tab.text_area(key="note-text").value == ""
 
 
 def test_what_keeps_an_order_from_being_done_stands_on_its_page(visitor: Visitor) -> None:

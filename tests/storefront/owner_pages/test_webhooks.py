@@ -16,9 +16,11 @@ def test_an_endpoint_is_added_tested_and_its_secret_shown_once(visitor: Visitor)
     tab.text_input(key="hook-url").set_value("ftp://app.example")
     sound(tab.form_submit_button[1].click().run())
     assert "no address that messages can be sent to" in tab.warning[0].value
+    assert tab.text_input(key="hook-url").value == "ftp://app.example"
     tab.text_input(key="hook-url").set_value("https://app.example/hooks")
     sound(tab.form_submit_button[1].click().run())
     (made,) = builders.rows(visitor.shop, endpoints.WebhookEndpoint)
+    assert tab.text_input(key="hook-url").value == ""
     secret = next(each.value for each in tab.code if each.value.startswith("whsec_"))
     sound(tab.button(key="secret-kept").click().run())
     assert secret not in words(tab)

@@ -25,6 +25,7 @@ def test_a_key_is_made_and_shown_until_it_was_kept(visitor: Visitor) -> None:
     tab.multiselect(key="key-scopes").set_value([Scope.SEATS])
     press(tab, "Make key")
     key = tab.code[0].value
+    assert (tab.text_input(key="key-name").value, tab.multiselect(key="key-scopes").value) == ("", [])
     with visitor.shop.reading() as session:
         assert api_keys.check(session, key, Scope.SEATS).name == "The app"
     press(tab, "I have kept it")
