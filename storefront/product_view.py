@@ -31,7 +31,7 @@ def choose_price(offer: Offer) -> PriceTag:
     tags = {tag.id: tag for tag in offer.prices}
     if len(tags) == 1:
         return offer.prices[0]
-    st.segmented_control(
+    chosen = st.segmented_control(
         _("Billing") if offer.kind is Kind.PLAN else _("Price"),
         list(tags),
         default=max(offer.prices, key=lambda tag: tag.interval is Interval.YEAR).id,
@@ -40,12 +40,13 @@ def choose_price(offer: Offer) -> PriceTag:
         width="stretch",
         key=_BILLING,
     )
-    return chosen_price(offer)
+    return tags[chosen]
 
 
-def chosen_price(offer: Offer) -> PriceTag:
+def chosen_price(offer: Offer, drawn: PriceTag) -> PriceTag:
     """The price that is chosen at this moment, which in a callback may be another one than was drawn."""
-    return next((tag for tag in offer.prices if tag.id == st.session_state.get(_BILLING)), offer.prices[0])
+    chosen = st.session_state.get(_BILLING, drawn.id)
+    return next((tag for tag in offer.prices if tag.id == chosen != drawn.id), drawn)
 
 
 def chosen_date(offer: Offer, drawn: DateView | None) -> str:

@@ -23,13 +23,13 @@ shop = process.shop()
 JUST_PUT = "just-put"
 
 
-def put_in_cart(offer: Offer, drawn: DateView | None) -> None:
+def put_in_cart(offer: Offer, drawn: PriceTag, date: DateView | None) -> None:
     """Put what is chosen into the browser's cart: what was drawn, with the choices as new as the click itself."""
     browser = visitor.browser_id()
     if not browser:
         st.session_state["trouble"] = _(sentences.NO_COOKIES)
         return
-    tag, date_id = product_view.chosen_price(offer), product_view.chosen_date(offer, drawn)
+    tag, date_id = product_view.chosen_price(offer, drawn), product_view.chosen_date(offer, date)
     quantity = st.session_state.get(f"quantity-{offer.id}", 1)
     try:
         amount = prices.said_amount(offer, tag).amount
@@ -104,7 +104,7 @@ def draw_button(
         icon=":material/arrow_forward:" if as_chosen else ":material/shopping_bag:",
         key="add",
         on_click=None if as_chosen else put_in_cart,
-        args=(offer, date),
+        args=(offer, tag, date),
     )
     # In the run of the click that put it there, it was another button.
     if pressed and as_chosen and not just_put:

@@ -271,7 +271,11 @@ def draw_notes(sheet: Sheet, me: Staff) -> None:
     if me.may(Action.NOTE):
         with st.form("note", border=False):
             text = st.text_area(
-                "Note", key="note-text", height=80, max_chars=2000, placeholder="Only your team sees this."
+                "Note",
+                key=f"note-text-{sheet.row.id}",
+                height=80,
+                max_chars=2000,
+                placeholder="Only your team sees this.",
             )
             written = st.form_submit_button("Keep note")
         if written and text.strip():
@@ -291,7 +295,7 @@ def keep_note(sheet: Sheet, text: str) -> None:
         refusals.draw(error)
         return
     gate.open_token("note")
-    frame.kept("note-text")
+    frame.kept(f"note-text-{sheet.row.id}")
     st.rerun()
 
 

@@ -28,7 +28,7 @@ def draw_form(sheet: CustomerSheet) -> None:
     """The field."""
     with st.form("customer-note", border=False):
         text = st.text_area(
-            "Note", key="customer-note-text", height=80, max_chars=2000, label_visibility="collapsed",
+            "Note", key=f"customer-note-text-{sheet.row.id}", height=80, max_chars=2000, label_visibility="collapsed",
             placeholder="For your team. It is in what they are given if they ask what you hold about them.",
         )  # fmt: skip
         written = st.form_submit_button("Keep note")
@@ -44,5 +44,5 @@ def keep(sheet: CustomerSheet, text: str) -> None:
         refusals.draw(error)
         return
     gate.open_token("customer-note")
-    frame.kept("customer-note-text")
+    frame.kept(f"customer-note-text-{sheet.row.id}")
     st.rerun()

@@ -192,12 +192,13 @@ def dialog(visitor: Visitor, name: str, email: str = NORA) -> AppTest:
 
 def test_a_note_about_a_customer_stands_there_with_its_author(owner: Visitor) -> None:
     sells_to(owner.shop, owner.stripe, NORA, cart="cart_1")
+    field = f"customer-note-text-{customer_of(owner.shop, NORA)}"
     tab = opens(owner, "customer", id=customer_of(owner.shop, NORA))
-    tab.text_area(key="customer-note-text").set_value("Likes *paper*.")
+    tab.text_area(key=field).set_value("Likes *paper*.")
     sound(next(button for button in tab.button if button.label == "Keep note").click().run())
     said = words(tab)
     assert "Likes \\*paper\\*." in said
-    assert tab.text_area(key="customer-note-text").value == ""
+    assert tab.text_area(key=field).value == ""
     assert colleagues.OWNER in said.replace("\\", "")
     [entry] = builders.rows(owner.shop, AuditEntry)
     assert (entry.action, entry.subject, entry.detail) == ("note", customer_of(owner.shop, NORA), "")

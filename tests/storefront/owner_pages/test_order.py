@@ -398,10 +398,20 @@ def test_an_unpaid_order_has_a_page_to_pay_on(visitor: Visitor) -> None:
 
 def test_a_note_is_kept_and_shown(visitor: Visitor, order_id: str) -> None:
     tab = opens(visitor, order_id)
-    tab.text_area(key="note-text").set_value("Called: *wants* a gift")
+    tab.text_area(key=f"note-text-{order_id}").set_value("Called: *wants* a gift")
     sound(next(button for button in tab.button if button.label == "Keep note").click().run())
     assert r"\*wants\* a gift" in words(tab)
-    assert tab.text_area(key="note-text").value == ""
+    assert tab.text_area(key=f"note-text-{order_id}").value == ""
+
+
+def test_a_note_that_was_begun_on_one_order_is_not_there_on_the_next(visitor: Visitor, order_id: str) -> None:
+    other = bought(visitor.shop, visitor.stripe, cart="cart_2")
+    tab = opens(visitor, order_id)
+    tab.text_area(key=f"note-text-{order_id}").set_value("About the one")
+    tab.query_params["id"] = other
+    sound(tab.run())
+    assert tab.title[0].value == builders.order(visitor.shop, other).number
+    assert [each.value for each in tab.text_area] == [""]
 
 
 def test_what_keeps_an_order_from_being_done_stands_on_its_page(visitor: Visitor) -> None:
