@@ -13,7 +13,7 @@ from core import admission
 from core.events import application
 from core.events.handlers import HANDLERS, LIVE_AT_TEST, TEST_AT_LIVE, Context, EventState, OfSession, Outcome
 from core.foundation import masking
-from core.foundation.database import is_away, repeatable
+from core.foundation.database import is_away, is_held, repeatable, wait_briefly
 from core.foundation.errors import EventNotFound, EventReduced
 from core.foundation.records import Record, constant, index_where, text_enum
 from core.foundation.telemetry import requests
@@ -106,26 +106,33 @@ def take(shop: Shop, told: Told) -> Outcome:
     return taken
 
 
-def take_all(shop: Shop, told: Sequence[Told]) -> list[Outcome | Exception]:
+def take_all(shop: Shop, told: Sequence[Told], *, waits: bool = True) -> list[Outcome | Exception]:
     """Remember and apply these events, in one transaction; return what became of each, in their order.
 
-    If that fails, each half is tried by itself, and so on: one that cannot be applied fails alone.
+    If that fails, each half is tried by itself, and so on: one that cannot be applied fails alone. Those whose order somebody else
+    has locked keep the others waiting for half a second. Then each is waited for by itself, unless it is not to be (`waits`):
+    then the error is returned, which `is_held` knows, and nothing is noted.
     """
     try:
-        return [*_taken(shop, told)]
+        return [*_taken(shop, told, waits=waits and len(told) == 1)]
     except Exception as error:
+        held = is_held(error)
         if len(told) == 1:
-            _note_failure(shop, told[0], error)
+            if waits or not held:
+                _note_failure(shop, told[0], error)
             return [error]
-        if is_away(error):
+        if is_away(error) and not held:
             return [error] * len(told)  # it is none of the events that is the matter
-    half = len(told) // 2
-    return take_all(shop, told[:half]) + take_all(shop, told[half:])
+    part = 1 if held else (len(told) + 1) // 2
+    parts = [told[begin : begin + part] for begin in range(0, len(told), part)]
+    return [outcome for each in parts for outcome in take_all(shop, each, waits=waits)]
 
 
 @repeatable
-def _taken(shop: Shop, told: Sequence[Told]) -> list[Outcome]:
+def _taken(shop: Shop, told: Sequence[Told], *, waits: bool) -> list[Outcome]:
     with shop.transaction() as session:
+        if not waits:
+            wait_briefly(session)
         return _remember_and_apply(session, shop, told)
 
 

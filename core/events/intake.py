@@ -7,14 +7,15 @@ by itself costs as much as five that are taken along, and keeps them waiting.
 
 from asyncio import AbstractEventLoop, Future, get_running_loop
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from threading import Condition, Thread
+from threading import BoundedSemaphore, Condition, Thread
 from typing import NamedTuple
 
 from core.events import inbox
 from core.events.handlers import Outcome
 from core.events.inbox import Told
+from core.foundation.database import is_held
 from core.shop import Shop
 
 # A batch takes some milliseconds: with many more in it the first would wait for the last.
@@ -26,6 +27,9 @@ _TOGETHER, _TURNS = 8, 16
 
 # How long the thread stays when nothing comes, in seconds.
 _IDLE = 10
+
+# So many events whose order somebody else holds are waited for apart from the others, at most; Stripe sends the others again.
+_ASIDE = 4
 
 
 class _Waiting(NamedTuple):
@@ -51,6 +55,7 @@ class Intake:
         self._idle, self._told = False, False
         self._gathers: AbstractEventLoop | None = None
         self._sizes = (1, 1)
+        self._aside = BoundedSemaphore(_ASIDE)
 
     async def take(self, told: Told) -> Outcome:
         """Have an event taken; return what became of it once its transaction is committed, or raise what it failed by.
@@ -70,12 +75,22 @@ class Intake:
 
     def _take(self) -> None:
         while batch := self._next():
-            found: Sequence[Outcome | Exception]
-            try:
-                found = inbox.take_all(self._shop(), [each.told for each in batch])
-            except Exception as error:
-                found = [error] * len(batch)
-            _hand_back(batch, found)
+            found = _taken(self._shop, batch, waits=False)
+            _hand_back([each for each in zip(batch, found, strict=True) if not self._waits(*each)])
+
+    def _waits(self, each: _Waiting, outcome: Outcome | Exception) -> bool:
+        """Whether an event is waited for in a thread of its own, since somebody else has locked its order: it would keep all others
+        waiting."""
+        held = isinstance(outcome, Exception) and is_held(outcome) and self._aside.acquire(blocking=False)
+        if held:
+            Thread(target=self._wait, args=[each], name="intake-aside", daemon=True).start()
+        return held
+
+    def _wait(self, each: _Waiting) -> None:
+        try:
+            _hand_back(zip([each], _taken(self._shop, [each], waits=True), strict=True))
+        finally:
+            self._aside.release()
 
     def _next(self) -> list[_Waiting]:
         with self._changed:
@@ -118,10 +133,17 @@ class Intake:
             self._changed.notify()
 
 
-def _hand_back(batch: Sequence[_Waiting], found: Sequence[Outcome | Exception]) -> None:
+def _taken(shop: Callable[[], Shop], batch: Sequence[_Waiting], *, waits: bool) -> Sequence[Outcome | Exception]:
+    try:
+        return inbox.take_all(shop(), [each.told for each in batch], waits=waits)
+    except Exception as error:
+        return [error] * len(batch)
+
+
+def _hand_back(found: Iterable[tuple[_Waiting, Outcome | Exception]]) -> None:
     """Wake each loop once, with all of its answers: each time that one is woken it takes the interpreter from this thread."""
     answers: dict[AbstractEventLoop, list[tuple[Future[Outcome], Outcome | Exception]]] = {}
-    for each, outcome in zip(batch, found, strict=True):
+    for each, outcome in found:
         answers.setdefault(each.loop, []).append((each.answer, outcome))
     for loop, of_loop in answers.items():
         with suppress(RuntimeError):  # it has ended, and nobody waits there any more

@@ -40,6 +40,8 @@ _GIVEN_UP = ("40001", "40P01")
 _AWAY = ("", "08", "53", "57")
 # Somebody else holds a lock for too long: lock_not_available.
 _LOCKED = "55P03"
+# How long somebody's lock is waited for by what others wait behind, in milliseconds. Others hold one for some tens of them.
+_BRIEFLY = 500
 # And SQLite's: somebody else writes for too long, the disk fails or is full, the file cannot be opened or written.
 _AWAY_SQLITE = (
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
@@ -118,6 +120,15 @@ def lock_names(session: Session, *names: str, shared: Sequence[str] = ()) -> Non
     tell(session.connection(), f"select {calls}", [_number_of(name) for _, name in wanted])
 
 
+def wait_briefly(session: Session) -> None:
+    """Have this transaction given up soon where somebody else has locked what it needs; `is_held` knows the error.
+
+    On SQLite whoever may write waits for nobody any more.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        tell(session.connection(), f"set local lock_timeout = {_BRIEFLY}", ())
+
+
 def _number_of(name: str) -> int:
     """What PostgreSQL calls the lock of this name: it knows numbers of 64 bits only."""
     return int.from_bytes(sha256(f"pushcart {name}".encode()).digest()[:8], "big", signed=True)
@@ -150,7 +161,7 @@ def repeatable(unit: Callable[P, T]) -> Callable[P, T]:
 
 
 def _was_given_up(error: Exception) -> bool:
-    return isinstance(error, Overtaken) or getattr(getattr(error, "orig", None), "sqlstate", None) in _GIVEN_UP
+    return isinstance(error, Overtaken) or _state_of(error) in _GIVEN_UP
 
 
 # What a database that cannot be had is known by. Not each of these says so: `is_away` does.
@@ -169,8 +180,17 @@ def is_away(error: Exception) -> bool:
         return False
     if isinstance(error.orig, sqlite3.Error):
         return error.orig.sqlite_errorcode & 0xFF in _AWAY_SQLITE
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return state == _LOCKED or state[:2] in _AWAY
+    return is_held(error) or (_state_of(error) or "")[:2] in _AWAY
+
+
+def is_held(error: Exception) -> bool:
+    """Whether somebody else had locked for too long what was needed: what needs something else may go well."""
+    return _state_of(error) == _LOCKED
+
+
+def _state_of(error: Exception) -> str | None:
+    """PostgreSQL's code for what went wrong, where it was PostgreSQL that said so."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None)
 
 
 def passes(error: Exception) -> bool:

@@ -102,8 +102,11 @@ def test_a_checkout_takes_two_transactions_and_few_statements(shop: Shop, price:
     builders.opened(shop, price, cart="earlier")
     with statements(shop.engine) as heard:
         builders.opened(shop, price)
-    assert [each for each in heard if each in _AROUND] == ["BEGIN", "COMMIT"] * 2
-    asked = [each for each in heard if each not in _AROUND and each != "begin immediate"]
+    # For how long others' locks are waited for is a part of how the second begins: it goes out with its first question.
+    patience = ["set local lock_timeout = 500"] if shop.engine.dialect.name == "postgresql" else []
+    around = [each for each in heard if each in (*_AROUND, *patience)]
+    assert around == ["BEGIN", "COMMIT", "BEGIN", *patience, "COMMIT"]
+    asked = [each for each in heard if each not in around and each != "begin immediate"]
     assert len(asked) <= MOST_OF_CHECKOUT[price], "\n".join(asked)
     # All wait for the row that numbers orders: what can be done before is done before.
     numbered = next(place for place, each in enumerate(asked) if each.startswith("update counters"))

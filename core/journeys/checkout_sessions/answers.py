@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from core import admission, fulfillment
 from core.admission import Refused
-from core.foundation.database import is_away, repeatable
+from core.foundation.database import is_away, is_held, repeatable, wait_briefly
 from core.foundation.errors import StripeUnreachable
 from core.foundation.telemetry import requests
 from core.fulfillment import Case
@@ -58,6 +58,8 @@ def record(shop: Shop, checkout_id: str, facts: SessionFacts) -> None:
         while own not in desk.done:  # else it was recorded along with those of whoever's turn it was
             _record_waiting(shop, desk)
         error = desk.done.pop(own)
+    if error and is_held(error):  # it is waited for where nobody else waits behind it
+        error = _recorded(shop, [own], waits=True)[own]
     if error:
         raise error
 
@@ -79,20 +81,23 @@ def _record_waiting(shop: Shop, desk: _Desk) -> None:
 
 
 def _recorded_apart(shop: Shop, answers: Sequence[_Answer]) -> Mapping[_Answer, Exception | None]:
-    """What became of each. If they cannot be recorded together, each is by itself: one that cannot be fails alone."""
+    """What became of each. If they cannot be recorded together, each is by itself: one that cannot be fails alone, and so does one
+    whose order somebody else has locked."""
     try:
         return _recorded(shop, answers)
     except Exception as error:
-        if len(answers) == 1 or is_away(error):
+        if len(answers) == 1 or (is_away(error) and not is_held(error)):
             return dict.fromkeys(answers, error)
     return {each: found for answer in answers for each, found in _recorded_apart(shop, [answer]).items()}
 
 
 @repeatable
-def _recorded(shop: Shop, answers: Sequence[_Answer]) -> Mapping[_Answer, Exception | None]:
+def _recorded(shop: Shop, answers: Sequence[_Answer], *, waits: bool = False) -> Mapping[_Answer, Exception | None]:
     found: dict[_Answer, Exception | None] = dict.fromkeys(answers)
     now = shop.now()
     with shop.transaction() as session:
+        if not waits:
+            wait_briefly(session)
         named = {each.order_id for each in answers} - {""}
         locked = ledger.lock(session, named) if named else {}
         cases = []

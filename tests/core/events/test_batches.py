@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -169,7 +170,7 @@ def test_what_was_told_of_a_payment_before_it_was_there_names_it_then(
     builders.deliver(shop, stripe.tell(f"charge.{kind}.created" if kind == "dispute" else f"{kind}.created", about))
     settled = stripe.event("async_payment_succeeded", session_id)
     tries, taken = [], inbox._taken
-    monkeypatch.setattr(inbox, "_taken", lambda *each: tries.append(each) or taken(*each))
+    monkeypatch.setattr(inbox, "_taken", lambda *each, **how: tries.append(each) or taken(*each, **how))
     assert inbox.take_all(shop, told(shop, event, settled)) == [
         Outcome(EventState.APPLIED, each) for each in (plain, order_id)
     ]
@@ -194,6 +195,28 @@ def test_crossed_batches_at_the_same_instant_all_come_through(roomy: Shop, strip
         assert builders.log(roomy, order_id).count("fulfilled") == 1
 
 
+@contextmanager
+def held(shop: Shop, *order_ids: str) -> Iterator[None]:
+    """Somebody else has these orders locked meanwhile."""
+    with shop.engine.begin() as connection:
+        query = text("select id from orders where id = any(:ids) for update")
+        assert len(connection.execute(query, {"ids": [*order_ids]}).all()) == len(order_ids)
+        yield
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_one_whose_order_somebody_else_holds_is_given_up_alone_and_not_noted(roomy: Shop, stripe: FakeStripe) -> None:
+    order_ids, events = paid_orders(roomy, stripe, 5)
+    with held(roomy, order_ids[2]):
+        outcomes = inbox.take_all(roomy, told(roomy, *events), waits=False)
+    errors = [each for each in outcomes if isinstance(each, Exception)]
+    assert outcomes.index(errors[0]) == 2
+    assert [database.is_held(each) for each in errors] == [True]
+    assert states(roomy) == sorted((event["id"], "applied") for event in events if event != events[2])
+    assert [builders.status(roomy, each) for each in order_ids].count("fulfilled") == 4
+    assert inbox.take_all(roomy, told(roomy, events[2]), waits=False) == [Outcome(EventState.APPLIED, order_ids[2])]
+
+
 @builders.on_sqlite
 def test_when_the_database_is_away_nothing_is_tried_in_parts(
     shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -203,7 +226,7 @@ def test_when_the_database_is_away_nothing_is_tried_in_parts(
     away = replace(shop, engine=database.connect(f"sqlite:///{tmp_path}"))
     tries = []
     taken = inbox._taken
-    monkeypatch.setattr(inbox, "_taken", lambda *each: tries.append(each) or taken(*each))
+    monkeypatch.setattr(inbox, "_taken", lambda *each, **how: tries.append(each) or taken(*each, **how))
     outcomes = inbox.take_all(away, told(shop, *events))
     assert len(tries) == 1
     assert all(isinstance(each, Exception) and database.is_away(each) for each in outcomes)
@@ -251,11 +274,11 @@ def test_while_one_batch_is_taken_the_next_one_gathers(
     begun, may_go_on, sizes = Event(), Event(), []
     taken = inbox.take_all
 
-    def slowly(of: Shop, batch: list[Told]) -> list[Outcome | Exception]:
+    def slowly(of: Shop, batch: list[Told], *, waits: bool) -> list[Outcome | Exception]:
         sizes.append(len(batch))
         begun.set()
         assert may_go_on.wait(30)
-        return taken(of, batch)
+        return taken(of, batch, waits=waits)
 
     monkeypatch.setattr(inbox, "take_all", slowly)
     intake = door(shop)
@@ -274,7 +297,7 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many events were taken each time; nothing is done with them."""
     found: list[int] = []
 
-    def take_all(_shop: Shop, batch: list[Told]) -> list[Outcome]:
+    def take_all(_shop: Shop, batch: list[Told], *, waits: bool) -> list[Outcome]:
         found.append(len(batch))
         return [Outcome(EventState.IGNORED)] * len(batch)
 
@@ -341,6 +364,40 @@ def test_whoever_put_in_what_fails_hears_of_it_and_nobody_else(roomy: Shop, stri
     answers = [intake(each) for each in told(roomy, *events)]
     errors = [answer.exception(30) for answer in answers]
     assert [type(error) for error in errors] == [type(None), TypeError, type(None)]
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_while_somebody_else_holds_an_order_only_its_own_events_wait(
+    roomy: Shop, stripe: FakeStripe, door: Door
+) -> None:
+    order_ids, events = paid_orders(roomy, stripe, 6)
+    intake, waiting = door(roomy), told(roomy, *events)
+    with held(roomy, order_ids[1]):
+        answers = [intake(each) for each in waiting[:4]]
+        assert [answers[each].result(30).order_id for each in (0, 2, 3)] == [order_ids[each] for each in (0, 2, 3)]
+        later = [intake(each) for each in waiting[4:]]
+        assert [answer.result(30).order_id for answer in later] == order_ids[4:]
+        assert not answers[1].done()
+    assert answers[1].result(30) == Outcome(EventState.APPLIED, order_ids[1])
+    assert {state for _, state in states(roomy)} == {"applied"}
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_of_many_orders_that_are_held_stripe_is_to_tell_again(
+    shop: Shop, stripe: FakeStripe, door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.events.intake._ASIDE", 1)
+    order_ids, events = paid_orders(shop, stripe, 3, "guide-eur")
+    intake = door(shop)
+    with held(shop, *order_ids[:2]):
+        waits, *others = (intake(each) for each in told(shop, *events))
+        refused = others[0].exception(30)
+        assert isinstance(refused, Exception)
+        assert database.is_away(refused)
+        assert others[1].result(30).order_id == order_ids[2]
+        assert not waits.done()
+    assert waits.result(30).order_id == order_ids[0]
+    assert intake(told(shop, events[1])[0]).result(30) == Outcome(EventState.APPLIED, order_ids[1])
 
 
 def test_what_somebody_put_in_who_went_away_is_taken_all_the_same(shop: Shop, stripe: FakeStripe, door: Door) -> None:

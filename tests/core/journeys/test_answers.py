@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from core import fulfillment
 from core.foundation import database
@@ -103,11 +104,11 @@ def test_whoever_is_broken_off_loses_nobody_elses(
     recorded = answers._recorded
     tries: list[int] = []
 
-    def breaks_off_once(shop: Shop, waiting: Sequence[Any]) -> Any:
+    def breaks_off_once(shop: Shop, waiting: Sequence[Any], **how: Any) -> Any:
         tries.append(len(waiting))
         if len(tries) == 1:
             raise KeyboardInterrupt
-        return recorded(shop, waiting)
+        return recorded(shop, waiting, **how)
 
     monkeypatch.setattr(answers, "_recorded", breaks_off_once)
     desk = answers._DESKS.setdefault(shop.engine, answers._Desk())
@@ -119,6 +120,23 @@ def test_whoever_is_broken_off_loses_nobody_elses(
     assert known(shop) == sorted(stripe.sessions)
 
 
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_while_somebody_else_holds_an_order_only_its_own_answer_waits(shop: Shop, stripe: FakeStripe) -> None:
+    desk = answers._DESKS.setdefault(shop.engine, answers._Desk())
+    with ThreadPoolExecutor(len(CARTS)) as pool, shop.engine.begin() as connection:
+        with desk.turn:
+            started = [pool.submit(checkout.start, shop, a_basket("guide-eur", cart=cart)) for cart in CARTS]
+            eventually(lambda: len(desk.waiting) == len(CARTS))
+            query = text("select id from orders where cart_id = :cart for update")
+            assert connection.execute(query, {"cart": CARTS[1]}).all()
+        links = [started[number].result(30) for number in (0, 2, 3)]
+        assert session_id(checkout.start(shop, a_basket("guide-eur", cart="five"))) in known(shop)
+        assert not started[1].done()
+        connection.rollback()
+        links.append(started[1].result(30))
+    assert {*map(session_id, links)} < {*known(shop)}
+
+
 @builders.on_sqlite
 def test_when_the_database_is_away_nothing_is_tried_in_parts(
     shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -127,9 +145,9 @@ def test_when_the_database_is_away_nothing_is_tried_in_parts(
     recorded = answers._recorded
     away = replace(shop, engine=database.connect(f"sqlite:///{tmp_path}"))  # there is a folder where the file is to be
 
-    def counted(_shop: Shop, waiting: Sequence[Any]) -> Any:
+    def counted(_shop: Shop, waiting: Sequence[Any], **how: Any) -> Any:
         tries.append(len(waiting))
-        return recorded(away, waiting)
+        return recorded(away, waiting, **how)
 
     monkeypatch.setattr(answers, "_recorded", counted)
     errors = [each.exception() for each in started_together(shop)]
