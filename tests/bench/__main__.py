@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bench import checkout, downloads, entitlements, licenses, pages, scale, webhook
+from tests.bench import checkout, downloads, entitlements, licenses, pages, scale, sizes, webhook
 from tests.bench.figures import Figures
 from tests.bench.measures import Bench
 from tests.bench.versions import HERE, checked_out
@@ -23,6 +23,7 @@ MEASURES: dict[str, Callable[[Bench, Figures], None]] = {
     "pages": pages.measure,
     "licenses": licenses.measure,
     "entitlements": entitlements.measure,
+    "sizes": sizes.measure,
     "reads": scale.measure,
     "office": scale.measure_office,
 }

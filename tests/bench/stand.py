@@ -34,6 +34,9 @@ class Databases(Protocol):
     def cpu(self) -> float:
         """Seconds of the processor that processes of the database's own have used up until now."""
 
+    def sizes(self, address: str) -> dict[str, int]:
+        """How many bytes each table of this one takes, with its indexes."""
+
 
 class SqliteFiles:
     """Files in a folder."""
@@ -57,6 +60,11 @@ class SqliteFiles:
 
     def cpu(self) -> float:
         return 0.0
+
+    def sizes(self, address: str) -> dict[str, int]:
+        query = "select tbl_name, sum(pgsize) from dbstat join sqlite_master using (name) group by tbl_name"
+        with closing(sqlite3.connect(address.removeprefix("sqlite:///"))) as connection:
+            return dict(connection.execute(query).fetchall())
 
 
 class PostgresServer:
@@ -83,6 +91,14 @@ class PostgresServer:
         # Those that have ended are counted with their parent.
         ended = sum(map(int, _stat(self._postmaster)[13:15])) / _TICKS
         return ended + sum(cpu(int(pid)) for pid in children)
+
+    def sizes(self, address: str) -> dict[str, int]:
+        query = """
+            select relname, pg_total_relation_size(pg_class.oid) from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+            where relkind = 'r' and nspname not in ('pg_catalog', 'information_schema')
+        """
+        with psycopg.connect(address) as connection:
+            return dict(connection.execute(query).fetchall())
 
 
 @contextmanager

@@ -35,6 +35,7 @@ from tests.bench import (
     pages,
     reads,
     scale,
+    sizes,
     stand,
     stock,
     webhook,
@@ -217,6 +218,18 @@ def test_each_checkout_opens_one_payment_page(kind: str, tmp_path: Path) -> None
     beyond = [by_version["here"] for (_, name), by_version in figures.values.items() if "beyond" in name]
     assert len(beyond) == len(checkout.IN_FLIGHT)
     assert all(took > 0 for [took] in beyond)
+
+
+@pytest.mark.usefixtures("begun")
+@pytest.mark.parametrize("kind", DATABASES)
+def test_what_an_order_takes_is_told_by_table(kind: str, tmp_path: Path) -> None:
+    figures = Figures((HERE,))
+    sizes.measure(Bench(tmp_path, (HERE,), (kind,), requests=100, seconds=60), figures)
+    assert figures.wrong == []
+    taken = {name.removeprefix("kB of "): by_version["here"] for (_, name), by_version in figures.values.items()}
+    [whole] = taken.pop("kB")
+    assert taken.keys() >= {"checkouts", "grants", "orders", "payments", "stripe_events"}
+    assert whole * 0.9 < sum(size for [size] in taken.values()) <= whole < 20
 
 
 @pytest.mark.usefixtures("begun")

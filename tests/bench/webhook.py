@@ -50,7 +50,7 @@ _PROCESSES = max(case.processes for case in CASES)
 
 
 @dataclass
-class _Stall:
+class Stall:
     """One version's sidecar, twice, on a database of its own, and which orders it was told of."""
 
     version: Version
@@ -106,7 +106,7 @@ def _measure_on(bench: Bench, databases: Databases, kind: str, figures: Figures)
                 url = databases.copy(f"shop_{bench.versions.index(version)}", template)
                 own = bench.folder_of(version, f"events_{kind}")
                 servers = [stack.enter_context(stand.webhook(version, url, own)) for _ in range(_PROCESSES)]
-                stalls.append(_Stall(version, databases, servers, url, stock))
+                stalls.append(Stall(version, databases, servers, url, stock))
             for stall in stalls:
                 stall.take(bench, Case("warming up", 4 * _PROCESSES, processes=_PROCESSES), _WARMING)
             for case in CASES:
@@ -114,7 +114,7 @@ def _measure_on(bench: Bench, databases: Databases, kind: str, figures: Figures)
                     _run(bench, case, stall, figures)
 
 
-def _run(bench: Bench, case: Case, stall: _Stall, figures: Figures) -> None:
+def _run(bench: Bench, case: Case, stall: Stall, figures: Figures) -> None:
     result, found = stall.take(bench, case, bench.requests)
     name = f"webhook, {stall.databases.name}, {case.name}"
     figures.add(stall.version, name, found)
