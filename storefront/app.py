@@ -15,6 +15,7 @@ import streamlit.logger
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
+from streamlit.watcher.polling_path_watcher import PollingPathWatcher
 
 from core.catalog.looks import brand
 from core.foundation.settings import Settings
@@ -35,6 +36,8 @@ from webhook.app import create_app
 # Streamlit gives each of its loggers a handler of its own, some of them only when they are first used.
 streamlit.logger.setup_formatter = logs.adopt
 logs.set_up()
+# It looks at each file of its settings five times a second, for as long as it runs: they are read when it starts.
+PollingPathWatcher._schedule = lambda _watcher: None  # type: ignore[assignment, method-assign]
 shop = process.shop()
 sidecar = create_app(shop)
 crowd = Crowd(shop.settings.most_sessions)

@@ -97,6 +97,18 @@ def process(*module: str, cwd: Path, env: dict[str, str], output: IO[bytes]) -> 
         running.wait()
 
 
+def wakes(pid: int, *, seconds: float) -> float:
+    """How often a second the threads of this process go on after they waited for something, watched for so long."""
+    before = _waited(pid)
+    time.sleep(seconds)
+    return (_waited(pid) - before) / seconds
+
+
+def _waited(pid: int) -> int:
+    lines = "\n".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/status")).splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
+
+
 # No test cuts the power: without waiting for the disk, a database comes and goes six times as fast. And many processes of
 # several tests are connected at once.
 _QUICK = "fsync = off\nfull_page_writes = off\nsynchronous_commit = off\nmax_connections = 300\n"

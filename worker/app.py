@@ -136,6 +136,8 @@ class _Worker:
                 "run_migrations": False,
                 # As everywhere: what an error says does not name what was to be written, and nothing is waited for without end.
                 "db_engine_kwargs": {"hide_parameters": True, "connect_args": _limited(self._shop.settings)},
+                # No job sends another one a message: by itself it looks a hundred times a second whether one has.
+                "notification_coalesce_sec": 0.5,
                 "log_level": "WARNING",
                 "enable_otlp": False,
             }

@@ -1,7 +1,8 @@
 """The queues, each with places of its own: what one purpose waits for takes nothing from the others."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
@@ -10,12 +11,13 @@ from typing import Any
 
 from core.foundation import outbox
 from core.foundation.outbox import BY_DOMAIN, Queue
+from worker.bell import Bell
 
 
 @dataclass(frozen=True)
 class Places:
-    """How many jobs of a queue one worker runs at once, how many of these for one domain, and how often it looks. With `goes_on`
-    it looks again as soon as one of them has ended: what takes jobs quickly is not kept waiting for the next look."""
+    """How many jobs of a queue one worker runs at once, how many of these for one domain, and how long it waits after it took some.
+    With `goes_on` it looks again as soon as one of them has ended: what takes jobs quickly is not kept waiting."""
 
     total: int
     per_domain: int | None
@@ -24,8 +26,7 @@ class Places:
 
 
 # A recipient that keeps the mail server waiting holds its place for less than a second at its first turn, and for up to ten at
-# later ones, which are in RETRIES. Each look is paid for also when there is nothing to do, so that only what somebody awaits at a
-# screen is looked for more than once in a second.
+# later ones, which are in RETRIES. What waits alone is taken when the bell rings; the seconds are for what comes after it.
 PLACES = {
     Queue.CODES: Places(16, 8, look_every=1.0),
     Queue.BUYERS: Places(16, 6, look_every=1.0),
@@ -36,10 +37,12 @@ PLACES = {
     Queue.OWNERS: Places(2, None, look_every=4.0),
     Queue.EARLIER: Places(8, None, look_every=4.0),
 }
-# Between two looks of those that go on, at least, in seconds.
+# Between two looks into a queue, at least, in seconds.
 _AT_LEAST = 0.05
-# For how long what a queue was set to is not read again, in seconds.
+# For how long what queues were set to is not read again, in seconds.
 _SETTINGS_HOLD = 20.0
+# After so long a queue is looked into though nobody called, in seconds.
+_UNCALLED = 20.0
 assert {queue for queue, places in PLACES.items() if places.per_domain} == BY_DOMAIN
 
 
@@ -52,7 +55,9 @@ def register() -> None:
             queue.value,
             worker_concurrency=places.total,
             partition_worker_concurrency=places.per_domain,
-            polling_interval_sec=_AT_LEAST if places.goes_on else places.look_every,
+            polling_interval_sec=_AT_LEAST
+            if places.goes_on
+            else places.look_every,  # for workers of an earlier version
         )
 
 
@@ -65,55 +70,76 @@ def calm() -> None:
 
 
 class _Pause:
-    """The time between two looks into a queue, over when one of its jobs has ended."""
+    """The time until a queue is looked into, over when the bell rings for it, or one of its jobs has ended. After a look that found
+    some it takes `seconds` at least."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._over = Event()
-        self._ending = False
+        self._seconds, self._earliest = seconds, 0.0
+        self._over, self._ending = Event(), Event()
         self.cut()
 
     def wait(self) -> None:
         """Return when it is time for the next look; the first is at once."""
-        self._over.wait(self._seconds)
-        if not self._ending:
-            # Before the look: what ends during it leads to another.
-            self._over.clear()
+        self._ending.wait(max(0.0, self._earliest - monotonic()))
+        if not self._ending.is_set():
+            self._over.wait(_UNCALLED)
+        # Before the look: what ends during it leads to another.
+        self._over.clear()
+
+    def found(self) -> None:
+        """There is something to take."""
+        self._earliest = monotonic() + self._seconds
 
     def cut(self) -> None:
-        """Have the next look come now."""
+        """Have the next look come now, if it may."""
         self._over.set()
 
     def end(self) -> None:
         """Never wait again."""
-        self._ending = True
+        self._ending.set()
         self.cut()
 
 
 def look_first() -> Callable[[], None]:
-    """Have DBOS ask whether a job waits before it prepares to take one. To be called when it is launched; what is returned, before
-    it is ended.
+    """Have DBOS look into a queue when a job waits there. To be called when it is launched; what is returned, before it is ended.
 
-    It would read the queue's settings, the application's versions and the jobs at each look, and mostly there is none.
+    It would read the queue's settings, the application's versions and the jobs at each look, and mostly there is none; and write
+    twice a second what becomes of jobs whose time has come, which is mostly nothing.
     """
     from dbos._dbos import _get_dbos_instance
 
     dbos: Any = _get_dbos_instance()
     system = dbos._sys_db
-    pauses = {queue.value: _Pause(places.look_every) for queue, places in PLACES.items() if places.goes_on}
-    _cut_when_jobs_end(dbos._active_workflows_set, pauses)
+    pauses = {queue.value: _Pause(0 if places.goes_on else places.look_every) for queue, places in PLACES.items()}
+    bell = Bell(system, lambda queue: pauses[queue].cut())
+    _cut_when_jobs_end(
+        dbos._active_workflows_set, {queue.value: pauses[queue.value] for queue in PLACES if PLACES[queue].goes_on}
+    )
+    system.background_job_lock = partial(_due, bell, system.background_job_lock)
     system.dequeue_scopes = partial(_scopes, system, pauses)
-    system.get_queue = _Settings(system.get_queue)
+    system.get_queue, system.list_queues = _Settings(system.get_queue), _Settings(system.list_queues)
     system.get_queue_partitions = partial(_domains, dbos)
     # A job of a later version waits for a worker that knows it: here it could only be failed.
     known = outbox.is_known(system.tables.workflow_status, system.engine)
     system._claim_gate = lambda _queue, _domain: [known]
 
     def end() -> None:
+        bell.end()
         for pause in pauses.values():
             pause.end()
 
     return end
+
+
+@contextmanager
+def _due(bell: Bell, lock: Callable[[str], AbstractContextManager[bool]], name: str) -> Iterator[bool]:
+    """DBOS's lock around what it does each second for jobs that were put off: not to be had while the time of none has come. It
+    would also end those that take too long, of which there are none here."""
+    if not bell.may_be_due():
+        yield False
+        return
+    with lock(name) as taken:
+        yield taken
 
 
 def _cut_when_jobs_end(active: Any, pauses: Mapping[str, _Pause]) -> None:
@@ -130,9 +156,14 @@ def _cut_when_jobs_end(active: Any, pauses: Mapping[str, _Pause]) -> None:
 
 def _scopes(system: Any, pauses: Mapping[str, _Pause], name: str) -> list[None]:
     """Where DBOS takes jobs of a queue from: the one place there is, or nowhere while none waits."""
-    if name in pauses:
-        pauses[name].wait()
-    return [None] if outbox.is_waiting(system.engine, system.tables.workflow_status, name) else []
+    pause = pauses.get(name)
+    if pause:
+        pause.wait()
+    if not outbox.is_waiting(system.engine, system.tables.workflow_status, name):
+        return []
+    if pause:
+        pause.found()
+    return [None]
 
 
 class _InOrder(list[str]):
@@ -161,16 +192,19 @@ def _domains(dbos: Any, queue: str) -> list[str]:
 
 
 class _Settings:
-    """A queue's settings, read again when they were read a while ago: nobody but a worker that starts writes them."""
+    """What queues are set to, read again when it was read a while ago: nobody but a worker that starts writes it. By it DBOS asks
+    `_scopes` at once, which waits for as long as it is to."""
 
     def __init__(self, read: Callable[..., Any]) -> None:
         self._read = read
-        self._known: dict[str, tuple[float, Any]] = {}
+        self._known: dict[tuple[str, ...], tuple[float, Any]] = {}
 
-    def __call__(self, name: str, **more: Any) -> Any:
-        """The settings, or None if there is no such queue."""
-        since, queue = self._known.get(name, (0.0, None))
-        if queue is None or monotonic() - since > _SETTINGS_HOLD:
-            queue = self._read(name, **more)
-            self._known[name] = monotonic(), queue
-        return queue
+    def __call__(self, *name: str, **more: Any) -> Any:
+        """The settings of the queue of this name, or None if there is none; without a name all that there are."""
+        since, found = self._known.get(name, (0.0, None))
+        if not found or monotonic() - since > _SETTINGS_HOLD:
+            found = self._read(*name, **more)
+            for queue in found if isinstance(found, list) else filter(None, [found]):
+                queue._polling_interval_sec = _AT_LEAST
+            self._known[name] = monotonic(), found
+        return found

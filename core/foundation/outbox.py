@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from hashlib import sha256
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Engine, Table, func, literal, select, true
+from sqlalchemy import ColumnElement, Connection, Engine, Executable, Table, func, literal, select, true
 from sqlmodel import Session
 
 from core.foundation import masking
@@ -314,6 +315,33 @@ def is_waiting(engine: Engine, jobs: Table, queue: str) -> bool:
     waiting = select(literal(1)).where(jobs.c.queue_name == queue, jobs.c.status == constant("ENQUEUED")).limit(1)
     with engine.connect() as connection:
         return connection.execute(waiting).first() is not None
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """The queues in which a job waits to be taken, and when the next is `due` of those that are put off, in milliseconds since
+    1970."""
+
+    queues: frozenset[str]
+    due: int | None
+
+
+def at_hand(connection: Connection, jobs: Table) -> AtHand:
+    """What is at hand of all queues, by a connection of DBOS's and the table that it has for jobs."""
+    *waits, due = connection.execute(_of_all_queues(jobs)).one()
+    return AtHand(frozenset(queue.value for queue, some in zip(Queue, waits, strict=True) if some), due)
+
+
+@cache
+def _of_all_queues(jobs: Table) -> Executable:
+    waiting = [
+        select(literal(1)).where(jobs.c.queue_name == constant(queue.value), jobs.c.status == constant("ENQUEUED")).exists()
+        for queue in Queue
+    ]  # fmt: skip
+    put_off = select(func.min(jobs.c.delay_until_epoch_ms)).where(jobs.c.status == constant("DELAYED"))
+    return select(
+        *(each.label(queue.name) for queue, each in zip(Queue, waiting, strict=True)), put_off.scalar_subquery()
+    )
 
 
 def is_known(jobs: Table, engine: Engine) -> ColumnElement[bool]:

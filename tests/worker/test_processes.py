@@ -1,7 +1,9 @@
 """The worker as a process of its own: killed at work, paused, started again under another name, and two at once."""
 
 import signal
-from contextlib import ExitStack
+import sqlite3
+import subprocess
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from core.foundation import outbox
@@ -82,7 +84,7 @@ def test_a_worker_that_was_paused_sends_nothing_that_another_took_over(closed_tr
     with worker_process(trade, tmp_path, "paused") as paused:
         owed = {buyer: trade.buy(buyer, "kit-eur") for buyer in slow}
         eventually(lambda: set(slow) <= set(trade.postbox.asked_for))
-        paused.send_signal(signal.SIGSTOP)
+        eventually(lambda: _pauses(trade, paused))
         trade.postbox.silent.clear()  # the server has answered the paused one, which has not heard it yet
         with worker_process(trade, tmp_path, "other") as other:
             for order_id in owed.values():
@@ -100,6 +102,20 @@ def test_a_worker_that_was_paused_sends_nothing_that_another_took_over(closed_tr
     assert before.lost
     assert not after.lost
     assert before.id != after.id
+
+
+def _pauses(trade: Trade, running: subprocess.Popen[bytes]) -> bool:
+    """Whether a process could be stopped while it wrote nothing: SQLite lets nobody else write before it has gone on."""
+    running.send_signal(signal.SIGSTOP)
+    if trade.shop.engine.dialect.name != "sqlite":
+        return True
+    with closing(sqlite3.connect(trade.shop.engine.url.database or "", timeout=1)) as connection:
+        try:
+            connection.execute("begin immediate")
+        except sqlite3.OperationalError:
+            running.send_signal(signal.SIGCONT)
+            return False
+    return True
 
 
 def _runs_of(trade: Trade, pid: int) -> list[Heartbeat]:
