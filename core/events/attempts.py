@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.foundation import masking
+from core.foundation.database import is_held
 from core.foundation.errors import PermissionMissing, StripeFaulty, StripeKeyRefused, StripeRefused, StripeUnreachable
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
@@ -143,5 +144,7 @@ class Pass:
         said = masking.described(error)
         self.report.failed.append((about.name, said))
         if about.id:
+            # To name an order that somebody else has locked would be to wait for it once more, and in vain.
+            order_id = None if is_held(error) else about.order_id
             with self.shop.transaction() as session:
-                setbacks.note(session, about.id, said, order_id=about.order_id, now=self.shop.now())
+                setbacks.note(session, about.id, said, order_id=order_id, now=self.shop.now())

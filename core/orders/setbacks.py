@@ -44,6 +44,7 @@ def note(session: Session, subject: str, error: str, *, order_id: str | None, no
     _NOTED(session, [new])  # another worker may be at the same object
     row = session.get_one(Setback, subject, with_for_update=True)
     row.tries, row.error = row.tries + 1, masking.masked(error, most=1000)
+    row.order_id = row.order_id or order_id
     row.retry_after = now + min(timedelta(seconds=15 * 2 ** min(row.tries, 10)), _LONGEST_REST)
     session.flush()
 

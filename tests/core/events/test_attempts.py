@@ -1,14 +1,17 @@
 """One pass of reconciliation among things that fail: a key turned away, one object that never works, a step that breaks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, text, update
 
+from core.connections import postgres
 from core.events import inbox, reconciliation
 from core.events.handlers import EventState
 from core.events.inbox import StripeEvent
+from core.foundation import database
 from core.foundation.errors import (
     PermissionMissing,
     StripeFaulty,
@@ -17,9 +20,11 @@ from core.foundation.errors import (
     StripeTrouble,
     StripeUnreachable,
 )
+from core.gateway.sessions import CheckoutState
 from core.journeys import checkout, refund
 from core.kinds import deliverables
 from core.orders import setbacks, subscriptions
+from core.orders.checkouts import Checkout
 from core.orders.payments import Payment
 from core.orders.refunds import Refund
 from core.orders.setbacks import Setback
@@ -325,3 +330,33 @@ def test_events_that_keep_failing_keep_none_of_another_kind_waiting(shop: Shop, 
     # Among its own kind, whoever has waited longest comes first.
     first = [name for name in found if name.startswith("evt_charge.refunded_")]
     assert {int(name.rpartition("_")[2]) % 9 for name in first[:56]} == {0}
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else's locks are waited for more shortly than usual, by whoever connects from here on."""
+    monkeypatch.setitem(postgres.LIMITS, "lock_timeout", 300)
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_an_order_that_somebody_else_holds_keeps_no_other_of_its_step_waiting(
+    impatient: None, shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    own = replace(shop, engine=database.connect(shop.settings.database_url))
+    order_ids = {builders.opened(shop, "clinic-eur", cart=f"cart_{number}")[0] for number in range(3)}
+    with shop.transaction() as session:
+        session.exec(update(Checkout).values(stripe_checkout_session_id=None))
+    clock.pass_(minutes=11)
+    for held in order_ids:  # whichever of them is looked at first
+        with shop.engine.begin() as connection:
+            connection.execute(text("select id from orders where id = :id for update"), {"id": held})
+            report = reconciliation.sweep(own)
+        assert [name for name, _ in report.failed] == [held]
+        assert {*report.healed} == order_ids - {held}
+        assert [row.subject for row in builders.rows(shop, Setback)] == [
+            row.id for row in builders.attempts(shop) if row.order_id == held
+        ]
+        assert reconciliation.sweep(own, everything=True).healed == [held]
+        with shop.transaction() as session:
+            session.exec(update(Checkout).values(state=CheckoutState.OPEN))
+    own.engine.dispose()
