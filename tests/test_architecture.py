@@ -126,7 +126,7 @@ ROOMS: dict[str, set[str]] = {
         "core/mailboxes", "core/traffic",
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/journeys", "core/people", "core/events", "core/messages", "core/owner", "core/invoicing",
-        "core/outgoing",
+        "core/outgoing", "core/seats",
     },
     "core/registers": {
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",

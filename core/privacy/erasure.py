@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import delete, func, or_, update
+from sqlalchemy import ColumnElement, delete, func, or_, update
 from sqlmodel import Session, col, select
 
 from core.events.inbox import StripeEvent
@@ -45,6 +45,7 @@ from core.privacy.holds import Held
 from core.privacy.mentions import Mentions
 from core.privacy.persons import Person
 from core.rights.withdrawals import Withdrawal
+from core.seats import seating
 from core.shop import Shop
 from core.traffic.counting import NOBODY, Sender
 
@@ -184,7 +185,15 @@ def _locked(session: Session, person: Person) -> tuple[list[Order], list[Checkou
 
 def _involved(session: Session, person: Person) -> set[str]:
     beside = session.exec(select(Checkout.order_id).where(col(Checkout.id).in_(person.beside))).all()
-    return {*person.order_ids, *beside}
+    plans = session.exec(select(Grant.order_id).join(Seat, col(Seat.grant_id) == Grant.id).where(_sits(person))).all()
+    return {*person.order_ids, *beside, *plans}
+
+
+def _sits(person: Person) -> ColumnElement[bool]:
+    """Which seats are theirs, or are kept for them: also one that they took under an address which they gave up since."""
+    spelled = {*person.folded, *person.written, *(each.lower() for each in person.written)}
+    named = or_(col(Seat.email).in_(spelled), func.lower(col(Seat.email)).in_(spelled))
+    return or_(named, col(Seat.customer_id) == person.customer_id) if person.customer_id else named
 
 
 def _forget_orders(session: Session, theirs: Iterable[Order], *, actor: str, now: datetime) -> None:
@@ -206,9 +215,10 @@ def _forget_beside(session: Session, person: Person, *, now: datetime) -> None:
     """What stands beside their orders: who took a file from where, who has a seat, what was noted."""
     grants = select(Grant.id).where(col(Grant.order_id).in_(person.order_ids))
     session.exec(update(Download).where(col(Download.grant_id).in_(grants)).values(ip=""))
-    in_seat = or_(col(Seat.grant_id).in_(grants), func.lower(col(Seat.email)).in_(person.folded))
+    in_seat = or_(col(Seat.grant_id).in_(grants), _sits(person))
     sitting = session.exec(select(Seat.customer_id).where(in_seat)).all()
     entitlement_records.look(session, [each for each in sitting if each], now=now)
+    _leave_seats(session, person, now=now)
     session.exec(delete(Seat).where(in_seat))
     of_keys = select(LicenseKey.id).where(
         or_(col(LicenseKey.grant_id).in_(grants), col(LicenseKey.holder).in_(person.folded))
@@ -231,6 +241,15 @@ def _forget_beside(session: Session, person: Person, *, now: datetime) -> None:
     # That something was withdrawn from stays with the order; who said it, and in which words, does not.
     without = update(Withdrawal).where(declared)
     session.exec(without.values(email="", folded="", name="", words="", reference="", reason=""))
+
+
+def _leave_seats(session: Session, person: Person, *, now: datetime) -> None:
+    """Give up their seats of other people's plans: whoever waits for one has it."""
+    query = select(Seat.id).join(Grant, col(Grant.id) == Seat.grant_id).order_by(col(Seat.id))
+    for seat_id in session.exec(query.where(_sits(person), col(Grant.order_id).not_in(person.order_ids))).all():
+        table, seat = seating.lock_of_seat(session, seat_id)
+        seating.take(session, table, seat, now=now)
+        session.flush()
 
 
 def _forget_places(session: Session, person: Person) -> None:

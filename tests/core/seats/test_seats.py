@@ -30,7 +30,7 @@ from core.kinds.seats import Seat, SeatState
 from core.orders.subscription_changes import SubscriptionChange
 from core.orders.subscriptions import Subscription
 from core.outgoing.messages import WebhookMessage
-from core.people import customers
+from core.people import address_changes, customers
 from core.people.customers import How
 from core.privacy import erasure, export
 from core.seats import claims, invitations
@@ -488,3 +488,29 @@ def test_whatever_happens_no_more_sit_than_were_paid_for_and_the_first_stay(
         )
         assert before <= {each.id for each in mine()}
     assert timedelta(0) <= clock.time - shop.now()
+
+
+def test_a_seat_of_who_was_erased_is_whose_turn_it_is(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    listens(shop, "http://127.0.0.1:9/", "seat.changed")
+    _, subscription, grant = a_plan(shop, stripe, 3)
+    for email in PEOPLE[:2]:
+        joins(shop, grant, email)
+        clock.pass_(minutes=1)
+    set_seats(shop, stripe, subscription, 2)
+    assert standing(shop) == {PEOPLE[0]: "accepted", PEOPLE[1]: "suspended"}
+    clock.pass_(minutes=1)
+    taken = seat_of(shop, PEOPLE[0]).id
+    erasure.from_terminal(shop, PEOPLE[0])
+    assert standing(shop) == {PEOPLE[1]: "accepted"}
+    assert may_use(shop, PEOPLE[1])
+    told = [orjson.loads(row.body)["data"] for row in builders.rows(shop, WebhookMessage)]
+    assert [each["seat"] for each in told if each["state"] == "removed"] == [taken]
+
+
+def test_who_is_erased_has_no_seat_under_an_address_of_before_either(shop: Shop, stripe: FakeStripe) -> None:
+    _, _, grant = a_plan(shop, stripe)
+    joins(shop, grant, PEOPLE[0])
+    with shop.transaction() as session:
+        address_changes.change(session, PEOPLE[0], PEOPLE[1], how=How.OWNER, actor="owner", now=shop.now())
+    erasure.from_terminal(shop, PEOPLE[1])
+    assert standing(shop) == {}
