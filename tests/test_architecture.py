@@ -164,15 +164,16 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/licensing", "core/people",
     },
     "webhook/attendance": {
+        "core/connections",
         "core/foundation", "core/traffic", "core/shop", "core/people", "core/messages", "core/attendance", "webhook/requests",
     },
     "webhook/buyers": {
-        "core/traffic",
+        "core/connections", "core/traffic",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/people", "core/journeys", "core/privacy",
         "core/invoicing", "core/kinds", "webhook/requests",
     },
     "webhook": {
-        "core/mailboxes", "core/traffic",
+        "core/mailboxes", "core/connections", "core/traffic",
         "webhook/requests", "webhook/buyers",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys", "core/events", "core/messages", "core/owner", "core/opening", "core/privacy",
@@ -255,6 +256,7 @@ ROOMS: dict[str, set[str]] = {
         "storefront/back_office",
     },
     "storefront/serving": {
+        "core/connections",
         "core/traffic", "core/foundation", "core/rights", "core/shop", "core/catalog", "core/kinds", "storefront",
     },
     # The composition root mounts the sidecar and may run the worker; nobody else reaches over the fence.

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.concurrency import run_in_threadpool
 
+from core.connections import threads
 from core.journeys import checkout_limits
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.shop import Shop
@@ -71,7 +71,7 @@ async def start(body: BasketBody, request: Request, response: Response, shop: Op
         person=body.external_id or "",
     )
     # All that asks the database is one thing to do in a thread: with each, threads wake each other.
-    link = await run_in_threadpool(_start, request, shop, basket, known)
+    link = await threads.AT_PAYMENT.run(_start, request, shop, basket, known)
     cookies.remember_browser(response, shop, browser)
     answer: dict[str, Any] = {"url": challenges.way_to(shop, link.url), "order_id": link.order_id}
     if link.dates:

@@ -16,6 +16,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
+from core.connections import threads
 from core.foundation.errors import AccessDenied, DownloadsUsedUp, LinkExpired, StorageUnreachable
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
@@ -51,7 +52,7 @@ async def download(token: str, request: Request, shop: OpenShop) -> Response:
     """The file, or the part of it that was asked for. 410 when the link is too old, 403 when it opens nothing (any more)."""
     try:
         opened, silent = await run_in_threadpool(_open, shop, token)
-        if not await run_in_threadpool(_is_there, shop, opened, silent=silent):
+        if not await threads.AT_STORAGE.run(_is_there, shop, opened, silent=silent):
             return _gone(shop)
         if opened.limit and _is_guess(request):
             # What counts is given to whoever asks for it, and to no browser that only thinks somebody will.
@@ -86,7 +87,9 @@ async def _from_bucket(request: Request, shop: Shop, opened: OpenedFile) -> Resp
     """Whoever asks for the file is sent to the bucket, with their ranges. The link there is good for GET alone."""
     if request.method == "HEAD":
         return Response(headers=_described(opened, opened.size), media_type=opened.media_type)
-    found = await run_in_threadpool(shop.storage.presigned, opened.key, name=opened.name, media_type=opened.media_type)
+    found = await threads.AT_STORAGE.run(
+        shop.storage.presigned, opened.key, name=opened.name, media_type=opened.media_type
+    )
     return RedirectResponse(found, 307, _PRIVATE)
 
 
@@ -146,11 +149,11 @@ def _left_to_the_web_server(shop: Shop, opened: OpenedFile, headers: dict[str, s
 
 
 async def _bytes_of_file(path: Path, span: _Span) -> AsyncIterator[bytes]:
-    with await run_in_threadpool(_open_unbuffered, path) as file:
+    with await threads.AT_STORAGE.run(_open_unbuffered, path) as file:
         place = span.start
         while place < span.end:
             # Off the loop, since a disk may take its time.
-            chunk = await run_in_threadpool(os.pread, file.fileno(), min(_CHUNK, span.end - place), place)
+            chunk = await threads.AT_STORAGE.run(os.pread, file.fileno(), min(_CHUNK, span.end - place), place)
             if not chunk:
                 raise EOFError(f"{path.name} is shorter than it was when it was put there")
             place += len(chunk)

@@ -3,10 +3,10 @@ that it never changes."""
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
-from starlette.concurrency import run_in_threadpool
 
 from core.catalog import products
 from core.catalog.looks import drawn_covers
+from core.connections import threads
 from core.shop import Shop
 from webhook.requests.dependencies import OpenShop
 
@@ -20,7 +20,7 @@ _TYPES = ((b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"RIFF", 
 @router.get("/pictures/{digest}/{name}")
 async def picture(digest: str, name: str, shop: OpenShop) -> Response:
     """A picture as it was uploaded, as the type that it is, or as it is drawn. 404 where there is none."""
-    found = await run_in_threadpool(_read, shop, f"{products.UPLOADED}{digest}/{name}")
+    found = await threads.AT_STORAGE.run(_read, shop, f"{products.UPLOADED}{digest}/{name}")
     media_type = next((each for beginning, each in _TYPES if found and found.startswith(beginning)), None)
     if found is None or media_type is None:
         return JSONResponse({"error": "NotFound"}, 404)
@@ -31,6 +31,6 @@ def _read(shop: Shop, key: str) -> bytes | None:
     if drawing := drawn_covers.drawn(key):
         return drawing
     try:
-        return b"".join(shop.storage.read_in_chunks(key))
+        return shop.storage.read(key)
     except FileNotFoundError:
         return None

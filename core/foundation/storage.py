@@ -110,6 +110,14 @@ class Storage:
             for chunk in obstore.get(self._patient, key).stream(min_chunk_size=_CHUNK):
                 yield bytes(chunk)
 
+    def read(self, key: str) -> bytes:
+        """A file of which little is to be read, such as a picture, for whoever waits for it at a screen. Raises
+        FileNotFoundError, or StorageUnreachable."""
+        if not _may_be_a_key(key):
+            raise FileNotFoundError(key)
+        with _answering():
+            return bytes(obstore.get(self.store, key).bytes())
+
     def beginning(self, key: str) -> bytes:
         """The first bytes of a file, by which its type is known."""
         return bytes(obstore.get_range(self.store, key, start=0, length=min(_BEGINNING, self.size_of(key) or 0)))

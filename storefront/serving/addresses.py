@@ -1,8 +1,9 @@
 """Addresses that are no pages: what search engines ask for first, icons, pictures to share; and what leads nowhere."""
 
+from collections.abc import Callable, Mapping
 from html import escape
+from typing import ParamSpec
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Route
@@ -11,11 +12,15 @@ from streamlit.path_security import is_unsafe_path_pattern as is_unsafe
 
 from core.catalog import seller
 from core.catalog.looks import brand
+from core.connections import threads
+from core.foundation.errors import StorageUnreachable
 from core.shop import Shop
 from storefront import frame
 from storefront.serving.first_html import Documents
 from storefront.serving.plain_html import PlainPages
 from storefront.serving.share_pictures import SharePictures
+
+P = ParamSpec("P")
 
 # Streamlit's own that a page needs, which no route of ours matches. Its static files are served before this is asked.
 _CORE = "/_stcore/"
@@ -62,12 +67,11 @@ def routes(shop: Shop, plain: PlainPages) -> list[Route]:
 
     async def favicon(_request: Request) -> Response:
         found = brand.of(await plain.texts(), shop.settings)
-        drawn = await run_in_threadpool(made.icon, found, "ICO")
-        return Response(drawn, headers=_SOON, media_type="image/x-icon")
+        return await _drawn(_SOON, "image/x-icon", made.icon, found, "ICO")
 
     async def touch_icon(_request: Request) -> Response:
         found = brand.of(await plain.texts(), shop.settings)
-        return Response(await run_in_threadpool(made.icon, found, "PNG"), headers=_SOON, media_type="image/png")
+        return await _drawn(_SOON, "image/png", made.icon, found, "PNG")
 
     async def share(request: Request) -> Response:
         product = request.path_params.get("product")
@@ -78,13 +82,24 @@ def routes(shop: Shop, plain: PlainPages) -> list[Route]:
         image, name = (offer.picture, offer.name) if offer else ("", about.name)
         if not product and about.cover:
             image, name = about.cover, about.name
-        return Response(await run_in_threadpool(made.of, image, name), headers=_A_DAY, media_type="image/png")
+        return await _drawn(_A_DAY, "image/png", made.of, image, name)
 
     found = {
         "/robots.txt": robots, "/sitemap.xml": sitemap, "/favicon.ico": favicon, "/favicon.png": favicon,
         "/apple-touch-icon.png": touch_icon, "/share.png": share, "/share/{product}.png": share,
     }  # fmt: skip
     return [Route(path, endpoint) for path, endpoint in found.items()]
+
+
+async def _drawn(
+    headers: Mapping[str, str], media_type: str, draw: Callable[P, bytes], *given: P.args, **named: P.kwargs
+) -> Response:
+    """What this draws; 503 while what it is drawn from cannot be had."""
+    try:
+        found = await threads.AT_STORAGE.run(draw, *given, **named)
+    except StorageUnreachable:
+        return Response(status_code=503, headers={"Retry-After": "30"})
+    return Response(found, headers=headers, media_type=media_type)
 
 
 class DeadEnds:

@@ -87,7 +87,7 @@ class SharePictures:
         if drawing := drawn_covers.drawn(image):
             return drawing
         if image.startswith(products.UPLOADED):
-            return b"".join(self._shop.storage.read_in_chunks(image))
+            return self._shop.storage.read(image)
         if image.startswith("<svg"):
             return _rendered(image, SIZE[0])
         path = pictures.STATIC / image

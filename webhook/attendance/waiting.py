@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from core.attendance import waiting
+from core.connections import threads
 from core.foundation.errors import BadInput, ShopError
 from webhook.attendance import pages
 
@@ -29,7 +30,7 @@ async def decide(token: str, request: Request) -> Response:
         match (form or {}).get("do"):
             case "accept":
                 browser = pages.browser_of(request)
-                link = await run_in_threadpool(waiting.accept, shop, token, browser_id=browser)
+                link = await threads.AT_PAYMENT.run(waiting.accept, shop, token, browser_id=browser)
                 return pages.away(link.url)
             case "leave":
                 await run_in_threadpool(waiting.leave, shop, token)

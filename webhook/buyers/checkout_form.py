@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from core.catalog import products
 from core.catalog.products import Price
+from core.connections import threads
 from core.foundation.errors import BadInput, ShopError, StripeTrouble
 from core.foundation.money import Money
 from core.journeys import carts, checkout_limits
@@ -44,7 +45,7 @@ async def start(request: Request, shop: OpenShop) -> Response:
     browser = known or cookies.new_browser()
     try:
         # All that asks the database is one thing to do in a thread, as at `/checkout`.
-        url = await run_in_threadpool(_buy, request, shop, form, browser, known)
+        url = await threads.AT_PAYMENT.run(_buy, request, shop, form, browser, known)
     except ShopError as error:
         if isinstance(error, StripeTrouble):
             log.error("stripe_trouble", path=request.url.path, error=str(error))

@@ -5,8 +5,8 @@ from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from starlette.concurrency import run_in_threadpool
 
+from core.connections import threads
 from core.languages.sentences import _, marked
 from core.shop import Shop
 from core.traffic import challenges
@@ -35,7 +35,7 @@ async def answer(sealed: str, request: Request, shop: OpenShop) -> Response:
     provider = challenges.asked(shop)
     said = await _field(request, provider.field) if provider else ""
     address = senders.address_of(request)
-    if not await run_in_threadpool(challenges.is_person, shop, said, address=address):
+    if not await threads.AT_PAYMENT.run(challenges.is_person, shop, said, address=address):
         return _page(shop, f'<p role="alert">{escape(_(_AGAIN))}</p>', status=403)
     return RedirectResponse(payment_page, 303, _HEADERS)
 

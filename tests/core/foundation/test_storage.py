@@ -1,5 +1,7 @@
 """Where sold files lie: links to a bucket open one file for a minute, under its name and as its type."""
 
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, quote, urlsplit
@@ -11,6 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from core.foundation import storage
+from core.foundation.errors import StorageUnreachable
 from core.foundation.storage import Storage
 
 
@@ -75,3 +78,17 @@ def test_no_key_leads_out_of_the_folder_and_none_of_a_bucket_to_the_disk(tmp_pat
     assert Storage(f"file://{tmp_path}").path_of("ab/../../secret_key") is None
     assert Storage("s3://sold-files").path_of("guide.pdf") is None
     assert Storage("memory://").path_of("guide.pdf") is None
+
+
+@pytest.mark.usefixtures("_credentials")
+def test_a_bucket_that_says_nothing_keeps_who_waits_for_a_picture_waiting_for_seconds_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+        monkeypatch.setenv("AWS_TIMEOUT", "100ms")  # in place of the library's half a minute
+        monkeypatch.setattr(storage, "_RETRIES", {"max_retries": 0})
+        asked = pool.submit(Storage("s3://sold-files").read, "images/a/cover.png")
+        with pytest.raises(StorageUnreachable):
+            asked.result(10)

@@ -18,8 +18,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
 
-from core.catalog.products import Product, ShopText
+from core.catalog.products import UPLOADED, Product, ShopText
 from core.foundation import database
+from core.foundation.errors import StorageUnreachable
+from core.foundation.storage import Storage
 from core.shop import Shop
 from storefront.serving import addresses, first_html
 from storefront.serving.addresses import DeadEnds
@@ -138,6 +140,22 @@ def test_a_product_without_a_picture_is_shown_by_its_name(browser: TestClient, s
         session.exec(update(Product).where(Product.id == "guide").values(image=image, name="A guide " * 12))
     found = Image.open(io.BytesIO(browser.get("/share/guide.png").content))
     assert len(found.getcolors(1 << 20) or ()) > 2, "there is writing on it"
+
+
+def test_while_its_cover_cannot_be_had_nothing_else_is_shown_for_long(
+    browser: TestClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(_storage: Storage, _key: str) -> bytes:
+        raise StorageUnreachable(said="TimeoutError")
+
+    key = f"{UPLOADED}{'0' * 64}/cover.png"
+    with shop.transaction() as session:
+        session.exec(update(Product).where(Product.id == "guide").values(image=key))
+    with monkeypatch.context() as away:
+        away.setattr(Storage, "read", silent)
+        answer = browser.get("/share/guide.png")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    assert browser.get("/share/guide.png").status_code == 200
 
 
 def test_each_date_of_a_workshop_is_an_event(browser: TestClient) -> None:
