@@ -11,6 +11,7 @@ from core.foundation import outbox
 from core.foundation.outbox import Job
 from core.kinds import plan_billing
 from core.kinds.convergence import Converged
+from core.kinds.places import cancellations
 from core.kinds.plan_billing import Billing
 from core.orders import disputes
 from core.orders.ledger import Ledger
@@ -53,6 +54,7 @@ def owe(session: Session, due: Due, *, now: datetime) -> None:
         if not payment.lines_known:
             outbox.owe(session, Job.ASK_STRIPE, payment.id, key=payment.id)
     _owe_ends(session, ledger, due.billing)
+    _owe_decided(session, order, ledger)
 
 
 def _letters(due: Due, *, now: datetime) -> Iterator[tuple[Job, *tuple[str, ...]]]:
@@ -125,6 +127,15 @@ def _owe_ends(session: Session, ledger: Ledger, billing: Billing) -> None:
     for subscription in billing.unwanted:
         for cause in plan_billing.causes(ledger):
             outbox.owe(session, Job.CANCEL_SUBSCRIPTION, subscription.id, cause, key=f"{subscription.id}:{cause}")
+
+
+def _owe_decided(session: Session, order: Order, ledger: Ledger) -> None:
+    """Owe once more what is to go back for places, once a bank has decided whose the money is: until then none of it could."""
+    if not ledger.disputes or ledger.is_disputed:
+        return
+    decided = ":".join(f"{dispute.id}:{dispute.status}" for dispute in ledger.disputes)
+    for cancellation in cancellations.queued(session, order.id):
+        outbox.owe(session, Job.PLACE_REFUND, cancellation, key=f"{cancellation}:{decided}")
 
 
 def _worries(ledger: Ledger, trouble: str) -> list[str]:

@@ -76,7 +76,8 @@ def cancel_rows(
 
 
 def pay_back(shop: Shop, cancellation_id: str) -> None:
-    """Ask for the refund that a cancellation owes, once, however often this is called.
+    """Ask for the refund that a cancellation owes, once, however often this is called. Of what a bank has yet to decide about,
+    nothing can go back before: it stays queued, and is owed anew with the decision.
 
     Raises StripeUnreachable or StripeKeyRefused, after which it may be called again.
     """
@@ -96,12 +97,19 @@ def pay_back(shop: Shop, cancellation_id: str) -> None:
             shop, row.order_id, amount, reason="requested_by_customer", actor=row.by, lines=(position,), key=row.id
         )
     except NothingToRefund:
-        money = MoneyBack.NONE  # it cost nothing, or all of it went back already
+        if _awaits_bank(shop, row.order_id):
+            return
+        money = MoneyBack.NONE  # it cost nothing, or all of it went back already, or a bank has taken it
     except (StripeRefused, OtherMode, MadeUp, RefundTooBig) as refusal:
         money, error = MoneyBack.REFUSED, masking.described(refusal)
     with shop.transaction() as session:
         kept = session.get_one(PlaceCancellation, row.id, with_for_update=True)
         kept.money, kept.error, kept.done_at = money, error, shop.now()
+
+
+def _awaits_bank(shop: Shop, order_id: str) -> bool:
+    with shop.reading() as session:
+        return ledger.read(session, session.get_one(Order, order_id)).is_disputed
 
 
 def _amount(session: Session, row: PlaceCancellation) -> tuple[int, int | None]:

@@ -156,6 +156,11 @@ class Ledger:
         about = [each for each in self.disputes if each.payment_id in (payment.id, None)]
         return disputes.standing(about) if about else ""
 
+    @property
+    def is_disputed(self) -> bool:
+        """Whether a bank has yet to decide about some of the money."""
+        return any(self.standing(payment) == "open" for payment in self.payments)
+
     def back(self, payment: Payment) -> int:
         """How much of a payment went back, in minor units."""
         found = self.refunds_of(payment)
@@ -199,7 +204,7 @@ class Ledger:
         return Facts(
             progress=self.progress, grants=tuple(grants), total=self.total, refunded=self.refunded,
             lost=sum(payment.amount - self.back(payment) for payment in lost),
-            disputed=any(self.standing(payment) == "open" for payment in self.payments),
+            disputed=self.is_disputed,
             ended=(self.ended and plan_alone) or taken_back,
         )  # fmt: skip
 

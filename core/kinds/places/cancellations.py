@@ -1,6 +1,6 @@
 """Cancellations: places in a workshop that were given up, by their buyer or with the whole date, and the money that goes back."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -40,6 +40,14 @@ class PlaceCancellation(Record, table=True):
     whole_date: bool = False
     created_at: datetime
     done_at: datetime | None = None
+
+
+def queued(session: Session, order_id: str) -> Sequence[str]:
+    """The ids of the order's cancellations whose money is still to be asked for, in an order that does not change."""
+    query = select(PlaceCancellation.id).where(
+        PlaceCancellation.order_id == order_id, PlaceCancellation.money == MoneyBack.QUEUED
+    )
+    return session.exec(query.order_by(col(PlaceCancellation.id))).all()
 
 
 def progress(session: Session, date_ids: Collection[str]) -> dict[str, dict[MoneyBack, int]]:

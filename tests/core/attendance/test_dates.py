@@ -170,6 +170,26 @@ def test_a_refund_that_stripe_refuses_is_shown_and_the_others_go_on(clinic: Clin
     assert (row(clinic.shop).refused, row(clinic.shop).refunded) == (1, 1)
 
 
+@pytest.mark.parametrize(("ends", "back"), [("won", [14000]), ("lost", [])])
+def test_what_a_bank_has_yet_to_decide_about_is_paid_back_once_it_has(
+    clinic: Clinic, stripe: FakeStripe, ends: str, back: list[int]
+) -> None:
+    order_id = clinic.sell()
+    payment = builders.payment_of(clinic.shop, order_id)
+    deliver(clinic.shop, stripe.tell("charge.dispute.created", stripe.dispute(payment)))
+    dates.cancel(clinic.shop, DATE, agreed=agreed(clinic.shop), deed=owner(clinic))
+    pay_back(clinic)
+    assert (row(clinic.shop).to_refund, builders.rows(clinic.shop, Refund)) == (1, [])
+    builders.forget_jobs(clinic.shop)
+    for _ in range(2):
+        deliver(clinic.shop, stripe.tell("charge.dispute.closed", stripe.dispute(payment, status=ends)))
+    assert len([each for each in builders.jobs(clinic.shop) if each.startswith("place_refund:")]) == 1
+    pay_back(clinic)
+    assert [each.amount for each in builders.rows(clinic.shop, Refund)] == back
+    assert row(clinic.shop).to_refund == 0
+    assert builders.status(clinic.shop, order_id) == ("refunded" if back else "charged_back")
+
+
 @on_sqlite
 def test_a_letter_to_everybody_reaches_each_of_them_in_their_words(clinic: Clinic) -> None:
     clinic.sell(2)
