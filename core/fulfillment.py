@@ -25,6 +25,7 @@ from core.gateway.sessions import SessionFacts
 from core.kinds import convergence, plan_billing, seats
 from core.kinds.convergence import Converged, Task
 from core.kinds.grants import Grant
+from core.kinds.places import cancellations
 from core.kinds.plan_billing import Billing
 from core.orders import (
     allocation,
@@ -122,7 +123,8 @@ def _settled(
     status = status_of(ledger.facts(states, plan_alone=plan_alone))
     order.handed = handed_of(states)
     trouble = ledger.trouble or _blocked(grants)
-    order.attention = "\n".join(filter(None, [trouble, *_second_thoughts(ledger), *billing.worries]))
+    worries = [*_second_thoughts(ledger), *_unpaid_places(session, order, ledger, grants), *billing.worries]
+    order.attention = "\n".join(filter(None, [trouble, *worries]))
     if status is not order.status:
         order.status, order.updated_at = status, now
     fulfilled_now = found.delivered and order.fulfilled_at is None
@@ -257,6 +259,18 @@ def _second_thoughts(ledger: Ledger) -> list[str]:
     return [
         *(f"paid_twice: {payment.id}" for payment in ledger.to_pay_back),
         *(f"paid_after_end: {payment.id}" for payment in ledger.paid_after_end),
+    ]
+
+
+def _unpaid_places(session: Session, order: Order, ledger: Ledger, grants: Sequence[Grant]) -> list[str]:
+    """The places that were given up and not paid for, as less was left than was due, until money goes back by hand. What Stripe
+    itself refused stands among the refunds."""
+    if not ledger.refunds or all(grant.kind is not Kind.WORKSHOP for grant in grants):
+        return []
+    return [
+        f"place_not_paid_back: {row.id}"
+        for row in cancellations.refused(session, order.id)
+        if all(refund.created_at < row.created_at for refund in ledger.refunds)
     ]
 
 

@@ -105,6 +105,7 @@ ROOMS: dict[str, set[str]] = {
     },
     # What becomes of places in workshops once they are bought, and of those who wait for one.
     "core/attendance": {
+        "core/fulfillment",
         "core/traffic",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people", "core/journeys",
         "core/messages",

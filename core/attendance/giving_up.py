@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from core import fulfillment
 from core.attendance import tickets
 from core.foundation import masking, outbox
 from core.foundation.database import repeatable
@@ -103,8 +104,12 @@ def pay_back(shop: Shop, cancellation_id: str) -> None:
     except (StripeRefused, OtherMode, MadeUp, RefundTooBig) as refusal:
         money, error = MoneyBack.REFUSED, masking.described(refusal)
     with shop.transaction() as session:
+        orders.lock(session, row.order_id)
         kept = session.get_one(PlaceCancellation, row.id, with_for_update=True)
         kept.money, kept.error, kept.done_at = money, error, shop.now()
+        session.flush()
+        if money is MoneyBack.REFUSED:
+            fulfillment.resettle(session, row.order_id, actor=row.by, now=shop.now())  # a person is to know
 
 
 def _awaits_bank(shop: Shop, order_id: str) -> bool:

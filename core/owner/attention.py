@@ -349,12 +349,14 @@ _BILLING = {
     "foreign_price": "At Stripe the plan has a price that the catalogue does not know, so access stays as it was paid for."
     " Bring the price into the catalogue, or the plan back to one of its own.",
 }
-# What is about one payment, which is named.
+# What is about one payment, or one cancellation of places, which is named.
 _PAYMENTS = {
     "paid_twice": "Its buyer paid two Checkout Sessions. Send the second payment back with"
     " `pushcart refund {number} --payment {payment}`, or the first.",
     "paid_after_end": "It was paid for a plan that had ended, and gives no access. Send it back with"
     " `pushcart refund {number} --payment {payment}`, or sell its buyer the plan again.",
+    "place_not_paid_back": "A place was given up, and less is left of what was paid than is to go back for it: nothing was sent"
+    " back. Agree with its buyer on how much, and refund that.",
 }
 _BLOCKED = {
     "sold_out": "Paid after the places were gone. Refund it, or raise the number of places and replay its event.",

@@ -50,6 +50,14 @@ def queued(session: Session, order_id: str) -> Sequence[str]:
     return session.exec(query.order_by(col(PlaceCancellation.id))).all()
 
 
+def refused(session: Session, order_id: str) -> Sequence[PlaceCancellation]:
+    """The order's cancellations whose money could not be asked for, oldest first."""
+    query = select(PlaceCancellation).where(
+        PlaceCancellation.order_id == order_id, PlaceCancellation.money == MoneyBack.REFUSED
+    )
+    return session.exec(query.order_by(col(PlaceCancellation.created_at), col(PlaceCancellation.id))).all()
+
+
 def progress(session: Session, date_ids: Collection[str]) -> dict[str, dict[MoneyBack, int]]:
     """How many refunds of each of these dates are how far, of those that are owed because it was canceled as a whole."""
     query = (

@@ -7,10 +7,12 @@ import pytest
 
 from core.attendance import changes, check_in, giving_up, tickets
 from core.foundation.errors import Fixed, LinkInvalid, NameMissing, PlaceFixed, SoldOut, UnknownDate
+from core.journeys import refund
 from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
 from core.languages import sentences
 from core.orders.orders import Order
 from core.orders.refunds import Refund
+from core.owner import attention
 from core.people.staff import Role
 from core.registers import workshops
 from core.shop import Shop
@@ -260,6 +262,23 @@ def test_a_place_that_is_given_up_in_time_is_free_at_once_and_its_share_goes_bac
     assert builders.grants(clinic.shop, order_id) == [("clinic", "active")]
     assert tickets.view(clinic.shop, clinic.tickets(order_id)[1]).shut is Fixed.CANCELED
     assert tickets.view(clinic.shop, clinic.tickets(order_id)[0]).shut is None
+
+
+def test_where_less_is_left_than_is_due_for_a_place_a_person_is_told_until_they_refund(
+    clinic: Clinic, clock: Clock
+) -> None:
+    order_id = clinic.sell(2)
+    refund.request(clinic.shop, order_id, 20000, actor="owner")
+    clinic.confirm_refunds()
+    clock.pass_(minutes=1)
+    giving_up.cancel(clinic.shop, clinic.tickets(order_id)[1], signed_in=NORA)
+    assert pay_back(clinic) == [MoneyBack.REFUSED]
+    [item] = attention.items(clinic.shop)
+    assert (item.topic, item.order_id) == ("place_not_paid_back", order_id)
+    clock.pass_(minutes=1)
+    refund.request(clinic.shop, order_id, 4000, actor="owner")
+    clinic.confirm_refunds()
+    assert attention.items(clinic.shop) == []
 
 
 def test_with_the_last_place_all_that_is_left_of_it_goes_back_and_the_order_is_refunded(clinic: Clinic) -> None:
