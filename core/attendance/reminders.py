@@ -1,10 +1,12 @@
 """Reminders: the day before and an hour before a date begins, once each to everybody who has a place."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlmodel import Session, col, select
 
 from core.foundation import outbox
+from core.foundation.database import apart
 from core.kinds.places.attendees import Attendee
 from core.kinds.workshops import WorkshopDate
 from core.messages import place_letters
@@ -26,7 +28,7 @@ def owe_due(shop: Shop) -> int:
             col(WorkshopDate.starts_at) > now, col(WorkshopDate.starts_at) <= now + _DAY
         )
         found = [each for each in session.exec(near.order_by(col(WorkshopDate.starts_at))) if each]
-    return sum(_owe_of_date(shop, date_id, now=now) for date_id in found)
+    return sum(apart(partial(_owe_of_date, shop, now=now), found))
 
 
 def _owe_of_date(shop: Shop, date_id: str, *, now: datetime) -> bool:

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlmodel import Session, col, func, select
 
 from core.catalog.products import Price, Product
 from core.foundation import addresses
-from core.foundation.database import repeatable
+from core.foundation.database import apart, repeatable
 from core.foundation.errors import BadQuantity, OfferOver, UnknownDate, UnknownPrice
 from core.foundation.money import Money
 from core.journeys import checkout
@@ -104,7 +105,7 @@ def end_offers(shop: Shop) -> int:
     """End the offers whose time is over, and offer their places to the next; how many were ended."""
     with shop.reading() as session:
         found = waiting_list.lapsed(session, now=shop.now())
-    return sum(_end(shop, entry_id) for entry_id in found)
+    return sum(apart(partial(_end, shop), found))
 
 
 @repeatable

@@ -2,7 +2,7 @@
 
 import random
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from functools import cache, wraps
@@ -12,6 +12,7 @@ from tempfile import gettempdir
 from time import sleep
 from typing import Any, ParamSpec, TypeVar
 
+import structlog
 from sqlalchemy import (
     Connection,
     Engine,
@@ -31,7 +32,10 @@ from core.foundation import masking
 from core.foundation.writes import packing
 from core.foundation.writes.flush import BatchedSession
 
+log = structlog.get_logger()
+
 P = ParamSpec("P")
+S = TypeVar("S")
 T = TypeVar("T")
 
 # What PostgreSQL calls a transaction that it gave up so that others could go on: serialization_failure, deadlock_detected.
@@ -196,6 +200,20 @@ def _state_of(error: Exception) -> str | None:
 def passes(error: Exception) -> bool:
     """Whether the same unit of work may go well later: the database is away, or gave it up so that others could go on."""
     return is_away(error) or _was_given_up(error)
+
+
+def apart(act: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
+    """What this comes to for each of them, one after the other. One for which it fails keeps none of the others waiting: it is
+    logged, and left for whoever looks the next time. Raises what is raised where the database cannot be had."""
+    done = []
+    for each in subjects:
+        try:
+            done.append(act(each))
+        except Exception as error:
+            if is_away(error) and not is_held(error):
+                raise
+            log.error("left_for_later", subject=str(each), exc_info=error)
+    return done
 
 
 def why(error: Exception) -> str:

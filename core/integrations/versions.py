@@ -7,14 +7,14 @@ asked about. Where nothing is due to be looked at, the version that was given la
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
-import structlog
 from sqlalchemy import bindparam, func, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select, tuple_, update
 
-from core.foundation.database import is_away, repeatable
+from core.foundation.database import apart, repeatable, wait_briefly
 from core.foundation.errors import BadInput
 from core.foundation.writes.inserts import InsertOnce
 from core.integrations import entitlements, persons
@@ -28,8 +28,6 @@ from core.outgoing.messages import announce
 from core.outgoing.topics import Topic
 from core.people.customers import Customer
 from core.shop import Shop
-
-log = structlog.get_logger()
 
 PAGE = 100
 # A transaction that changes somebody may commit so much later than its moment: a reader begins again before that.
@@ -154,10 +152,7 @@ def catch_up(shop: Shop) -> int:
             .where(col(EntitlementRecord.look_at) <= shop.now())
             .order_by(col(EntitlementRecord.look_at)).limit(_AT_ONCE)
         ).all()  # fmt: skip
-    seen = sum(_looked_at(shop, order_id) for order_id in due)
-    for customer_id, livemode in lapsed:
-        _look(shop, [customer_id], livemode=livemode)
-    return seen + len(lapsed)
+    return sum(apart(partial(look_at_order, shop), due)) + sum(apart(partial(_look_at_person, shop), lapsed))
 
 
 def look_at_order(shop: Shop, order_id: str, *_: str) -> int:
@@ -171,26 +166,23 @@ def look_at_order(shop: Shop, order_id: str, *_: str) -> int:
     people = sorted(str(each) for each in having)
     _look(shop, people, livemode=order.livemode)
     with shop.transaction() as session:
+        wait_briefly(session)
         # Unless something has happened to it since: then it is looked at once more.
         this = (col(Order.id) == order_id, col(Order.entitlements_due) == order.entitlements_due)
         session.exec(update(Order).where(*this).values(entitlements_due=None))
     return len(people)
 
 
-def _looked_at(shop: Shop, order_id: str) -> int:
-    """The same; one that cannot be looked at keeps nobody from the others."""
-    try:
-        return look_at_order(shop, order_id)
-    except Exception as error:
-        if is_away(error):
-            raise
-        log.error("entitlements_not_looked_at", order=order_id, exc_info=error)
-        return 0
+def _look_at_person(shop: Shop, whose: Sequence[Any]) -> int:
+    customer_id, livemode = whose
+    _look(shop, [customer_id], livemode=livemode)
+    return 1
 
 
 @repeatable
 def _look(shop: Shop, people: Sequence[str], *, livemode: bool) -> None:
     with shop.transaction() as session:
+        wait_briefly(session)  # others are waiting to be looked at
         for customer_id in people:
             record(session, customer_id, livemode=livemode, now=shop.now())
 

@@ -8,6 +8,7 @@ what they said, since none is to go out twice. It is done in small batches, each
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -18,7 +19,7 @@ from core.events import inbox
 from core.events.handlers import EventState
 from core.events.inbox import StripeEvent
 from core.foundation import outbox
-from core.foundation.database import lock_names
+from core.foundation.database import apart, lock_names
 from core.foundation.records import Record
 from core.foundation.signals import milestones
 from core.foundation.signals.heartbeats import Heartbeat
@@ -78,7 +79,7 @@ class _Part:
 
 def run(shop: Shop) -> dict[str, int]:
     """Do what is due now, at most so much; how many rows of each part that was. Notes that it ran."""
-    done = {name: _run_part(shop, name, part) for name, part in PARTS.items()}
+    done = dict(apart(partial(_run_part, shop), PARTS))
     done["jobs"] = _forget_jobs(shop)
     with shop.transaction() as session:
         said = ", ".join(f"{name} {count}" for name, count in done.items() if count)
@@ -103,10 +104,11 @@ def last(session: Session) -> Milestone | None:
     return milestones.last(session, Name.RETAINED)
 
 
-def _run_part(shop: Shop, name: str, part: _Part) -> int:
+def _run_part(shop: Shop, name: str) -> tuple[str, int]:
+    part = PARTS[name]
     before, changed = _before(shop, part), 0
     if before is None:
-        return 0
+        return name, 0
     for _ in range(_BATCHES):
         with shop.transaction() as session:
             lock_names(session, f"retention {name}")
@@ -116,7 +118,7 @@ def _run_part(shop: Shop, name: str, part: _Part) -> int:
                 session.merge(RetentionMark(part=name, reached=batch.reached))
         if len(batch.ids) < BATCH:
             break
-    return changed
+    return name, changed
 
 
 def _before(shop: Shop, part: _Part) -> datetime | None:

@@ -1,11 +1,13 @@
 """Entitlements as a seller's backend asks for them: one person, by address, and whoever has changed."""
 
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 import pytest
-from sqlmodel import select
+from sqlalchemy import text
+from sqlmodel import select, update
 from starlette.testclient import TestClient
 
 from core.catalog.products import Product
@@ -14,6 +16,7 @@ from core.integrations import versions
 from core.journeys import refund
 from core.kinds import entitlement_records
 from core.kinds.licenses import LicenseKey
+from core.orders.orders import Order
 from core.outgoing.messages import WebhookMessage
 from core.people import address_changes, api_keys
 from core.people.api_keys import Scope
@@ -315,3 +318,31 @@ def test_seats_are_given_and_taken_by_key_and_count_at_once(asks: TestClient, sh
     assert state_of(asks, "user-9") == (2, [])
     own = asks.post("/seats", json={"order": order_id, "email": "nora@lindqvist.example"}, headers=bearer).json()
     assert (own["id"], own["free"]) == (None, 1)
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+@pytest.mark.parametrize("held", ["orders", "entitlement_records"])
+def test_whose_change_somebody_else_holds_keeps_nobody_else_waiting(
+    asks: TestClient, shop: Shop, stripe: FakeStripe, held: str
+) -> None:
+    order_ids = [builders.bought(shop, stripe, "guide-eur", cart=cart) for cart in ("a", "b")]
+    with shop.transaction() as session:
+        address_changes.change_of_order(
+            session, order_ids[1], "ole@berg.example", owner=person_of(shop, order_ids[1]), how=How.OWNER, actor="owner",
+            now=shop.now(),
+        )  # fmt: skip
+    people = [person_of(shop, each) for each in order_ids]
+    versions.catch_up(shop)
+    for mine in (0, 1):  # whichever is looked at first
+        with shop.transaction() as session:
+            session.exec(update(Order).values(entitlements_due=shop.now()))
+            entitlement_records.look(session, people, now=shop.now())
+        column, name = {"orders": ("id", order_ids[mine]), "entitlement_records": ("customer_id", people[mine])}[held]
+        with shop.engine.begin() as connection:
+            connection.execute(text(f"select 1 from {held} where {column} = :name for update"), {"name": name})
+            began = time.monotonic()
+            assert asks.get("/entitlements").status_code == 200
+            assert time.monotonic() - began < 5
+        due = {order.id for order in builders.rows(shop, Order) if order.entitlements_due}
+        assert due == {order_ids[mine]}
+    assert versions.catch_up(shop) >= 1

@@ -1,11 +1,15 @@
 """The waiting list: what frees up is offered before anybody else sees it, to the first for whom it is enough."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from core.attendance import changes, reminders, waiting
+from core.connections import postgres
+from core.foundation import database
 from core.foundation.errors import BadQuantity, LinkInvalid, OfferOver, PlacesFree, SoldOut
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item
@@ -284,3 +288,27 @@ def test_reminders_are_owed_once_the_day_before_and_once_an_hour_before(clinic: 
     assert [bool(letter) for job, letter in letters.items() if ":hour:" in job] == [True, True]
     clinic.refund(order_id)
     assert not any(clinic.letters("place_letter:").values())
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_a_date_that_somebody_else_holds_keeps_no_other_ones_offers_from_ending(
+    clinic: Clinic, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgres.LIMITS, "lock_timeout", 300)
+    own = replace(clinic.shop, engine=database.connect(clinic.shop.settings.database_url))
+    for held, other in ((DATE, "clinic/2"), ("clinic/2", DATE)):  # whichever is looked at first
+        for date_id in (held, other):
+            builders.change_date(clinic.shop, date_id, taken=1)
+            with clinic.shop.transaction() as session:
+                offered = WaitingEntry(
+                    id=f"wl_{date_id}", date_id=date_id, email=NORA, folded=NORA, places=1, state=Waiting.OFFERED,
+                    since=clock(), offer_until=clock(),
+                )  # fmt: skip
+                session.merge(offered)
+        with clinic.shop.engine.begin() as connection:
+            connection.execute(text("select 1 from workshop_dates where id = :id for update"), {"id": held})
+            assert waiting.end_offers(own) == 1
+        assert {row.date_id: row.state for row in builders.rows(own, WaitingEntry)} == {
+            held: Waiting.OFFERED, other: Waiting.LAPSED
+        }  # fmt: skip
+    own.engine.dispose()

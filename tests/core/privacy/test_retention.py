@@ -186,3 +186,20 @@ def test_many_are_done_in_batches(shop: Shop, clock: Clock, monkeypatch: pytest.
             codes.make(session, f"a{number}@example.com", now=shop.now())
     clock.pass_(days=2)
     assert retention.run(shop)["codes"] == 8
+
+
+def test_a_part_that_fails_keeps_no_other_from_being_done(
+    shop: Shop, stripe: FakeStripe, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_past(shop, stripe)
+    clock.pass_(days=400)
+
+    def broken(_session: object, _batch: object) -> int:
+        raise ValueError("no event is like this")
+
+    parts = {**retention.PARTS, "events": replace(retention.PARTS["events"], forget=broken)}
+    monkeypatch.setattr(retention, "PARTS", parts)
+    done = retention.run(shop)
+    assert "events" not in done
+    assert done["codes"] == done["downloads"] == 1
+    assert builders.rows(shop, SignInCode) == []
