@@ -5,7 +5,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,7 +49,15 @@ def read(body: bytes) -> list[Report]:
         if not isinstance(each, dict):
             raise ValueError("a report is an object")
         found += _of(each)
-    return [each for each in found if each.address]
+    return [each for each in map(_storable, found) if each.address]
+
+
+def _storable(report: Report) -> Report:
+    """Without the character that PostgreSQL takes in no text: of what else came with it, nothing would be kept either."""
+    address, reason, message_id = (
+        text.replace("\0", "") for text in (report.address, report.reason, report.message_id)
+    )
+    return replace(report, address=address, reason=reason, message_id=message_id)
 
 
 def subscription_to_confirm(body: bytes) -> str:

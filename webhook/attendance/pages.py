@@ -155,7 +155,8 @@ def is_guess(request: Request) -> bool:
 
 
 async def fields(request: Request) -> dict[str, str] | None:
-    """What a form of ours says; None for one of another site, or that is longer than any of ours."""
+    """What a form of ours says; None for one of another site, or that is longer than any of ours, or holds a character that no
+    text has."""
     origin = request.headers.get("origin")
     ours = (request.headers.get("host", ""), urlsplit(shop_of(request).settings.public_url).netloc)
     # Without a referrer browsers name no origin either: what counts is whether they name another one.
@@ -169,9 +170,10 @@ async def fields(request: Request) -> dict[str, str] | None:
         if len(found) > _MOST_BYTES:
             return None
     try:
-        return dict(parse_qsl(found.decode("ascii"), keep_blank_values=True, max_num_fields=10))
+        said = dict(parse_qsl(found.decode("ascii"), keep_blank_values=True, max_num_fields=10))
     except ValueError:
         return None
+    return None if any("\0" in text for text in said.values()) else said
 
 
 def _who(shop: Shop, claimed: str) -> str:

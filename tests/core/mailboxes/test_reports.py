@@ -116,6 +116,11 @@ def test_each_provider_is_read_in_its_own_form(said: bytes, expected: list[Repor
     assert reports.read(said) == expected
 
 
+def test_what_no_database_keeps_is_left_out_and_the_rest_counts() -> None:
+    said = body({"type": "bounced", "email": "a\0@b.example", "reason": "550\0 gone", "message_id": "\0m@x"})
+    assert reports.read(said) == [Report("a@b.example", Kind.BOUNCED, True, "550 gone", "m@x")]
+
+
 @pytest.mark.parametrize("said", [b"{", b"[1]", b'{"a": 1}', b'{"type": "exploded", "email": "a@b.example"}'])
 def test_what_is_in_no_known_form_is_refused(said: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of whichever kind

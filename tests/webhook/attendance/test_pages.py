@@ -69,6 +69,13 @@ def test_a_form_of_another_site_changes_nothing(client: TestClient, clinic: Clin
     assert client.post(ticket, data=form, headers={"Origin": "null"}).status_code == 303
 
 
+@pytest.mark.parametrize("field", ["do", "date", "name", "email", "code"])
+def test_a_form_with_a_character_that_no_text_has_is_none(client: TestClient, ticket: str, field: str) -> None:
+    for deed in ("move", "hand-over", "rename", "code"):
+        answer = client.post(ticket, data={"do": deed, "name": "Ann", "email": "ann@b.example", field: "\0"})
+        assert answer.status_code == 400
+
+
 def enters(client: TestClient, shop: Shop, email: str) -> None:
     """Be signed in with this address."""
     cookie = signing.sign(shop.signing_key, signing.SIGN_IN, colleagues.signed_in(shop, email))
