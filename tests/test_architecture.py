@@ -87,7 +87,7 @@ ROOMS: dict[str, set[str]] = {
         "core/admission", "core/owed_jobs", "core/announcements", "core/seats",
     },
     "core/journeys": {
-        "core/traffic",
+        "core/connections", "core/traffic",
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/people", "core/invoicing",
         "core/admission", "core/fulfillment",

@@ -15,6 +15,7 @@ from core.catalog import plan_prices, products, promotion_codes, seller, tax
 from core.catalog.looks import brand
 from core.catalog.prices import costs, introductions
 from core.catalog.products import Kind, Priced
+from core.connections.gates import Gates
 from core.foundation import addresses
 from core.foundation.database import repeatable
 from core.foundation.errors import (
@@ -59,6 +60,8 @@ _HOLDING = timedelta(minutes=35)
 _UNHURRIED = timedelta(hours=23)
 # A Session that we never learned the id of: so long may a retry of its creation still be under way.
 _CREATING = timedelta(minutes=4)
+# Of a workshop whose date somebody has locked no more buyers wait at the database than go through at once.
+_GATES = Gates()
 # How often a basket may turn out to have been paid for, expired or changed under our hands before we give up.
 _ROUNDS = 5
 
@@ -170,7 +173,8 @@ def _started(shop: Shop, basket: Basket) -> PaymentLink:
         basket = replace(basket, email=addresses.checked(basket.email, reachable=shop.settings.livemode))
     for _ in range(_ROUNDS):
         try:
-            ticket = _placed(shop, basket)
+            with _GATES.through(*(item.price for item in basket.items)):
+                ticket = _placed(shop, basket)
         except plans_at_stripe.Unknown as unknown:
             plans_at_stripe.make_known(shop, unknown)
             continue

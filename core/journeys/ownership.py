@@ -9,7 +9,7 @@ from typing import Any
 
 from core import admission, fulfillment
 from core.admission import NOT_OURS, STRANGER, Fate, Refused
-from core.foundation.database import repeatable
+from core.foundation.database import repeatable, wait_briefly
 from core.foundation.errors import CheckoutNotFound
 from core.fulfillment import Settled
 from core.gateway.objects import id_of
@@ -20,20 +20,21 @@ from core.orders.orders import AdmittedOrder
 from core.shop import Shop
 
 
-def take_in(shop: Shop, facts: SessionFacts, *, actor: str) -> Settled | Refused:
+def take_in(shop: Shop, facts: SessionFacts, *, actor: str, waits: bool = True) -> Settled | Refused:
     """Record what a Session said if it is ours; an order that was lost is written again before. Raises StripeTrouble.
 
-    One that Stripe recovered from an expired one is followed to that one, and so on, until one is known.
+    One that Stripe recovered from an expired one is followed to that one, and so on, until one is known. What somebody else has
+    locked is waited for briefly unless one `waits`.
     """
-    taken = _recorded(shop, facts, actor=actor)
+    taken = _recorded(shop, facts, actor=actor, waits=waits)
     if isinstance(taken, Settled) or taken.fate is not Fate.ASK:
         return taken
     try:
         parent = shop.stripe.retrieve_checkout(facts.recovered_from or "")
     except CheckoutNotFound:
         return Refused(Fate.IGNORE, STRANGER)
-    above = take_in(shop, parent, actor=actor)
-    return _recorded(shop, facts, actor=actor) if isinstance(above, Settled) else above
+    above = take_in(shop, parent, actor=actor, waits=waits)
+    return _recorded(shop, facts, actor=actor, waits=waits) if isinstance(above, Settled) else above
 
 
 def find(shop: Shop, subject: dict[str, Any]) -> AdmittedOrder | Refused:
@@ -44,8 +45,10 @@ def find(shop: Shop, subject: dict[str, Any]) -> AdmittedOrder | Refused:
 
 
 @repeatable
-def _recorded(shop: Shop, facts: SessionFacts, *, actor: str) -> Settled | Refused:
+def _recorded(shop: Shop, facts: SessionFacts, *, actor: str, waits: bool) -> Settled | Refused:
     with shop.transaction() as session:
+        if not waits:
+            wait_briefly(session)
         admitted = admission.of_session(session, shop.id, facts)
         if isinstance(admitted, Refused) and admitted.fate is not Fate.ASK:
             rebuilt = rebuilding.rebuild(session, shop.id, facts, actor=actor, now=shop.now())

@@ -4,7 +4,8 @@ import re
 
 from core.admission import Refused
 from core.foundation import outbox
-from core.foundation.errors import CheckoutNotFound
+from core.foundation.database import TROUBLE, is_held
+from core.foundation.errors import CheckoutNotFound, StripeUnreachable
 from core.journeys import ownership
 from core.orders import checkouts
 from core.shop import Shop
@@ -18,7 +19,7 @@ _STANDS_IN = re.compile(f"{checkouts.GIVEN}ord_[A-Za-z0-9]{{1,100}}")
 def confirm(shop: Shop, session_id: str) -> str:
     """Do for a returning buyer what the webhook does, with the Session as Stripe has it now; return the order's id.
 
-    Raises CheckoutNotFound if the Session is not one of ours, or StripeTrouble.
+    Raises CheckoutNotFound if the Session is not one of ours, or StripeTrouble, also while somebody else has its order locked.
     """
     stands_in = _STANDS_IN.fullmatch(session_id) is not None
     if not stands_in and not _SESSION_ID.fullmatch(session_id):
@@ -32,7 +33,14 @@ def confirm(shop: Shop, session_id: str) -> str:
         raise CheckoutNotFound(session_id=session_id)
     # In a process that has just started this takes a while: not in a transaction, where others would wait for its locks.
     outbox.open_client(shop.engine)
-    settled = ownership.take_in(shop, shop.stripe.retrieve_checkout(session_id), actor="return page")
+    facts = shop.stripe.retrieve_checkout(session_id)
+    try:
+        # The page can wait, and whoever has the order, or its workshop's date, locked may be telling the same.
+        settled = ownership.take_in(shop, facts, actor="return page", waits=False)
+    except TROUBLE as error:
+        if not is_held(error):
+            raise
+        raise StripeUnreachable("unsettled", "somebody else has what it is about locked") from None
     if isinstance(settled, Refused):
         raise CheckoutNotFound(session_id=session_id)
     return settled.order_id

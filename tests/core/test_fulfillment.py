@@ -1,9 +1,11 @@
 """Money in, goods out, once: whoever learns of it first, however slowly it comes, and whatever is wrong with it."""
 
 import re
+import time
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from core.events import reconciliation
 from core.foundation.errors import CheckoutNotFound, StillSettling, StripeUnreachable
@@ -56,6 +58,23 @@ def test_return_page_and_webhook_at_the_same_instant_fulfil_once_fifty_times_ove
         assert builders.log(shop, order_id) == DONE
         orders.append(order_id)
     assert builders.jobs(shop) == sorted(f"receipt:{order_id}" for order_id in orders)
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+@pytest.mark.parametrize("held", ["orders where id = :order", "workshop_dates where :order <> ''"])
+def test_the_return_page_waits_for_nobody_who_has_its_order_or_date_locked(
+    shop: Shop, stripe: FakeStripe, held: str
+) -> None:
+    order_id, paid = builders.opened(shop, "clinic-eur")
+    stripe.pay(paid)
+    with shop.engine.begin() as connection:
+        connection.execute(text(f"select 1 from {held} for update"), {"order": order_id})
+        began = time.monotonic()
+        with pytest.raises(StripeUnreachable):
+            success_page.confirm(shop, paid)
+        assert time.monotonic() - began < 5
+    assert success_page.confirm(shop, paid) == order_id
+    assert builders.status(shop, order_id) == "fulfilled"
 
 
 def test_with_webhooks_blocked_the_return_page_fulfils(shop: Shop, stripe: FakeStripe) -> None:

@@ -1,6 +1,8 @@
 """The way to Stripe: one open Session for one basket, whatever is clicked, changed, lost or refused on the way."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +16,7 @@ from core import fulfillment
 from core.catalog import products
 from core.catalog.products import Price, ShopText
 from core.events import questions, reconciliation
+from core.foundation import database
 from core.foundation.errors import (
     AlreadyPaid,
     AmountTooSmall,
@@ -43,7 +46,10 @@ from tests import builders
 from tests.builders import a_basket, deliver, session_id
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
+from tests.machine import eventually
 
+# More than there are connections to a database.
+MANY = 25
 UNREACHABLE = StripeUnreachable("api_connection_error", "no route")
 LIMITED = StripeUnreachable("rate_limit", "Too many requests")
 on_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -52,6 +58,14 @@ REFUSED = StripeRefused("parameter_unknown", "Received unknown parameter: foo")
 
 def places_taken(shop: Shop) -> int:
     return next(date.taken for date in builders.rows(shop, WorkshopDate) if date.product_id == "clinic")
+
+
+def waiting_for_locks(shop: Shop) -> int:
+    with shop.engine.connect() as connection:
+        query = text(
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        )
+        return int(connection.execute(query).scalar_one())
 
 
 def open_sessions(stripe: FakeStripe) -> list[str]:
@@ -542,3 +556,28 @@ def test_stripes_page_bears_the_name_and_colour_that_the_seller_chose(shop: Shop
     after, _ = builders.opened(shop, cart="after")
     looks = {row.order_id: row.parameters.get("branding_settings") for row in builders.rows(shop, Checkout)}
     assert looks == {before: None, after: {"display_name": "Berg", "button_color": "#ffdd00"}}
+
+
+@on_postgres
+def test_a_crowd_that_waits_for_one_date_leaves_connections_to_everybody_else(shop: Shop, stripe: FakeStripe) -> None:
+    own = replace(shop, engine=database.connect(shop.settings.database_url))
+    order_id, paid = builders.opened(shop, "kit-eur", cart="paid")
+    stripe.pay(paid)
+    event = stripe.event("completed", paid)
+    with ThreadPoolExecutor(MANY) as pool, shop.engine.begin() as connection:
+        connection.execute(text("select 1 from workshop_dates where id = 'clinic/1' for update"))
+        waiting = [
+            pool.submit(checkout.start, own, a_basket("clinic-eur", cart=f"c{number}")) for number in range(MANY)
+        ]
+        eventually(lambda: waiting_for_locks(shop) > 0)
+        time.sleep(1)  # as many come as get in
+        began = time.monotonic()
+        checkout.start(own, a_basket("guide-eur", cart="guide"))
+        deliver(own, event)
+        assert time.monotonic() - began < 5
+        connection.rollback()
+        found = [each.exception(30) for each in waiting]
+    assert found.count(None) == 5
+    assert {type(each) for each in found if each} == {SoldOut}
+    assert builders.status(shop, order_id) == "fulfilled"
+    own.engine.dispose()
