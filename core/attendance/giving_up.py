@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from core import fulfillment
 from core.attendance import tickets
 from core.foundation import masking, outbox
+from core.foundation.currencies import step_of
 from core.foundation.database import repeatable
 from core.foundation.errors import Fixed, MadeUp, NothingToRefund, OtherMode, PlaceFixed, RefundTooBig, StripeRefused
 from core.foundation.outbox import Job
@@ -131,7 +132,8 @@ def _amount(session: Session, row: PlaceCancellation) -> tuple[int, int | None]:
     mine = attendees.of_cancellation(session, row)
     # Each place costs the same but for what cannot be divided: together they cost what was paid.
     cost = sum(paid * (each.place + 1) // number - paid * each.place // number for each in mine)
-    return line.position + 1, cost * row.percent // _FULL
+    due, step = cost * row.percent // _FULL, step_of(order.currency)
+    return line.position + 1, due // step * step
 
 
 def _all_in_full(session: Session, rows: Sequence[Attendee]) -> bool:

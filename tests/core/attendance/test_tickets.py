@@ -6,6 +6,7 @@ import icalendar
 import pytest
 
 from core.attendance import changes, check_in, giving_up, tickets
+from core.catalog.products import Price
 from core.foundation.errors import Fixed, LinkInvalid, NameMissing, PlaceFixed, SoldOut, UnknownDate
 from core.journeys import refund
 from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
@@ -262,6 +263,22 @@ def test_a_place_that_is_given_up_in_time_is_free_at_once_and_its_share_goes_bac
     assert builders.grants(clinic.shop, order_id) == [("clinic", "active")]
     assert tickets.view(clinic.shop, clinic.tickets(order_id)[1]).shut is Fixed.CANCELED
     assert tickets.view(clinic.shop, clinic.tickets(order_id)[0]).shut is None
+
+
+@pytest.mark.parametrize(
+    ("currency", "price", "back"), [("isk", 1499500, 749700), ("kwd", 30150, 15070), ("huf", 1499500, 749750)]
+)
+@on_sqlite
+def test_what_goes_back_for_a_place_is_what_its_currency_has(
+    clinic: Clinic, currency: str, price: int, back: int
+) -> None:
+    clinic.agree(cancel_until=48, cancel_refund=50)
+    with clinic.shop.transaction() as session:
+        session.add(Price(id="clinic-x", product_id="clinic", amount=price, currency=currency, lookup_key="clinic-x"))
+    order_id = builders.bought(clinic.shop, clinic.stripe, ("clinic-x", 2))
+    giving_up.cancel(clinic.shop, clinic.tickets(order_id)[0], signed_in=NORA)
+    assert pay_back(clinic) == [MoneyBack.DONE]
+    assert amounts(clinic.shop) == [back]
 
 
 def test_where_less_is_left_than_is_due_for_a_place_a_person_is_told_until_they_refund(
