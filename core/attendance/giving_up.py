@@ -1,6 +1,7 @@
 """Giving places up: the place is free at once and what goes back of its price is a job, so that a click waits for no bank."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -90,14 +91,15 @@ def pay_back(shop: Shop, cancellation_id: str) -> None:
     # A discount may have been on one line alone: what its places cost is known only then.
     payment_contents.learn_all_of(shop, row.order_id)
     with shop.reading() as session:
-        position, amount = _amount(session, row)
+        owed = _owed(session, row)
     money, error = MoneyBack.DONE, ""
     try:
-        if amount == 0:
+        if owed.amount == 0:
             raise NothingToRefund(order_id=row.order_id)
         refund.request(
-            shop, row.order_id, amount, reason="requested_by_customer", actor=row.by, lines=(position,), key=row.id
-        )
+            shop, row.order_id, owed.amount, reason="requested_by_customer", actor=row.by, lines=(owed.line,),
+            payment=owed.payment, key=row.id,
+        )  # fmt: skip
     except NothingToRefund:
         if _awaits_bank(shop, row.order_id):
             return
@@ -118,22 +120,35 @@ def _awaits_bank(shop: Shop, order_id: str) -> bool:
         return ledger.read(session, session.get_one(Order, order_id)).is_disputed
 
 
-def _amount(session: Session, row: PlaceCancellation) -> tuple[int, int | None]:
-    """The line's place in its order, counted from 1, and what goes back for it: None for all that is left of the line."""
+@dataclass(frozen=True)
+class _Owed:
+    """What goes back of which payment and line, counted from 1: with None as amount, all that is left of it."""
+
+    line: int
+    payment: str = ""
+    amount: int | None = 0
+
+
+def _owed(session: Session, row: PlaceCancellation) -> _Owed:
+    """What a cancellation comes to. Of an order that was paid twice what was paid by mistake is no price of a place."""
     order = session.get_one(Order, row.order_id)
     book = ledger.read(session, order)
     book.lines = orders.lines(session, order.id)
     book.attribute()
     line = next(each for each in book.lines if each.id == row.order_line_id)
-    rows = attendees.of_line(session, line.id)
+    twice, rows = book.to_pay_back, attendees.of_line(session, line.id)
+    standing = [each for each in book.payments if each not in twice and not book.is_gone(each)]
+    payment = next((each for each in standing if book.share(each, line)), None)
+    if payment is None:
+        return _Owed(line.position + 1)
     if row.percent == _FULL and _all_in_full(session, rows):
-        return line.position + 1, None
-    paid, number = sum(book.share(payment, line) for payment in book.payments), len(rows)
+        return _Owed(line.position + 1, payment.id, None)
+    paid, number = book.share(payment, line), len(rows)
     mine = attendees.of_cancellation(session, row)
     # Each place costs the same but for what cannot be divided: together they cost what was paid.
     cost = sum(paid * (each.place + 1) // number - paid * each.place // number for each in mine)
     due, step = cost * row.percent // _FULL, step_of(order.currency)
-    return line.position + 1, due // step * step
+    return _Owed(line.position + 1, payment.id, due // step * step)
 
 
 def _all_in_full(session: Session, rows: Sequence[Attendee]) -> bool:

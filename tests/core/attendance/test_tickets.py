@@ -281,6 +281,26 @@ def test_what_goes_back_for_a_place_is_what_its_currency_has(
     assert amounts(clinic.shop) == [back]
 
 
+@pytest.mark.parametrize("duplicate_is_back", [False, True])
+def test_a_place_of_an_order_that_was_paid_twice_costs_what_it_cost_once(
+    clinic: Clinic, stripe: FakeStripe, duplicate_is_back: bool
+) -> None:
+    order_id, first = builders.opened(clinic.shop, ("clinic-eur", 2))
+    paid = (first, stripe.recover(first)["id"])
+    for session_id in paid:
+        stripe.pay(session_id)
+        builders.deliver(clinic.shop, stripe.event("completed", session_id))
+    own, duplicate = (str(stripe.sessions[each]["payment_intent"]) for each in paid)
+    if duplicate_is_back:
+        refund.request(clinic.shop, order_id, payment=duplicate, actor="owner")
+        clinic.confirm_refunds()
+    giving_up.cancel(clinic.shop, clinic.tickets(order_id)[0], signed_in=NORA)
+    assert pay_back(clinic) == [MoneyBack.DONE]
+    back = {row.payment_id: row.amount for row in builders.rows(clinic.shop, Refund)}
+    assert back == {own: 14000} | ({duplicate: 28000} if duplicate_is_back else {})
+    assert builders.grants(clinic.shop, order_id) == [("clinic", "active")]
+
+
 def test_where_less_is_left_than_is_due_for_a_place_a_person_is_told_until_they_refund(
     clinic: Clinic, clock: Clock
 ) -> None:
