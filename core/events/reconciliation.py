@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
-from sqlalchemy import and_
+from sqlalchemy import Engine, and_
 from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 
@@ -42,6 +43,9 @@ _OVERLAP = timedelta(minutes=5)
 # So many events are applied in one transaction, and tried again for so many seconds of a pass: the rest must not wait for ever.
 _TOGETHER = 50
 _RETRYING = 20.0
+# And so long at most Sessions are asked about. Behind which of them a pass stopped, each process knows of its database.
+_ASKING = 120.0
+_ASKED_UNTIL: WeakKeyDictionary[Engine, str] = WeakKeyDictionary()
 # So many events are in memory at once, though a month of them were missed.
 _AT_ONCE = 500
 # What no endpoint acknowledged is in the other list too: this one only makes sure, from time to time.
@@ -158,16 +162,21 @@ def _ask_about_sessions(run: Pass) -> None:
     """Ask about open and settling Sessions, in batches, so that ten thousand never stand in memory.
 
     Most are as we know them: those of a batch are put off together, since a transaction for each would cost most of the time.
+    Where there are more than the rest of the pass can wait for, the next pass goes on behind them.
     """
-    last = ""
-    while not run.over and (batch := _due(run, after=last)):
+    until, late = monotonic() + _ASKING, False
+    last = "" if run.everything else _ASKED_UNTIL.pop(run.shop.engine, "")
+    while not (run.over or late) and (batch := _due(run, after=last)):
         unchanged: list[_Due] = []
         for due in batch:
             if due.at_this_stripe:
                 ask = partial(_asked, run.shop, due, unchanged)
                 run.ask(due.order_id, ask, id=due.session_id, order_id=due.order_id)
+            last = due.checkout_id
+            if late := monotonic() >= until and not run.everything:
+                _ASKED_UNTIL[run.shop.engine] = last
+                break
         _put_off(run.shop, unchanged)
-        last = batch[-1].checkout_id
 
 
 @dataclass(frozen=True)

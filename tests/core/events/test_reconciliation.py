@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -431,9 +432,40 @@ def test_the_rest_of_a_pass_does_not_wait_for_ever_while_events_are_tried(
 ) -> None:
     failed_for_hours(shop)
     # It is looked at when it begins, before the first are read, and before the next.
-    moments = iter([0.0, 0.0, reconciliation._RETRYING])
+    moments = chain([0.0, 0.0], repeat(reconciliation._RETRYING))
     monkeypatch.setattr(reconciliation, "monotonic", lambda: next(moments))
     reconciliation.sweep(shop)
     # The only one of its type is among the first that are tried.
     assert (len(left(shop)), left(shop)["evt_7"]) == (MANY - reconciliation.BATCH + 1, 4)
     assert seen(shop, Name.SWEPT)
+
+
+def test_however_slowly_stripe_answers_about_sessions_plans_have_their_turn_and_every_session_has(
+    shop: Shop, stripe: FakeStripe, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, subscription = builders.subscribed(shop, stripe, "plan-month")
+    reconciliation.sweep(shop)
+    open_ones = {builders.opened(shop, cart=f"open_{number}")[1] for number in range(6)}
+    clock.pass_(days=2)
+    asked: list[str] = []
+    at = [0.0]
+
+    def noted(name: str) -> None:
+        answers = getattr(stripe, name)
+
+        def slowly(subject: str) -> Any:
+            asked.append(subject)
+            at[0] += reconciliation._ASKING / 2
+            return answers(subject)
+
+        setattr(stripe, name, slowly)
+
+    for name in ("retrieve_checkout", "find_subscription"):
+        noted(name)
+    monkeypatch.setattr(reconciliation, "monotonic", lambda: at[0])
+    for number in range(3):
+        reconciliation.sweep(shop)
+        assert len(open_ones & {*asked}) == 2 * (number + 1)
+        assert subscription in asked
+    assert reconciliation.sweep(shop).failed == []
+    assert len([each for each in asked if each in open_ones]) == 6
