@@ -58,9 +58,11 @@ def cancel_rows(
     Order and date must be locked. What is canceled with its whole date frees nothing for anybody.
     """
     order, date_id = session.get_one(Order, line.order_id), rows[0].date_id
+    # What was given, or had for nothing: nobody is told that something goes back.
+    owes = percent > 0 and line.unit_amount * line.quantity > line.amount_discount
     canceled = PlaceCancellation(
         id=new_id("ca"), order_id=line.order_id, order_line_id=line.id, date_id=date_id, places=len(rows),
-        percent=percent, money=MoneyBack.QUEUED if percent else MoneyBack.NONE, by=by, whole_date=whole_date,
+        percent=percent, money=MoneyBack.QUEUED if owes else MoneyBack.NONE, by=by, whole_date=whole_date,
         created_at=now,
     )  # fmt: skip
     session.add(canceled)
@@ -71,7 +73,7 @@ def cancel_rows(
     attendees.changed(session, rows)
     for row in rows:
         place_letters.owe(session, row, Topic.CANCELED, canceled.id, to=row.email or order.email)
-    if percent:
+    if owes:
         outbox.owe(session, Job.PLACE_REFUND, canceled.id, key=canceled.id)
     told = f"places_canceled:{canceled.id}"
     history.note(session, line.order_id, told, actor=by, detail=f"{len(rows)} of {line.quantity}, {line.name}", now=now)

@@ -20,6 +20,9 @@ from core.foundation.errors import (
     ProductUnfit,
     SoldOut,
 )
+from core.journeys import given_orders
+from core.journeys.checkout import Item
+from core.journeys.given_orders import Gift
 from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
 from core.kinds.places.waiting_list import WaitingEntry
 from core.kinds.workshops import Times, WorkshopDate
@@ -188,6 +191,16 @@ def test_what_a_bank_has_yet_to_decide_about_is_paid_back_once_it_has(
     assert [each.amount for each in builders.rows(clinic.shop, Refund)] == back
     assert row(clinic.shop).to_refund == 0
     assert builders.status(clinic.shop, order_id) == ("refunded" if back else "charged_back")
+
+
+@on_sqlite
+def test_who_paid_nothing_here_is_promised_nothing_back(clinic: Clinic) -> None:
+    given_orders.give(clinic.shop, Gift(NORA, (Item("clinic-eur", 2),), "a guest"), deed=owner(clinic))
+    dates.cancel(clinic.shop, DATE, agreed=agreed(clinic.shop), deed=owner(clinic))
+    told = [each.text for each in clinic.letters("place_letter:").values() if each]
+    assert len(told) == 2
+    assert all("No money goes back for it." in text for text in told)
+    assert row(clinic.shop).to_refund == 0
 
 
 @on_sqlite
