@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy.pool import QueuePool
 from sqlmodel import SQLModel
 
 from core import tables
@@ -76,6 +77,21 @@ def test_it_comes_in_pieces_and_is_written_down(shop: Shop, stripe: FakeStripe) 
     assert orjson.loads(b"".join(pieces))["customers"][0]["id"] == customer_id
     [entry] = builders.rows(shop, AuditEntry)
     assert (entry.action, entry.subject, entry.detail) == ("export", customer_id, "all about them")
+
+
+def test_whoever_reads_it_slowly_holds_no_connection_meanwhile(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sells(shop, stripe)
+    signed_in(shop, NORA)
+    whole = of(shop, NORA)
+    monkeypatch.setattr(export, "_AT_ONCE", 1)  # so that each table has several pages
+    pool, pieces = shop.engine.pool, []
+    assert isinstance(pool, QueuePool)
+    for piece in export.by_buyer(shop, NORA):
+        assert pool.checkedout() == 0
+        pieces.append(piece)
+    assert orjson.loads(b"".join(pieces)) == whole
 
 
 def test_viewers_get_nothing_and_there_is_nothing_of_whoever_is_not_known(shop: Shop, stripe: FakeStripe) -> None:
