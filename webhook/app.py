@@ -35,7 +35,7 @@ from webhook import (
 )
 from webhook.attendance import tickets, waiting
 from webhook.buyers import account, checkout_form, order_page, person, receipts
-from webhook.requests import cookies, errors, telemetry
+from webhook.requests import bodies, cookies, errors, telemetry
 
 log = structlog.get_logger()
 
@@ -77,7 +77,7 @@ class Sidecar(FastAPI):
             return
         if _writes(scope):
             await self._be_warm()
-        await super().__call__(scope, receive, send)
+        await super().__call__(scope, bodies.bounded(scope, receive), send)
 
     def instruct_server(self) -> None:
         """Have the server that runs this end in time, and believe no proxies but those of TRUSTED_PROXIES."""
@@ -113,6 +113,7 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     app.state.warming = None
     app.state.alone = False
     errors.register(app)
+    bodies.register(app)
     for module in (
         account, backends, checkouts, checkout_form, order_page, person, products, downloads, licenses, cookies, exports,
         receipts, uploads, pictures, tickets, waiting, mail_events,

@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterator
 from inspect import iscoroutinefunction
 from typing import Any
 
+import orjson
 import pytest
 from anyio import to_thread
+from anyio.from_thread import BlockingPortal
 from fastapi.dependencies.models import Dependant
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from core.foundation import signing
 from core.foundation.errors import PermissionMissing, StripeKeyRefused, StripeRefused, StripeUnreachable
@@ -273,3 +276,26 @@ def test_a_date_that_is_none_of_the_products_is_400(shop: Shop, client: TestClie
         assert (answer.status_code, answer.json()["error"]) == (400, "UnknownDate")
     answer = client.post("/checkout", json={"cart_id": "c1", "items": [{"price": "clinic-eur", "date": "1; drop"}]})
     assert answer.status_code == 400
+
+
+@builders.on_sqlite
+@pytest.mark.parametrize("path", ["/checkout", "/seats", "/entitlements/lookup", "/owner/uploads"])
+def test_a_body_that_no_call_has_is_not_read_to_its_end(client: TestClient, portal: BlockingPortal, path: str) -> None:
+    sent, told = [], []
+
+    async def endless() -> Message:
+        sent.append(64 * 1024)
+        return {"type": "http.request", "body": b" " * sent[-1], "more_body": len(sent) < 1000}
+
+    async def tell(message: Message) -> None:
+        told.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": path, "root_path": "", "query_string": b"", "scheme": "http",
+        "http_version": "1.1", "headers": [(b"content-type", b"application/json")], "client": ("127.0.0.1", 1),
+        "server": ("shop.example", 80),
+    }  # fmt: skip
+    portal.call(client.app, scope, endless, tell)
+    assert told[0]["status"] == 413
+    assert orjson.loads(told[1]["body"]) == {"error": "TooLarge", "most_bytes": 1024 * 1024}
+    assert sum(sent) <= 1024 * 1024 + sent[0]
