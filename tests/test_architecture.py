@@ -68,7 +68,7 @@ ROOMS: dict[str, set[str]] = {
     },
     # What a seller's software asks, and what is done about licences.
     "core/licensing": {
-        "core/traffic",
+        "core/connections", "core/traffic",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements", "core/people",
     },
     # What buyers agreed to, and what they withdraw from: it moves no money.
