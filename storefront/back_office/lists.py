@@ -14,11 +14,23 @@ from storefront import links, words
 from storefront.back_office import dialogs, gate, refusals
 
 _TROUBLE = "not-done"
+_FOLLOWED = "followed"
 
 
 def asked(name: str) -> str:
     """What the address says under this name, without the one character that PostgreSQL takes in no text."""
     return str(st.query_params.get(name, "")).replace("\0", "")
+
+
+def follow(key: str, said: object) -> None:
+    """Have a field hold what the address says: when it is drawn first, and when the address has become another one by anything but
+    a field, such as the browser's Back, a saved view, or what was looked for in the bar."""
+    state = st.session_state
+    followed: dict[str, object] = state.setdefault(_FOLLOWED, {})
+    # What a field said itself is left alone: somebody may be typing on in it.
+    if key not in state or (followed.get(key) != said and state[key] != said):
+        state[key] = said
+    followed[key] = said
 
 
 def place() -> Place:
@@ -29,7 +41,7 @@ def place() -> Place:
 def choice(label: str, options: Sequence[str], names: Mapping[Any, str], *, name: str) -> str:
     """One of these options, or none, as the address says it and as it is chosen here; nonsense is none."""
     key = f"f-{name}"
-    st.session_state.setdefault(key, asked(name) if asked(name) in options else None)
+    follow(key, asked(name) if asked(name) in options else None)
     chosen = st.pills(
         label, options, key=key, format_func=lambda option: names[option], label_visibility="collapsed",
         on_change=_say, args=(name,),
@@ -40,7 +52,7 @@ def choice(label: str, options: Sequence[str], names: Mapping[Any, str], *, name
 def switch(label: str, views: Mapping[str, str], *, name: str) -> str:
     """One of these views, the first unless the address says another; to choose one begins anew."""
     key, first = f"f-{name}", next(iter(views))
-    st.session_state.setdefault(key, asked(name) if asked(name) in views else first)
+    follow(key, asked(name) if asked(name) in views else first)
     chosen = st.segmented_control(
         label, list(views), key=key, format_func=views.__getitem__, label_visibility="collapsed", required=True,
         on_change=lambda: st.query_params.from_dict({name: st.session_state[key]}),
@@ -51,7 +63,7 @@ def switch(label: str, views: Mapping[str, str], *, name: str) -> str:
 def search(label: str, placeholder: str, *, name: str = "text") -> str:
     """What is looked for, as the address says it and as it is typed here."""
     key = f"f-{name}"
-    st.session_state.setdefault(key, asked(name)[:100])
+    follow(key, asked(name)[:100])
     typed = st.text_input(
         label, type="search", key=key, placeholder=placeholder, label_visibility="collapsed", max_chars=100, width=360,
         on_change=_say, args=(name,),
@@ -61,8 +73,13 @@ def search(label: str, placeholder: str, *, name: str = "text") -> str:
 
 def _say(name: str) -> None:
     """Bring what a field holds into the address; the list then begins anew."""
-    said = {key: value for key, value in st.query_params.to_dict().items() if key not in (name, "after", "before")}
     value = str(st.session_state.get(f"f-{name}") or "").strip()
+    begin_anew(name, value)
+
+
+def begin_anew(name: str, value: str = "") -> None:
+    """Let the address say this under this name, or nothing, and the list begin with its first rows."""
+    said = {key: value for key, value in st.query_params.to_dict().items() if key not in (name, "after", "before")}
     st.query_params.from_dict(said | ({name: value} if value else {}))
 
 

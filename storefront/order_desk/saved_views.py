@@ -8,14 +8,14 @@ from core.foundation.errors import BadInput, ShopError
 from core.owner.order_book import views
 from core.owner.order_book.filters import Filters
 from core.owner.order_book.views import View
-from storefront import links, process, visitor, words
+from storefront import process, visitor, words
 from storefront.back_office import refusals
 
 _TROUBLE = "view-trouble"
 
 
 def draw(wanted: Filters, mine: Sequence[View]) -> None:
-    """The views as links, and what keeps or forgets one."""
+    """The views, and what keeps or forgets one."""
     shown = next((each for each in mine if each.filters == wanted), None)
     label = words.plain(shown.name) if shown else "Saved views"
     with st.popover(label, icon=":material/bookmark:", width="content", key="saved-views"):
@@ -32,11 +32,16 @@ def draw(wanted: Filters, mine: Sequence[View]) -> None:
 
 def _draw_view(view: View) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
-        st.page_link(links.ORDERS, label=words.plain(view.name), query_params=view.filters.query(), help="")
+        # A link would list it, but it leads from this page to this page, and so the address would stay as it was.
+        st.button(words.plain(view.name), type="tertiary", key=f"view-{view.id}", on_click=_show, args=(view,))
         st.button(
             f"Forget {words.plain(view.name)}", type="tertiary", icon=":material/close:", key=f"forget-{view.id}",
             on_click=_forget, args=(view,),
         )  # fmt: skip
+
+
+def _show(view: View) -> None:
+    st.query_params.from_dict(view.filters.query())
 
 
 def _keep(wanted: Filters) -> None:

@@ -1,6 +1,5 @@
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -13,7 +12,7 @@ from core.owner.order_book.listing import OrderPage
 from core.owner.order_book.views import View
 from core.people.staff import Action
 from storefront import frame, process
-from storefront.back_office import dialogs, gate, order_rows, states
+from storefront.back_office import dialogs, gate, lists, order_rows, states
 from storefront.order_desk import chosen_orders, new_order, saved_views
 
 shop = process.shop()
@@ -49,15 +48,17 @@ def clear() -> None:
 
 
 def fill_fields(wanted: Filters) -> None:
-    """What the address says stands in the fields, once; from then on the fields say it."""
-    state.setdefault("f-text", wanted.text)
-    state.setdefault("f-status", list(wanted.status))
-    state.setdefault("f-handed", wanted.handed)
-    state.setdefault("f-country", wanted.country)
-    state.setdefault("f-currency", wanted.currency)
-    state.setdefault("f-product", wanted.product)
-    state.setdefault("f-mode", wanted.mode)
-    state.setdefault("f-sort", wanted.sort)
+    """What the address says stands in the fields."""
+    lists.follow("f-text", wanted.text)
+    lists.follow("f-status", list(wanted.status))
+    # Of two days the first may be chosen alone, until the second is.
+    lists.follow("f-days", tuple(day for day in (wanted.since, wanted.since and wanted.until) if day))
+    lists.follow("f-handed", wanted.handed)
+    lists.follow("f-country", wanted.country)
+    lists.follow("f-currency", wanted.currency)
+    lists.follow("f-product", wanted.product)
+    lists.follow("f-mode", wanted.mode)
+    lists.follow("f-sort", wanted.sort)
 
 
 def draw_filters(wanted: Filters, names: dict[str, str], mine: Sequence[View]) -> None:
@@ -68,9 +69,8 @@ def draw_filters(wanted: Filters, names: dict[str, str], mine: Sequence[View]) -
             placeholder="Number, email or name", max_chars=100,
         )  # fmt: skip
         with st.popover("More filters", icon=":material/tune:", width="content"):
-            days: list[Any] = [wanted.since, wanted.until] if wanted.since and wanted.until else []
             st.date_input(
-                f"Placed between ({shop.settings.zone.key})", days, key="f-days", on_change=apply, format="YYYY-MM-DD"
+                f"Placed between ({shop.settings.zone.key})", key="f-days", on_change=apply, format="YYYY-MM-DD"
             )
             st.selectbox(
                 "Delivery", [None, *Handed], key="f-handed", on_change=apply,

@@ -116,7 +116,7 @@ def search() -> str:
     st.session_state.setdefault("f-license", lists.asked("text")[:100])
     typed = st.text_input(
         "Find a licence", type="search", key="f-license", placeholder="Key, its last six, order, email",
-        label_visibility="collapsed", max_chars=500, width=360, on_change=st.query_params.clear,
+        label_visibility="collapsed", max_chars=500, width=360, on_change=lists.begin_anew, args=("text",),
     )  # fmt: skip
     return (typed or "").strip()
 

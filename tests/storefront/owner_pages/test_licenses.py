@@ -61,6 +61,12 @@ def test_licences_are_listed_and_no_key_is_shown_whole(owner: Visitor) -> None:
     assert app._known["key"] not in str(tab.query_params)
 
 
+def test_what_is_looked_for_stands_in_no_address_and_narrows_what_was_chosen(owner: Visitor) -> None:
+    tab = listed(owner, only="timed", after="lic_x")
+    sound(tab.text_input(key="f-license").set_value("nora").run())
+    assert (tab.session_state["f-only"], sorted(tab.query_params)) == ("timed", ["only"])
+
+
 def test_a_licence_is_cared_for(owner: Visitor, clock: Clock) -> None:
     app = app_of(owner)
     app.ask("activate", fingerprint="fp", label="Nora's <b>laptop</b>")

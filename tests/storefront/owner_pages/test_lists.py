@@ -80,6 +80,39 @@ def test_the_fields_bring_what_they_say_into_the_address(owner: Visitor, clock: 
     assert len(numbers(tab)) == 2
 
 
+def test_the_fields_say_what_the_address_says_also_after_the_way_back(owner: Visitor) -> None:
+    bought(owner.shop, owner.stripe)
+    tab = opens(owner, "orders", status="pending", since="2026-11-01", until="2026-11-30")
+    assert "No orders match" in words(tab)
+    # What the browser's Back does: the address is another one, and what the fields hold is sent along.
+    tab.query_params.clear()
+    tab.query_params["text"] = "nora"
+    sound(tab.run())
+    assert numbers(tab) == ["SH-1001"]
+    assert (tab.text_input(key="f-text").value, tab.session_state["f-status"]) == ("nora", [])
+    assert tab.session_state["f-days"] == ()
+    sound(tab.selectbox(key="f-sort").select("oldest").run())
+    assert numbers(tab) == ["SH-1001"]
+
+
+@pytest.mark.parametrize(("page", "state"), [("letters", "sent"), ("refunds", "failed")])
+def test_a_choice_is_what_the_address_says_also_after_the_way_back(owner: Visitor, page: str, state: str) -> None:
+    tab = opens(owner, page, state=state)
+    assert tab.session_state["f-state"] == state
+    tab.query_params.clear()
+    assert sound(tab.run()).session_state["f-state"] is None
+
+
+def test_what_the_bar_looks_for_on_the_list_itself_stands_in_its_field(owner: Visitor) -> None:
+    for cart in ("cart_1", "cart_2"):
+        bought(owner.shop, owner.stripe, cart=cart)
+    tab = opens(owner, "orders", status="pending")
+    tab.text_input(key="find-text").set_value("nora@")
+    sound(next(button for button in tab.button if button.label == "Find").click().run())
+    assert len(numbers(tab)) == 2
+    assert (tab.text_input(key="f-text").value, tab.session_state["f-status"]) == ("nora@", [])
+
+
 def test_long_lists_are_leafed(owner: Visitor, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     monkeypatch.setitem(listing.page.__kwdefaults__, "size", 2)
     for number in range(3):

@@ -37,6 +37,10 @@ def test_a_view_is_kept_for_whoever_keeps_it_and_leads_back(owner: Visitor) -> N
     (row,) = builders.rows(owner.shop, SavedView)
     assert (row.folded, row.name) == (colleagues.OWNER, "Noras orders")
     assert row.query == {"status": "fulfilled", "text": "nora", "sort": "oldest"}
+    tab = sound(opens(owner, country="DK").button(key=f"view-{row.id}").click().run())
+    assert sorted(tab.query_params) == ["sort", "status", "text"]
+    assert (tab.text_input(key="f-text").value, tab.session_state["f-status"]) == ("nora", ["fulfilled"])
+    assert tab.text_input(key="f-country").value == ""
     owner.works_as(Role.SUPPORT)
     assert "Noras orders" not in labels(opens(owner))
 
