@@ -15,7 +15,7 @@ from core.languages import sentences
 from core.languages.sentences import _
 from core.people.staff import Action, Staff
 from storefront import frame, links, pictures, process, stylesheets, visitor, words
-from storefront.back_office import bar, gate
+from storefront.back_office import bar, dialogs, gate, lists
 from storefront.sign_in import provider, second_factor_form
 
 requests.begin()
@@ -149,6 +149,7 @@ elif me is None:
 else:
     st.logo(pictures.inline("pushcart.svg"), size="large")
     state["needs"] = needs
+    dialogs.keep_to(f"{page.url_path}?{lists.asked('id')}")
     draw_sidebar(me)
     if not second_factor_form.draw_codes():
         bar.draw(len(needs))

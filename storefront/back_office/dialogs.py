@@ -9,6 +9,7 @@ from core.people.deeds import Deed
 from storefront.back_office import gate, refusals
 
 _OPEN, SAID = "dialog", "said"
+_PLACE = "dialog-place"
 
 
 def opener(name: str) -> Callable[[], None]:
@@ -29,6 +30,14 @@ def is_open(name: str) -> bool:
 def close() -> None:
     """Draw none any more."""
     st.session_state.pop(_OPEN, None)
+
+
+def keep_to(place: str) -> None:
+    """Close what was left open elsewhere, as by the browser's Back: on the next order or date it would open by itself, and be about
+    that one."""
+    if st.session_state.get(_PLACE) != place:
+        close()
+    st.session_state[_PLACE] = place
 
 
 def button(label: str, key: str, *, lacks: str = "") -> bool:

@@ -54,6 +54,16 @@ def test_the_page_says_everything_that_is_known(visitor: Visitor, order_id: str)
         assert text in said, text
 
 
+def test_a_dialog_that_was_left_open_is_not_the_next_order_s(visitor: Visitor, order_id: str) -> None:
+    other = bought(visitor.shop, visitor.stripe, "guide-eur", cart="cart_2")
+    tab = begins(visitor, order_id, "take_back")
+    assert "take_back-do" in [each.key for each in tab.button]
+    tab.query_params["id"] = other  # by the browser's Back and a click: nothing of it closes a dialog
+    assert "take_back-do" not in [each.key for each in sound(tab.run()).button]
+    tab.query_params["id"] = order_id
+    assert "take_back-do" not in [each.key for each in sound(tab.run()).button]
+
+
 @builders.on_sqlite
 def test_who_comes_and_who_has_a_seat_stands_with_the_ways_to_both(visitor: Visitor) -> None:
     visitor.works_as(Role.OWNER)
