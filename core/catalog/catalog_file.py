@@ -39,7 +39,7 @@ from core.foundation.errors import (
 from core.foundation.money import Money, check_chargeable
 
 # So many of anything are sold, and no more: databases count on, and programs that are told of it do not.
-_MOST = 100_000
+MOST = 100_000
 # In days, the longest time ahead.
 _TEN_YEARS = 3650
 _Reckoned = AfterValidator(wall_times.reckoned)
@@ -163,9 +163,9 @@ class DateEntry(_Entry):
     ends_at: Annotated[datetime, _Reckoned] | None = None
     in_days: int | None = Field(None, ge=-_TEN_YEARS, le=_TEN_YEARS)
     at: time = time(17)
-    hours: float = Field(2, gt=0, le=_MOST)
+    hours: float = Field(2, gt=0, le=MOST)
     timezone: str = "UTC"
-    capacity: int = Field(ge=1, le=_MOST)
+    capacity: int = Field(ge=1, le=MOST)
     taken: int = Field(0, ge=0)
     join_url: str = ""
 
@@ -255,7 +255,7 @@ class ProductEntry(_Entry):
     consent: str = Field("", max_length=1000)
     license: LicenseEntry = LicenseEntry()
     workshop: WorkshopEntry = WorkshopEntry()
-    download: dict[Literal["downloads"], Annotated[int, Field(ge=1, le=_MOST)]] = {}
+    download: dict[Literal["downloads"], Annotated[int, Field(ge=1, le=MOST)]] = {}
     tax_code: str = ""
 
     @model_validator(mode="after")

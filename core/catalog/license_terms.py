@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 _SPAN = r"^([1-9][0-9]{0,4}) (day|month|year)s?$"
 # In the units of spans: a key is made of them when it was paid for, and must not fail then because no calendar goes so far.
 _MOST = {"day": 99_999, "month": 12_000, "year": 1000}
+# A key is used on so many machines, at most.
+MOST_MACHINES = 100_000
 # How much of a feature's value may be kept; features are read by the seller's own software.
 _MOST_FEATURES = 50
 
@@ -42,7 +44,7 @@ class LicenseEntry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    machines: int = Field(1, ge=1, le=100_000)
+    machines: int = Field(1, ge=1, le=MOST_MACHINES)
     valid_for: _Span | None = None
     updates_for: _Span | None = None
     on_expiry: OnExpiry = OnExpiry.STOP

@@ -126,8 +126,9 @@ def of(error: ShopError) -> str:
         case AmountUneven(near=near, currency=currency):
             said = " or ".join(price(Money(amount, currency)) for amount in near)
             return f"Stripe doesn't move so small a part of this currency. Say {said}."
-        case AmountUnclear():
-            return "That is not clearly an amount. Write it like 27 or 27.00."
+        case AmountUnclear(currency=currency):
+            written = Money.parse("27", currency).typed()
+            return f"That is not clearly an amount. Write it like {'' if written == '27' else '27 or '}{written}."
         case NothingToRefund():
             return "Nothing is left to send back."
         case RefundChanged() | RevocationChanged():

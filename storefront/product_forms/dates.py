@@ -2,11 +2,13 @@
 
 from datetime import date as Day
 from datetime import datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from core.catalog import wall_times
+from core.catalog.catalog_file import MOST
 from core.foundation import settings
 from core.kinds.offers import Offer
 from core.kinds.workshops import DateView
@@ -54,6 +56,11 @@ def choose_beginning(zone: str, day: Day, begins: time, key: str) -> datetime | 
     return found[which]
 
 
+def choose_length(where: Any, hours: float, key: str) -> float:
+    """For how many hours something takes place; a course may go on for days, and a file may say minutes."""
+    return float(where.number_input("Hours", min(0.25, hours), float(MOST), hours, 0.25, key=key))
+
+
 def draw_open(offer: Offer) -> None:
     """The dialog that is open, if it is one of these."""
     if dialogs.is_open("date-more"):
@@ -87,9 +94,9 @@ def add(offer: Offer, *, name: str = "date-more") -> None:
     zone = st.selectbox("Time zone", zones, zones.index(usual), key="date-zone") or usual
     starts = choose_beginning(zone, (last.astimezone(ZoneInfo(zone)) + timedelta(days=7)).date(), time(17), "date")
     left, right = st.columns(2)
-    hours = left.number_input("Hours", 0.25, 24.0, 2.0, 0.25, key="date-hours")
+    hours = choose_length(left, 2.0, "date-hours")
     capacity = right.number_input(
-        "Places", 1, 100_000, offer.dates[-1].capacity if offer.dates else 12, key="date-capacity"
+        "Places", 1, MOST, offer.dates[-1].capacity if offer.dates else 12, key="date-capacity"
     )
     address = st.text_input("Where it takes place", key="date-url", placeholder="https://… for those who have a place")
     if st.button("Offer it", type="primary", key="date-more-do", disabled=starts is None) and starts:
@@ -111,7 +118,7 @@ def _resize(date: DateView) -> None:
     st.markdown(
         f"{taken} of {words.count(date.capacity, 'place', 'places')} are taken, or held by somebody who is paying."
     )
-    capacity = st.number_input("Places from now on", max(taken, 1), 100_000, date.capacity, key=f"places-{date.id}")
+    capacity = st.number_input("Places from now on", max(taken, 1), MOST, date.capacity, key=f"places-{date.id}")
     if st.button("Set it", type="primary", key="date-places-do"):
 
         def act(deed: Deed) -> str:

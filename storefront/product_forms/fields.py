@@ -6,6 +6,8 @@ from typing import Any
 import streamlit as st
 
 from core.catalog import tax
+from core.catalog.catalog_file import MOST
+from core.catalog.license_terms import MOST_MACHINES
 from core.catalog.products import Kind
 from storefront import words
 
@@ -65,11 +67,13 @@ def _draw_terms(kind: Kind, entry: Mapping[str, Any], key: str) -> Entry:
     match kind:
         case Kind.LICENSE:
             machines = int(entry.get("license", {}).get("machines", 1))
-            machines = int(right.number_input("Machines for each key", 1, 10_000, machines, key=f"machines-{key}"))
+            machines = int(
+                right.number_input("Machines for each key", 1, MOST_MACHINES, machines, key=f"machines-{key}")
+            )
             said["license"] = {"machines": machines} if machines > 1 or entry.get("license") else {}
         case Kind.DOWNLOAD:
             limit = int(entry.get("download", {}).get("downloads", 0))
-            limit = int(right.number_input("Downloads of each file, 0 for any", 0, 10_000, limit, key=f"limit-{key}"))
+            limit = int(right.number_input("Downloads of each file, 0 for any", 0, MOST, limit, key=f"limit-{key}"))
             said["download"] = {"downloads": limit} if limit else {}
             parts = left.text_input(
                 "Parts of a bundle",

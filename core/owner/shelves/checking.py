@@ -9,6 +9,10 @@ from pydantic import ValidationError
 
 from core.catalog.catalog_file import DateEntry, PriceEntry, ProductEntry
 from core.foundation.errors import Problem, ProductUnfit
+from core.foundation.money import Money
+
+# Letters that are no other letter with a mark on it: without these they would be left out of words.
+_SPELLED = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
 
 
 def product(fields: Mapping[str, Any]) -> ProductEntry:
@@ -24,7 +28,7 @@ def price(fields: Mapping[str, Any]) -> PriceEntry:
     try:
         return PriceEntry.model_validate(fields)
     except ValidationError as error:
-        raise ProductUnfit(problems(error, "prices")) from None
+        raise ProductUnfit(problems(error, "prices", currency=str(fields.get("currency", "")))) from None
 
 
 def date(fields: Mapping[str, Any]) -> DateEntry:
@@ -37,23 +41,23 @@ def date(fields: Mapping[str, Any]) -> DateEntry:
 
 def slug(name: str) -> str:
     """The id that a product of this name would have: `The Quiet Launch` is `the-quiet-launch`."""
-    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    letters = unicodedata.normalize("NFKD", name.casefold().translate(_SPELLED)).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", letters).strip("-")[:80].rstrip("-")
 
 
-def problems(error: ValidationError, field: str = "") -> list[Problem]:
-    """What is wrong, field by field."""
-    return [_problem(each, field) for each in error.errors()]
+def problems(error: ValidationError, field: str = "", *, currency: str = "") -> list[Problem]:
+    """What is wrong, field by field. With a currency the numbers are amounts of it."""
+    return [_problem(each, field, currency) for each in error.errors()]
 
 
-def _problem(told: Any, field: str) -> Problem:
+def _problem(told: Any, field: str, currency: str) -> Problem:
     """A problem by the field that it is about; of several things it counts which, from 1."""
     names = [part for part in told["loc"] if isinstance(part, str)]
     places = [part + 1 for part in told["loc"] if isinstance(part, int)]
-    return Problem(".".join(names) or field, places[0] if places else 0, _words(told))
+    return Problem(".".join(names) or field, places[0] if places else 0, _words(told, currency))
 
 
-def _words(told: Any) -> str:
+def _words(told: Any, currency: str) -> str:
     """What is wrong, in words that follow the name of the field."""
     more = told.get("ctx") or {}
     match told["type"]:
@@ -63,6 +67,8 @@ def _words(told: Any) -> str:
             return f"is longer than {more['max_length']} letters"
         case "greater_than_equal":
             return f"must be at least {more['ge']}"
+        case "less_than_equal" if currency:
+            return f"must be at most {Money(more['le'], currency).format()}"
         case "less_than_equal":
             return f"must be at most {more['le']}"
         case "greater_than":

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, time
 
 import streamlit as st
 
+from core.catalog.license_terms import MOST_MACHINES
 from core.foundation.errors import LicenseNotFound
 from core.kinds.grants import Machine
 from core.licensing.found_licenses import Standing
@@ -113,7 +114,7 @@ def change(sheet: LicenseSheet) -> None:
     """On how many machines, and until when. Of this one licence: the product stays as it is."""
     gate.me()
     machines = st.number_input(
-        "Machines", min_value=1, max_value=100_000, value=sheet.row.machines, key="terms-machines"
+        "Machines", min_value=1, max_value=MOST_MACHINES, value=sheet.row.machines, key="terms-machines"
     )
     known = sheet.row.expires_at.date() if sheet.row.expires_at else None
     day = st.date_input("Until the end of (UTC); empty for no end", value=known, key="terms-until")

@@ -1,5 +1,6 @@
 import streamlit as st
 
+from core.catalog.license_terms import MOST_MACHINES
 from core.foundation.errors import ShopError
 from core.kinds.licenses import Origin
 from core.licensing.imports import Imported
@@ -38,7 +39,12 @@ def give(goods: dict[str, str]) -> None:
         or ""
     ).strip()
     machines = st.number_input(
-        "Machines", min_value=1, max_value=100_000, value=None, placeholder="As the product says", key="give-machines"
+        "Machines",
+        min_value=1,
+        max_value=MOST_MACHINES,
+        value=None,
+        placeholder="As the product says",
+        key="give-machines",
     )
     words.quiet(
         "Whoever it is for finds it among their purchases when they sign in. Nothing is charged, and no letter is sent."

@@ -16,7 +16,7 @@ from core.registers import workshops
 from core.registers.workshops import DateRow, DateSheet, PersonRow, WaitingRow
 from storefront import dates, frame, links, process, words
 from storefront.back_office import dialogs, gate, lists
-from storefront.product_forms.dates import choose_beginning
+from storefront.product_forms.dates import choose_beginning, choose_length
 from storefront.workshops import places_bar
 
 shop = process.shop()
@@ -47,7 +47,7 @@ def move(sheet: DateSheet) -> None:
     there = times.starts_at.astimezone(ZoneInfo(zone))
     starts = choose_beginning(zone, there.date(), there.time(), "move")
     length = (times.ends_at - times.starts_at) / timedelta(hours=1)
-    hours = st.number_input("Hours", 0.25, 72.0, length, 0.25, key="move-hours")
+    hours = choose_length(st, length, "move-hours")
     st.markdown(told(sheet.concerned))
     if st.button("Move it and tell them", type="primary", key="move-do", disabled=starts is None) and starts:
 

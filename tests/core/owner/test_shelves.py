@@ -239,7 +239,8 @@ def test_an_id_that_is_taken_or_cannot_stand_in_an_address_is_refused(shop: Shop
         with pytest.raises(ProductUnfit) as refusal:
             editing.create(shop, {"id": product_id, "name": "x", "kind": "plan"}, costs=None, deed=another(deed))
         assert refusal.value.problems[0].sentence.startswith(sentence)
-    assert checking.slug("Die größte Übersicht, live!") == "die-grote-ubersicht-live"
+    assert checking.slug("Die größte Übersicht, live!") == "die-grosste-ubersicht-live"
+    assert checking.slug("Æblegrød fra Łódź") == "aeblegrod-fra-lodz"
 
 
 @pytest.mark.parametrize("role", [Role.SUPPORT, Role.VIEWER])

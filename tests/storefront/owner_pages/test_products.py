@@ -232,6 +232,31 @@ def test_others_look_and_change_nothing(visitor: Visitor, role: Role) -> None:
     assert builders.rows(visitor.shop, AuditEntry) == []
 
 
+@pytest.mark.parametrize(
+    ("currency", "amount", "why"),
+    [("jpy", "12.50", "Write it like 27."), ("kwd", "1,250", "Write it like 27 or 27.000."),
+     ("gbp", "9999999", "must be at most £999,999.99"), ("jpy", "100000000", "must be at most ¥99,999,999")],
+)  # fmt: skip
+def test_what_is_wrong_with_an_amount_is_said_in_its_currency(
+    owner: Visitor, currency: str, amount: str, why: str
+) -> None:
+    tab = sound(opens(owner, "product", id="guide").button(key="open-price-more").click().run())
+    tab.text_input(key="price-more-amount").set_value(amount)
+    tab.text_input(key="price-more-currency").set_value(currency)
+    sound(tab.button(key="price-more-do").click().run())
+    assert why in tab.warning[-1].value
+
+
+@pytest.mark.parametrize(("product_id", "terms"), [("guide", {"downloads": 50_000}), ("kit", {"machines": 50_000})])
+def test_what_a_catalogue_may_say_stands_in_the_fields(owner: Visitor, product_id: str, terms: dict[str, int]) -> None:
+    with owner.shop.transaction() as session:
+        session.get_one(Product, product_id).terms = terms
+    tab = opens(owner, "product", id=product_id)
+    sound(tab.text_input(key=key_of(tab, "name")).set_value("Another name").run())
+    sound(tab.button(key="save").click().run())
+    assert "Kept: name." in tab.success[0].value
+
+
 def test_a_forged_dialog_of_a_viewer_sets_no_price(visitor: Visitor) -> None:
     visitor.works_as(Role.VIEWER)
     tab = opens(visitor, "product", id="guide")

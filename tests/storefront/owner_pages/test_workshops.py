@@ -1,5 +1,7 @@
 """The owner's pages of workshops: the list, one date with its people, and the door."""
 
+from datetime import time, timedelta
+
 import pytest
 
 from core.attendance import waiting
@@ -61,6 +63,17 @@ def test_a_date_is_moved_and_people_are_written_to(office: Visitor) -> None:
     tab.text_area(key="write-text").set_value("Please.")
     sound(tab.button(key="write-do").click().run())
     assert "on its way to 3 people" in words(tab)
+
+
+@pytest.mark.parametrize("hours", [0.1, 120])
+def test_a_date_of_a_length_that_only_a_catalogue_says_is_moved_as_well(office: Visitor, hours: float) -> None:
+    (before,) = (row for row in builders.rows(office.shop, WorkshopDate) if row.id == "clinic/1")
+    builders.change_date(office.shop, "clinic/1", ends_at=before.starts_at + timedelta(hours=hours))
+    tab = sound(opens(office, "workshop", id="clinic/1").button(key="open-move").click().run())
+    tab.time_input(key="move-time").set_value(time(20)).run()
+    sound(tab.button(key="move-do").click().run())
+    (after,) = (row for row in builders.rows(office.shop, WorkshopDate) if row.id == "clinic/1")
+    assert after.ends_at - after.starts_at == timedelta(hours=hours)
 
 
 def test_somebody_who_waits_is_offered_what_is_free(office: Visitor) -> None:
