@@ -18,7 +18,7 @@ T = TypeVar("T")
 # So many of a list are drawn at once: each costs the server and the browser some milliseconds, with every click.
 PORTION = 24
 
-_KEPT = "kept-fields"
+_KEPT, _FOLLOWED = "kept-fields", "followed"
 
 # The law's own words for what leads to the page on which one withdraws.
 WITHDRAW = marked("Withdraw from contract here")
@@ -74,6 +74,17 @@ def portion(items: Sequence[T], key: str) -> Iterator[Sequence[T]]:
         number = min(st.pagination(pages, key=f"portion-{key}"), pages)
     with place:
         yield items[(number - 1) * PORTION : number * PORTION]
+
+
+def follow(key: str, said: object) -> None:
+    """Have the field of this key hold what is so by the address or the database: when it is drawn first, and when that has become
+    something else by anything but the field, such as the browser's Back, a saved view or another tab."""
+    state = st.session_state
+    followed: dict[str, object] = state.setdefault(_FOLLOWED, {})
+    # What a field said itself is left alone: somebody may be typing on in it.
+    if key not in state or (followed.get(key) != said and state[key] != said):
+        state[key] = said
+    followed[key] = said
 
 
 def kept(*fields: str) -> None:

@@ -10,27 +10,15 @@ from core.foundation.errors import ShopError
 from core.people.deeds import Deed
 from core.registers.order_names import OrderName
 from core.registers.paging import Place
-from storefront import links, words
+from storefront import frame, links, words
 from storefront.back_office import dialogs, gate, refusals
 
 _TROUBLE = "not-done"
-_FOLLOWED = "followed"
 
 
 def asked(name: str) -> str:
     """What the address says under this name, without the one character that PostgreSQL takes in no text."""
     return str(st.query_params.get(name, "")).replace("\0", "")
-
-
-def follow(key: str, said: object) -> None:
-    """Have a field hold what the address says: when it is drawn first, and when the address has become another one by anything but
-    a field, such as the browser's Back, a saved view, or what was looked for in the bar."""
-    state = st.session_state
-    followed: dict[str, object] = state.setdefault(_FOLLOWED, {})
-    # What a field said itself is left alone: somebody may be typing on in it.
-    if key not in state or (followed.get(key) != said and state[key] != said):
-        state[key] = said
-    followed[key] = said
 
 
 def place() -> Place:
@@ -41,7 +29,7 @@ def place() -> Place:
 def choice(label: str, options: Sequence[str], names: Mapping[Any, str], *, name: str) -> str:
     """One of these options, or none, as the address says it and as it is chosen here; nonsense is none."""
     key = f"f-{name}"
-    follow(key, asked(name) if asked(name) in options else None)
+    frame.follow(key, asked(name) if asked(name) in options else None)
     chosen = st.pills(
         label, options, key=key, format_func=lambda option: names[option], label_visibility="collapsed",
         on_change=_say, args=(name,),
@@ -52,7 +40,7 @@ def choice(label: str, options: Sequence[str], names: Mapping[Any, str], *, name
 def switch(label: str, views: Mapping[str, str], *, name: str) -> str:
     """One of these views, the first unless the address says another; to choose one begins anew."""
     key, first = f"f-{name}", next(iter(views))
-    follow(key, asked(name) if asked(name) in views else first)
+    frame.follow(key, asked(name) if asked(name) in views else first)
     chosen = st.segmented_control(
         label, list(views), key=key, format_func=views.__getitem__, label_visibility="collapsed", required=True,
         on_change=lambda: st.query_params.from_dict({name: st.session_state[key]}),
@@ -63,7 +51,7 @@ def switch(label: str, views: Mapping[str, str], *, name: str) -> str:
 def search(label: str, placeholder: str, *, name: str = "text") -> str:
     """What is looked for, as the address says it and as it is typed here."""
     key = f"f-{name}"
-    follow(key, asked(name)[:100])
+    frame.follow(key, asked(name)[:100])
     typed = st.text_input(
         label, type="search", key=key, placeholder=placeholder, label_visibility="collapsed", max_chars=100, width=360,
         on_change=_say, args=(name,),

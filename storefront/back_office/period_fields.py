@@ -9,8 +9,7 @@ import streamlit as st
 from core.owner.figures import period
 from core.owner.figures.days import Days, Step, day_of
 from core.owner.figures.period import Period, Range
-from storefront import process, words
-from storefront.back_office import lists
+from storefront import frame, process, words
 
 _LABELS = {
     Range.WEEK: "7 days", Range.MONTH: "30 days", Range.QUARTER: "90 days", Range.YEAR: "This year", Range.OWN: "Own dates",
@@ -42,7 +41,7 @@ def draw(wanted: Period, days: Days) -> None:
             format_func=_LABELS.__getitem__,
         )  # fmt: skip
         if state[_RANGE] is Range.OWN:
-            lists.follow(_DAYS, (days.first, days.last))
+            frame.follow(_DAYS, (days.first, days.last))
             st.date_input(
                 "From and to", key=_DAYS, on_change=_choose_days, format="YYYY-MM-DD", max_value=today(), width=240,
                 label_visibility="collapsed",

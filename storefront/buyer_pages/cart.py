@@ -104,11 +104,13 @@ def draw_controls(line: LineView, cart: CartView, *, fixed: bool) -> None:
     alone = sum(other.offer.id == line.offer.id for other in cart.lines) == 1
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if line.offer.max_quantity > 1 and not fixed:
+            # Another tab may have changed it: what is charged is what the cart holds.
+            frame.follow(quantity_key(line), line.quantity)
             st.number_input(
                 _("{units} of {name}").format(
                     units=words.unit(line.offer.kind)[1].capitalize(), name=line.offer.name if alone else named(line)
                 ),
-                1, max(most, line.quantity), line.quantity, key=quantity_key(line),
+                1, max(most, line.quantity), key=quantity_key(line),
                 on_change=change_quantity, args=(line,), label_visibility="collapsed", width=124,
             )  # fmt: skip
         what = dates.day_of(line.date) if line.date else line.offer.name

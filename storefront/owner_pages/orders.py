@@ -12,7 +12,7 @@ from core.owner.order_book.listing import OrderPage
 from core.owner.order_book.views import View
 from core.people.staff import Action
 from storefront import frame, process
-from storefront.back_office import dialogs, gate, lists, order_rows, states
+from storefront.back_office import dialogs, gate, order_rows, states
 from storefront.order_desk import chosen_orders, new_order, saved_views
 
 shop = process.shop()
@@ -49,16 +49,16 @@ def clear() -> None:
 
 def fill_fields(wanted: Filters) -> None:
     """What the address says stands in the fields."""
-    lists.follow("f-text", wanted.text)
-    lists.follow("f-status", list(wanted.status))
+    frame.follow("f-text", wanted.text)
+    frame.follow("f-status", list(wanted.status))
     # Of two days the first may be chosen alone, until the second is.
-    lists.follow("f-days", tuple(day for day in (wanted.since, wanted.since and wanted.until) if day))
-    lists.follow("f-handed", wanted.handed)
-    lists.follow("f-country", wanted.country)
-    lists.follow("f-currency", wanted.currency)
-    lists.follow("f-product", wanted.product)
-    lists.follow("f-mode", wanted.mode)
-    lists.follow("f-sort", wanted.sort)
+    frame.follow("f-days", tuple(day for day in (wanted.since, wanted.since and wanted.until) if day))
+    frame.follow("f-handed", wanted.handed)
+    frame.follow("f-country", wanted.country)
+    frame.follow("f-currency", wanted.currency)
+    frame.follow("f-product", wanted.product)
+    frame.follow("f-mode", wanted.mode)
+    frame.follow("f-sort", wanted.sort)
 
 
 def draw_filters(wanted: Filters, names: dict[str, str], mine: Sequence[View]) -> None:

@@ -73,6 +73,18 @@ def test_the_button_for_phones_pays_too(visitor: Visitor) -> None:
     assert "window.location.assign" in left_for(visitor.opens("cart").button(key="pay-phone").click().run())
 
 
+def test_a_field_says_how_many_the_cart_holds_also_after_another_tab_has_changed_it(visitor: Visitor) -> None:
+    visitor.puts("guide-eur", 2)
+    key = "quantity-in-cart-guide-eur"
+    tab, other = visitor.opens("cart"), visitor.opens("cart")
+    sound(other.number_input(key=key).set_value(3).run())
+    assert (other.number_input(key=key).value, "**€87.00**" in words(other)) == (3, True)
+    sound(tab.run())
+    assert (tab.number_input(key=key).value, "**€87.00**" in words(tab)) == (3, True)
+    sound(tab.number_input(key=key).set_value(1).run())
+    assert "**€29.00**" in words(tab)
+
+
 def test_quantities_change_and_lines_go(visitor: Visitor) -> None:
     visitor.puts("clinic-eur")
     visitor.puts("guide-eur")
