@@ -13,6 +13,7 @@ from storefront.back_office import dialogs, gate, refusals
 from storefront.product_forms import brand_preview
 
 shop = process.shop()
+SEEN = "shop-seen"
 KINDS = ["png", "jpg", "jpeg", "webp", "svg"]
 PICTURES = {
     "logo": ("Logo", "Stands on top of every page and letter. Wide ones are shown 32 pixels high."),
@@ -22,13 +23,28 @@ PICTURES = {
 }
 
 
+def fill(name: str, standing: dict[str, str]) -> str:
+    """Have a field hold what stands in the shop, also what a colleague has changed meanwhile, unless something else was typed; what
+    it would hold if nothing was."""
+    state, key, now = st.session_state, f"shop-{name}", standing.get(name, "")
+    seen: dict[str, str] = state.setdefault(SEEN, {})
+    if name not in seen or key not in state or state[key] == seen[name]:
+        seen[name] = now
+        if state.get(key) != now:
+            state[key] = now
+    return seen[name]
+
+
 def draw_words(standing: dict[str, str]) -> dict[str, str]:
-    """The fields of what the shop is called and says; what stands in them."""
+    """The fields of what the shop is called and says; what was typed in them. What was not is left as it is by then."""
 
     def field(name: str, label: str, place: Any = st, *, lines: int = 1, hint: str = "") -> None:
         many = {"height": 24 * lines + 34} if lines > 1 else {}
         draw = place.text_area if lines > 1 else place.text_input
-        said[name] = draw(label, standing.get(name, ""), key=f"shop-{name}", placeholder=hint, **many) or ""
+        held = fill(name, standing)
+        text = draw(label, key=f"shop-{name}", placeholder=hint, **many) or ""
+        if text != held:
+            said[name] = text
 
     said: dict[str, str] = {}
     with frame.card("shop-words"):
@@ -83,6 +99,7 @@ def save(said: dict[str, str], shown: dict[str, bytes]) -> None:
         gate.open_token("shop")
         return
     gate.open_token("shop")
+    st.session_state.pop(SEEN, None)
     st.session_state["shop-saved"] = st.session_state.get("shop-saved", 0) + 1
     st.session_state[dialogs.SAID] = "Everybody sees it now." if changed else "Nothing was changed."
     st.rerun()
@@ -91,7 +108,8 @@ def save(said: dict[str, str], shown: dict[str, bytes]) -> None:
 def draw_preview(standing: dict[str, str], said: dict[str, str], shown: dict[str, bytes]) -> None:
     """What it will look like, as far as it can be kept."""
     try:
-        chosen = said["accent"] and accent.checked(said["accent"])
+        typed = said.get("accent", standing.get("accent", ""))
+        chosen = typed and accent.checked(typed)
     except ValueError as error:
         st.warning(words.plain(str(error)), icon=":material/palette:")
         chosen = standing.get("accent", "")
