@@ -54,10 +54,13 @@ def _decide(sheet: Sheet, lines: tuple[int, ...], reason: str, name: str, label:
         refusals.draw(error)
         return
     st.markdown(fates.of_all([each for each in plan.deliveries if each.line in plan.lines]))
-    agreed: Revocation = st.session_state.get(f"{name}-shown") or plan
-    st.session_state[f"{name}-shown"] = plan
+    asked, agreed = st.session_state.get(f"{name}-shown") or (lines, plan)
+    st.session_state[f"{name}-shown"] = lines, plan
     act = revocation.restore if restore else revocation.revoke
-    if dialogs.button(label, f"{name}-do", lacks="" if restore or reason else "Say why."):
+    lacks = "" if restore or reason else "Say why."
+    if asked != lines:
+        lacks = "Nothing was changed yet: this is what happens now. Click again to do it."
+    if dialogs.button(label, f"{name}-do", lacks=lacks):
         dialogs.carry_out(name, lambda deed: _changed(act, sheet, lines, reason=reason, agreed=agreed, deed=deed))
 
 

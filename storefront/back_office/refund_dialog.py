@@ -195,18 +195,21 @@ def _fee(sheet: Sheet) -> str:
 
 def _draw_buttons(sheet: Sheet, plan: RefundPlan, choice: Choice, reason: str, withdrawal: _Withdrawal) -> None:
     # What stood here when it was clicked is what was agreed to.
-    agreed = st.session_state.get(_SHOWN)
-    st.session_state[_SHOWN] = plan
+    asked, agreed = st.session_state.get(_SHOWN) or (choice, plan)
+    st.session_state[_SHOWN] = choice, plan
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Not now" if withdrawal.id else "Keep the money", key="refund-keep"):
             dialogs.close()
             st.rerun()
         verb = "Accept and refund" if withdrawal.id else "Refund"
         sure = st.button(f"{verb} {price(plan.amount)}", type="primary", key="refund-do")
-    if sure:
+    if sure and asked != choice:
+        # By the click an amount was left that nobody has seen the consequences of.
+        st.info("Nothing was sent yet: this is what goes back now. Click again to send it.", icon=":material/info:")
+    elif sure:
 
         def act(deed: Deed) -> str:
-            return _request(sheet, agreed or plan, choice, reason, withdrawal, deed)
+            return _request(sheet, agreed, choice, reason, withdrawal, deed)
 
         dialogs.carry_out(withdrawal.name, act)
 

@@ -315,6 +315,32 @@ def test_an_amount_goes_back_or_is_refused_in_words(visitor: Visitor, order_id: 
     assert [row.amount for row in builders.rows(visitor.shop, Refund)] == [2700]
 
 
+def test_an_amount_that_is_left_by_the_click_is_shown_what_it_does_before_it_is_sent(
+    visitor: Visitor, order_id: str
+) -> None:
+    tab = begins(visitor, order_id, "refund")
+    sound(tab.button_group(key="refund-how").set_value("An amount").run())
+    sound(tab.text_input(key="refund-amount").set_value("27").run())
+    tab.text_input(key="refund-amount").set_value("29")
+    sound(tab.button(key="refund-do").click().run())
+    assert [each.value for each in tab.warning] == []
+    assert "Nothing was sent yet: this is what goes back now." in tab.info[-1].value
+    sound(tab.button(key="refund-do").click().run())
+    assert [row.amount for row in builders.rows(visitor.shop, Refund)] == [2900]
+
+
+def test_lines_that_are_chosen_anew_by_the_click_are_shown_before_access_is_taken_back(
+    visitor: Visitor, order_id: str
+) -> None:
+    tab = begins(visitor, order_id, "take_back")
+    sound(tab.text_input(key="take-back-reason").set_value("Shared its key").run())
+    tab.multiselect(key="access-lines").unselect(1)
+    sound(tab.button(key="take_back-do").click().run())
+    assert "Nothing was changed yet" in tab.warning[0].value
+    sound(tab.button(key="take_back-do").click().run())
+    assert builders.grants(visitor.shop, order_id) == [("guide", "active"), ("kit", "revoked")]
+
+
 def test_what_changed_since_it_was_shown_is_not_sent(visitor: Visitor, order_id: str) -> None:
     tab = begins(visitor, order_id, "refund")
     refund.request(visitor.shop, order_id, 1000, actor="somebody else")
