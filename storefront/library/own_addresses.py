@@ -46,8 +46,8 @@ def _draw_form(email: str) -> None:
         )
         how = st.radio(_("What about it?"), (_BOTH, _INSTEAD), format_func=_, key="another-how", horizontal=True)
         sent = st.form_submit_button(_("Send both codes"), type="primary")
-    if sent and new:
-        _request(email, new.strip(), keep=how == _BOTH)
+    if sent:
+        _request(email, (new or "").strip(), keep=how == _BOTH)
     _draw_trouble()
 
 
@@ -77,6 +77,8 @@ def _draw_codes(email: str, new: str, *, keep: bool) -> None:
         sent = st.form_submit_button(_("Keep both") if keep else _("Change it"), type="primary")
     if sent and old_digits and new_digits:
         _confirm(email, new, (old_digits, new_digits), keep=keep)
+    elif sent:
+        st.session_state[_TROUBLE] = _("Type both codes, each from its own email.")
     _draw_trouble()
     st.button(_("Leave it as it is"), type="tertiary", key="address-leave", on_click=_forget)
 

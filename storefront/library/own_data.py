@@ -102,6 +102,8 @@ def _draw_code(email: str) -> None:
         sent = st.form_submit_button(_("Erase for good"), type="primary")
     if sent and digits:
         _erase(email, digits)
+    elif sent:
+        st.session_state[_TROUBLE] = _("Type the six digits from the email.")
 
 
 def _erase(email: str, digits: str) -> None:

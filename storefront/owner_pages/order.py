@@ -280,6 +280,8 @@ def draw_notes(sheet: Sheet, me: Staff) -> None:
             written = st.form_submit_button("Keep note")
         if written and text.strip():
             keep_note(sheet, text)
+        elif written:
+            st.warning("Write the note first.", icon=":material/edit:")
     for note in sheet.notes:
         st.markdown(words.plain(note.text))
         words.quiet(f"{words.plain(note.who)}, {states.moment(note.at)}")

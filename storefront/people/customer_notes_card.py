@@ -34,6 +34,8 @@ def draw_form(sheet: CustomerSheet) -> None:
         written = st.form_submit_button("Keep note")
     if written and text.strip():
         keep(sheet, text)
+    elif written:
+        st.warning("Write the note first.", icon=":material/edit:")
 
 
 def keep(sheet: CustomerSheet, text: str) -> None:

@@ -158,7 +158,7 @@ def _draw_choice(email: str, found: Seats, person: SeatView) -> None:
 def _draw_replacing(email: str, grant_id: str, person: SeatView) -> None:
     """A field for who is to have this seat instead."""
     with st.popover(_("Replace"), icon=":material/swap_horiz:", type="tertiary"):
-        st.text_input(_("Their email"), type="email", key=f"replace-with-{person.id}")
+        st.text_input(_("Their email"), type="email", key=f"replace-with-{person.id}", validate=words.email_rule())
         _button(
             grant_id,
             _("Give them this seat"),
@@ -172,12 +172,12 @@ def _draw_invitation(email: str, grant_id: str) -> None:
     row = st.form(f"invite-{grant_id}", border=False)
     with row, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         guest = st.text_input(
-            _("Give somebody a seat"), type="email", placeholder="their@email.com", key=f"guest-{grant_id}"
-        )
+            _("Give somebody a seat"), type="email", placeholder="their@email.com", key=f"guest-{grant_id}",
+            validate=words.email_rule(),
+        )  # fmt: skip
         asked = st.form_submit_button(_("Send invitation"), icon=":material/send:")
-    guest = guest or ""
-    if asked and guest.strip():
-        outcomes.act(grant_id, partial(_invite, email, grant_id, guest))
+    if asked:
+        outcomes.act(grant_id, partial(_invite, email, grant_id, guest or ""))
         st.rerun()
 
 

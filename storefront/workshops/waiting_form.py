@@ -25,8 +25,9 @@ def draw(offer: Offer) -> None:
             if offer.max_quantity > 1:
                 places = int(st.number_input(_("Places"), 1, offer.max_quantity, 1, key=f"wait-places-{offer.id}"))
             email = st.text_input(
-                _("Your email"), visitor.signed_in() or "", type="email", key=f"wait-email-{offer.id}"
-            )
+                _("Your email"), visitor.signed_in() or "", type="email", key=f"wait-email-{offer.id}",
+                validate=words.email_rule(),
+            )  # fmt: skip
             sent = st.form_submit_button(_("Put me on the list"), type="primary", width="stretch")
         words.quiet(
             _(

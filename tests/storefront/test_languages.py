@@ -29,7 +29,8 @@ def texts(tab: AppTest) -> Iterator[str]:
         # What is chosen among options is one of these, by a name of its own.
         for name in _SAID if not hasattr(element, "options") else _SAID[1:]:
             yield from _strings(getattr(element, name, None))
-        yield from _strings(getattr(getattr(element, "proto", None), "label", None))
+        for name in ("label", "validate_message"):
+            yield from _strings(getattr(getattr(element, "proto", None), name, None))
 
 
 def _strings(found: Any) -> Iterable[str]:
@@ -45,8 +46,9 @@ def untranslated(visitor: Visitor, tab: AppTest) -> list[str]:
 
 @pytest.mark.parametrize(
     ("page", "query"),
-    [("shop", {}), ("product", {"id": "guide"}), ("product", {"id": "plan"}), ("product", {"id": "clinic"}), ("cart", {}),
-     ("purchases", {}), ("withdraw", {}), ("account", {}), ("thanks", {}), ("seat", {}), ("terms", {}), ("imprint", {})],
+    [("shop", {}), ("product", {"id": "guide"}), ("product", {"id": "plan"}), ("product", {"id": "clinic"}),
+     ("product", {"id": "full"}), ("cart", {}), ("purchases", {}), ("withdraw", {}), ("account", {}), ("thanks", {}),
+     ("seat", {}), ("terms", {}), ("imprint", {})],
 )  # fmt: skip
 def test_no_sentence_of_a_page_is_left_in_english(
     visitor: Visitor, pseudo_language: None, page: str, query: dict[str, str]

@@ -214,6 +214,8 @@ def test_a_viewer_mends_and_sets_aside_nothing(visitor: Visitor) -> None:
 
 def test_somebody_is_invited_and_removed(owner: Visitor) -> None:
     tab = opens(owner, "staff")
+    sound(next(button for button in tab.button if button.label == "Send invitation").click().run())
+    assert [each.value for each in tab.warning] != []
     tab.text_input(key="invite-email").set_value("sam@berg.example")
     tab.selectbox(key="invite-role").select(Role.SUPPORT)
     sound(next(button for button in tab.button if button.label == "Send invitation").click().run())

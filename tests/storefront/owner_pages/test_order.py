@@ -434,6 +434,8 @@ def test_an_unpaid_order_has_a_page_to_pay_on(visitor: Visitor) -> None:
 
 def test_a_note_is_kept_and_shown(visitor: Visitor, order_id: str) -> None:
     tab = opens(visitor, order_id)
+    sound(next(button for button in tab.button if button.label == "Keep note").click().run())
+    assert "Write the note first." in words(tab)
     tab.text_area(key=f"note-text-{order_id}").set_value("Called: *wants* a gift")
     sound(next(button for button in tab.button if button.label == "Keep note").click().run())
     assert r"\*wants\* a gift" in words(tab)
