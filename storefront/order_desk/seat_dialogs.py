@@ -66,7 +66,9 @@ def _take(each: SeatedView) -> None:
 @st.dialog("More or fewer seats", icon=":material/group:", on_dismiss=dialogs.close)
 def _change(plan: SeatsView) -> None:
     gate.me()
-    wanted = int(st.number_input("Seats", 1, 999, plan.quantity, key="seats-wanted"))
+    # At Stripe they may have been set to any number, none as well.
+    least, most = min(1, plan.quantity), max(999, plan.quantity)
+    wanted = int(st.number_input("Seats", least, most, plan.quantity, key="seats-wanted"))
     if wanted == plan.quantity:
         words.quiet("What its buyer pays is shown before anything is billed.")
         return

@@ -205,7 +205,9 @@ def _replace(email: str, person: SeatView) -> str:
 def _draw_number(email: str, found: Seats) -> None:
     """Another number of seats: what it costs is shown before anything is billed."""
     with st.popover(_("More or fewer seats"), icon=":material/group:"):
-        wanted = int(st.number_input(_("Seats"), 1, 999, found.quantity, key=f"wanted-{found.grant_id}"))
+        # At Stripe their seller may have set any number of them, none as well.
+        least, most = min(1, found.quantity), max(999, found.quantity)
+        wanted = int(st.number_input(_("Seats"), least, most, found.quantity, key=f"wanted-{found.grant_id}"))
         if wanted == found.quantity:
             words.quiet(_("Removing a person doesn't make the plan cheaper; fewer seats do."))
             return

@@ -8,6 +8,7 @@ from streamlit.testing.v1.element_tree import Block
 from core.foundation.errors import ShopError, StripeRefused, StripeUnreachable
 from core.journeys.billing import plans
 from core.kinds.seats import Seat
+from core.people.staff import Role
 from core.seats import invitations
 from storefront import frame
 from tests import builders, colleagues
@@ -172,3 +173,17 @@ def test_many_people_of_one_plan_are_drawn_in_portions(visitor: Visitor) -> None
     [pages] = tab.get("pagination")
     sound(pages.set_value(2).run())
     assert words(tab).count("@team.example") == 1
+
+
+@builders.on_sqlite
+@pytest.mark.parametrize("seats", [0, 1200])
+def test_as_many_seats_as_the_seller_set_at_stripe_are_shown_on_both_sides(visitor: Visitor, seats: int) -> None:
+    shop, stripe = visitor.shop, visitor.stripe
+    order_id, subscription, grant = a_plan(shop, stripe, 3)
+    set_seats(shop, stripe, subscription, seats)
+    visitor.comes_with(colleagues.signed_in(shop, NORA))
+    sound(visitor.opens("purchases"))
+    visitor.works_as(Role.OWNER)
+    tab = visitor.opens("order", folder="owner_pages", id=order_id)
+    for button in [each for each in tab.button if each.key == f"open-seats-{grant}"]:
+        sound(button.click().run())
