@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -18,7 +19,9 @@ T = TypeVar("T")
 # So many of a list are drawn at once: each costs the server and the browser some milliseconds, with every click.
 PORTION = 24
 
-_KEPT, _FOLLOWED = "kept-fields", "followed"
+_KEPT, _FOLLOWED, _HELD, _CLICKED = "kept-fields", "followed", "held-fields", "clicked"
+# The second click of a double click comes within this. By then the page may have been drawn anew by the first one.
+_TWICE = timedelta(seconds=1)
 
 # The law's own words for what leads to the page on which one withdraws.
 WITHDRAW = marked("Withdraw from contract here")
@@ -91,6 +94,28 @@ def kept(*fields: str) -> None:
     """What stood in the fields of these keys is kept: they are drawn empty from the next run on. A form that emptied itself when it
     is sent would lose what was refused as well."""
     st.session_state[_KEPT] = fields
+    st.session_state[_HELD] = process.shop().now(), {key: st.session_state.get(key) for key in fields}
+
+
+def is_kept(*fields: str) -> bool:
+    """Whether what stands in these fields was kept a moment ago, or nothing does since then: whoever sends it does so by the second
+    of two clicks, and means nothing by it."""
+    found: tuple[datetime, dict[str, object]] | None = st.session_state.get(_HELD)
+    if found is None or process.shop().now() - found[0] > _TWICE:
+        return False
+    held = found[1]
+    return all(key in held and st.session_state.get(key) in (held[key], "", []) for key in fields)
+
+
+def is_second(key: str) -> bool:
+    """Whether this click on the button of this key is the second of two: where a button does one thing and then its opposite, that
+    would take back the first. Remembers the click."""
+    clicked: dict[str, datetime] = st.session_state.setdefault(_CLICKED, {})
+    before, now = clicked.get(key), process.shop().now()
+    if before is not None and now - before < _TWICE:
+        return True
+    clicked[key] = now
+    return False
 
 
 def empty_kept() -> None:

@@ -90,7 +90,8 @@ def draw_digest(me: Staff) -> None:
             label = "Switch it off" if wanted else "Switch it on"
             name = f"digest-{'off' if wanted else 'on'}"
             act = partial(switched, not wanted)
-            st.button(label, type="tertiary", key="digest-switch", on_click=lists.click, args=(name, act))
+            args = ("digest-switch", name, act)
+            st.button(label, type="tertiary", key="digest-switch", on_click=lists.switch_over, args=args)
 
 
 def switched(wanted: bool, deed: Deed) -> str:

@@ -277,7 +277,7 @@ def draw_notes(sheet: Sheet, me: Staff) -> None:
                 max_chars=2000,
                 placeholder="Only your team sees this.",
             )
-            written = st.form_submit_button("Keep note")
+            written = st.form_submit_button("Keep note") and not frame.is_kept(f"note-text-{sheet.row.id}")
         if written and text.strip():
             keep_note(sheet, text)
         elif written:

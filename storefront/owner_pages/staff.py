@@ -55,7 +55,7 @@ def draw_invitation() -> None:
             role = st.selectbox("As", list(ROLES), index=1, format_func=ROLES.__getitem__, key="invite-role")
             asked = st.form_submit_button("Send invitation", type="primary", icon=":material/send:")
         words.quiet(f"Support may send back up to {shop.settings.support_refund_limit:,} cents of one order.")
-    if asked:
+    if asked and not frame.is_kept("invite-email"):
         invite(address, role or Role.VIEWER)
 
 

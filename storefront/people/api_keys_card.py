@@ -67,7 +67,7 @@ def draw_form() -> None:
         name = st.text_input("Name", key="key-name", placeholder="Which program it is for", max_chars=80) or ""
         scopes = st.multiselect("For", list(FOR), format_func=FOR.__getitem__, key="key-scopes")
         asked = st.form_submit_button("Make key", icon=":material/add:")
-    if asked:
+    if asked and not frame.is_kept("key-name", "key-scopes"):
         make(name, scopes)
 
 

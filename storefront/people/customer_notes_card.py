@@ -31,7 +31,7 @@ def draw_form(sheet: CustomerSheet) -> None:
             "Note", key=f"customer-note-text-{sheet.row.id}", height=80, max_chars=2000, label_visibility="collapsed",
             placeholder="For your team. It is in what they are given if they ask what you hold about them.",
         )  # fmt: skip
-        written = st.form_submit_button("Keep note")
+        written = st.form_submit_button("Keep note") and not frame.is_kept(f"customer-note-text-{sheet.row.id}")
     if written and text.strip():
         keep(sheet, text)
     elif written:

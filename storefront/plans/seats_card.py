@@ -92,8 +92,7 @@ def _draw_buyer(email: str, found: Seats) -> None:
                 _("Give my seat away"),
                 "logout",
                 f"own-{found.grant_id}",
-                lambda: invitations.sit(process.shop(), email, found.grant_id, buyer=False),
-                _("Your seat is free. The plan stays yours."),
+                partial(_sit, email, found.grant_id, buyer=False),
             )
         elif not found.buyer_sits and found.free:
             _button(
@@ -101,9 +100,15 @@ def _draw_buyer(email: str, found: Seats) -> None:
                 _("Take a seat"),
                 "login",
                 f"own-{found.grant_id}",
-                lambda: invitations.sit(process.shop(), email, found.grant_id, buyer=True),
-                _("You have a seat."),
+                partial(_sit, email, found.grant_id, buyer=True),
             )
+
+
+def _sit(email: str, grant_id: str, *, buyer: bool) -> str:
+    if not frame.is_second(f"own-{grant_id}"):
+        invitations.sit(process.shop(), email, grant_id, buyer=buyer)
+        return _("You have a seat.") if buyer else _("Your seat is free. The plan stays yours.")
+    return _("Your seat is free. The plan stays yours.") if buyer else _("You have a seat.")
 
 
 def _draw_person(email: str, found: Seats, person: SeatView) -> None:
@@ -176,7 +181,7 @@ def _draw_invitation(email: str, grant_id: str) -> None:
             validate=words.email_rule(),
         )  # fmt: skip
         asked = st.form_submit_button(_("Send invitation"), icon=":material/send:")
-    if asked:
+    if asked and not frame.is_kept(f"guest-{grant_id}"):
         outcomes.act(grant_id, partial(_invite, email, grant_id, guest or ""))
         st.rerun()
 

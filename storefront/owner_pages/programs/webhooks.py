@@ -103,8 +103,8 @@ def draw_actions(row: EndpointRow) -> None:
         on = row.off is not None
         st.button(
             "Switch on" if on else "Switch off", type="tertiary", key=f"switch-{row.id}",
-            icon=":material/play_arrow:" if on else ":material/pause:", on_click=lists.click,
-            args=(f"switch-{row.id}-{on}", partial(switched, row, on)),
+            icon=":material/play_arrow:" if on else ":material/pause:", on_click=lists.switch_over,
+            args=(f"switch-{row.id}", f"switch-{row.id}-{on}", partial(switched, row, on)),
         )  # fmt: skip
         for name, label, icon in (
             ("edit", "Change", "edit"), ("rotate", "New secret", "key"), ("again", "Send again", "replay"),
@@ -151,7 +151,7 @@ def draw_form() -> None:
             )
             asked = st.form_submit_button("Add", icon=":material/add:", type="primary")
         words.quiet("Messages are signed as Standard Webhooks 1.0 has it. The secret is shown once.")
-    if asked:
+    if asked and not frame.is_kept("hook-url", "hook-name", "hook-topics"):
         add(url, name, topics)
 
 

@@ -85,7 +85,9 @@ def draw_form() -> None:
         left, right = st.columns(2)
         limit = left.number_input("Uses, 0 for any", 0, promotions.MOST_USES, 0, key="promo-limit")
         until = right.date_input("Last day", None, key="promo-until")
-        if st.button("Make it", type="primary", icon=":material/add:", key="promo-do"):
+        if st.button("Make it", type="primary", icon=":material/add:", key="promo-do") and not frame.is_kept(
+            "promo-code"
+        ):
             last = datetime.combine(until, time(23, 59, 59), shop.settings.zone) if until else None
             make(code.strip(), percent, text.strip(), currency.strip().lower(), forever, first_time, int(limit), last)
         words.quiet("Buyers type it on Stripe's page, in capitals or not.")
@@ -105,6 +107,7 @@ def make(
         gate.open_token("promote")
         return
     gate.open_token("promote")
+    frame.kept("promo-code")
     st.session_state[dialogs.SAID] = f"{words.plain(code)} works."
     st.rerun()
 

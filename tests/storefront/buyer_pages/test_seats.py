@@ -12,6 +12,7 @@ from core.people.staff import Role
 from core.seats import invitations
 from storefront import frame
 from tests import builders, colleagues
+from tests.conftest import Clock
 from tests.core.seats.test_seats import NORA, PEOPLE, a_plan, code_for, joins, seat_of, set_seats, standing
 from tests.storefront.conftest import Visitor, labels, left_for, sound, words
 
@@ -187,3 +188,16 @@ def test_as_many_seats_as_the_seller_set_at_stripe_are_shown_on_both_sides(visit
     tab = visitor.opens("order", folder="owner_pages", id=order_id)
     for button in [each for each in tab.button if each.key == f"open-seats-{grant}"]:
         sound(button.click().run())
+
+
+@builders.on_sqlite
+def test_a_double_click_gives_a_seat_away_and_does_not_take_it_back(visitor: Visitor, clock: Clock) -> None:
+    _, _, grant = a_plan(visitor.shop, visitor.stripe, 3)
+    visitor.comes_with(colleagues.signed_in(visitor.shop, NORA))
+    tab = visitor.opens("purchases")
+    for _click in range(2):
+        sound(tab.button(key=f"own-{grant}").click().run())
+        assert ("Your seat is free" in words(tab), "0 of 3 seats taken" in words(tab)) == (True, True)
+    clock.pass_(seconds=3)
+    sound(tab.button(key=f"own-{grant}").click().run())
+    assert "1 of 3 seats taken" in words(tab)

@@ -159,12 +159,16 @@ def test_a_viewer_has_no_button_for_a_test(visitor: Visitor) -> None:
     assert not any("Send a test" in label for label in labels(opens(visitor, view="kinds")))
 
 
-def test_an_owner_switches_the_digest_off_and_on(owner: Visitor) -> None:
+def test_an_owner_switches_the_digest_off_and_on(owner: Visitor, clock: Clock) -> None:
     tab = opens(owner)
     assert ":green-badge[On]" in words(tab)
     sound(tab.button(key="digest-switch").click().run())
     assert "No digest goes out any more" in words(tab)
     assert ":gray-badge[Off]" in words(tab)
+    sound(tab.button(key="digest-switch").click().run())
+    # The second click of a double click takes nothing back.
+    assert (":gray-badge[Off]" in words(tab), "No digest goes out any more" in words(tab)) == (True, True)
+    clock.pass_(seconds=3)
     sound(tab.button(key="digest-switch").click().run())
     assert "from the next Monday on" in words(tab)
     assert ":green-badge[On]" in words(tab)

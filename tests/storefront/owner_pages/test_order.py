@@ -440,6 +440,10 @@ def test_a_note_is_kept_and_shown(visitor: Visitor, order_id: str) -> None:
     sound(next(button for button in tab.button if button.label == "Keep note").click().run())
     assert r"\*wants\* a gift" in words(tab)
     assert tab.text_area(key=f"note-text-{order_id}").value == ""
+    for text in ("Called: *wants* a gift", ""):  # the second click of a double click
+        tab.text_area(key=f"note-text-{order_id}").set_value(text)
+        sound(next(button for button in tab.button if button.label == "Keep note").click().run())
+        assert (words(tab).count(r"\*wants\* a gift"), "Write the note first." in words(tab)) == (1, False)
 
 
 def test_a_note_that_was_begun_on_one_order_is_not_there_on_the_next(visitor: Visitor, order_id: str) -> None:

@@ -25,6 +25,7 @@ def test_a_code_is_made_and_ended_by_clicks(visitor: Visitor) -> None:
     sound(tab.button(key="promo-do").click().run())
     assert "**SPRING** &nbsp; :green-badge[:material/check: Works]" in words(tab)
     assert "25% off the first payment" in words(tab)
+    assert tab.text_input(key="promo-code").value == ""
     assert "used 0 times of 50" in words(tab)
     (made,) = visitor.stripe.promotion_codes.values()
     ends = next(button for button in tab.button if button.key and button.key.startswith("open-end-"))

@@ -22,6 +22,9 @@ def test_an_endpoint_is_added_tested_and_its_secret_shown_once(visitor: Visitor)
     (made,) = builders.rows(visitor.shop, endpoints.WebhookEndpoint)
     assert tab.text_input(key="hook-url").value == ""
     secret = next(each.value for each in tab.code if each.value.startswith("whsec_"))
+    tab.text_input(key="hook-url").set_value("https://app.example/hooks")
+    sound(tab.form_submit_button[1].click().run())
+    assert len(builders.rows(visitor.shop, endpoints.WebhookEndpoint)) == 1  # two clicks in a row are one
     sound(tab.button(key="secret-kept").click().run())
     assert secret not in words(tab)
     assert not any(each.value == secret for each in tab.code)
