@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy import JSON, UniqueConstraint
@@ -65,6 +65,13 @@ class Product(Record, table=True):
     from_demo: bool = False
     created_at: datetime
     updated_at: datetime
+
+
+class Changed(NamedTuple):
+    """When a product had changed last, before a change and by it: by these somebody knows their own change from another's."""
+
+    before: datetime
+    after: datetime
 
 
 class Price(Record, table=True):

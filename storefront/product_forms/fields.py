@@ -8,7 +8,7 @@ import streamlit as st
 from core.catalog import tax
 from core.catalog.catalog_file import MOST
 from core.catalog.license_terms import MOST_MACHINES
-from core.catalog.products import Kind
+from core.catalog.products import Changed, Kind
 from storefront import words
 
 Entry = dict[str, Any]
@@ -20,6 +20,17 @@ KINDS = {
     Kind.WORKSHOP: "Workshop: places on dates",
 }
 _ICON = "check"
+
+
+def seen(product_id: str) -> str:
+    """Under which name it is remembered when a product had changed last, as its fields show it."""
+    return f"seen-{product_id}"
+
+
+def go_on_from(product_id: str, changed: Changed) -> None:
+    """Let what was typed be kept also after this change of one's own, unless somebody else had changed the product before."""
+    if st.session_state.get(seen(product_id)) == changed.before:
+        st.session_state[seen(product_id)] = changed.after
 
 
 def draw(entry: Mapping[str, Any], key: str) -> Entry:

@@ -13,6 +13,7 @@ from core.people.deeds import Deed
 from storefront import links, pictures, process, words
 from storefront.amounts import size
 from storefront.back_office import dialogs, gate
+from storefront.product_forms import fields
 
 
 def draw(product_id: str, files: Sequence[FileRow], *, may: bool) -> None:
@@ -85,7 +86,7 @@ def _uncover(offer: Offer) -> None:
     if st.button("Take it away", type="primary", key="uncover-do"):
 
         def act(deed: Deed) -> str:
-            attachments.uncover(process.shop(), offer.id, deed=deed)
+            fields.go_on_from(offer.id, attachments.uncover(process.shop(), offer.id, deed=deed))
             return "It has no cover now."
 
         dialogs.carry_out(f"uncover-{offer.id}", act)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from sqlmodel import Session, col, func, select
 
 from core.catalog import products
-from core.catalog.products import Kind, Product
+from core.catalog.products import Changed, Kind, Product
 from core.foundation.errors import FileUnfit, Misfit, Problem, ProductNotFound, ProductUnfit, UnknownFile
 from core.kinds import downloads, file_versions
 from core.kinds.downloads import DownloadFile
@@ -115,7 +115,7 @@ def files_of(session: Session, product_id: str) -> list[FileRow]:
     ]
 
 
-def uncover(shop: Shop, product_id: str, *, deed: Deed) -> None:
+def uncover(shop: Shop, product_id: str, *, deed: Deed) -> Changed:
     """Show a product without its cover. Raises ProductNotFound, NotPermitted or DoneAlready."""
     with shop.transaction() as session:
         products.lock_shelves(session)
@@ -125,8 +125,10 @@ def uncover(shop: Shop, product_id: str, *, deed: Deed) -> None:
         product = session.get(Product, product_id)
         if product is None:
             raise ProductNotFound(product=product_id)
-        product.image, product.updated_at = "", shop.now()
+        before, now = product.updated_at, shop.now()
+        product.image, product.updated_at = "", now
         session.add(product)
+        return Changed(before, now)
 
 
 def withdraw(shop: Shop, file_id: str, *, deed: Deed) -> None:

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, func, select
 
 from core.catalog import products
 from core.catalog.prices import bundles
-from core.catalog.products import Product
+from core.catalog.products import Changed, Product
 from core.foundation.errors import Problem, ProductChanged, ProductNotFound, ProductUnfit
 from core.foundation.money import Money
 from core.owner import live_mode, publishing
@@ -22,7 +22,7 @@ from core.shop import Shop
 # What a save may change. Prices, files and dates have deeds of their own; kind and id never change.
 FIELDS = (
     "name", "group", "summary", "facts", "description", "image", "image_alt", "call_to_action", "max_quantity", "gets",
-    "faq", "parts", "on_refund", "withdrawal", "consent", "plan", "license", "download", "tax_code",
+    "faq", "parts", "on_refund", "withdrawal", "consent", "plan", "license", "workshop", "download", "tax_code",
 )  # fmt: skip
 
 
@@ -64,21 +64,26 @@ def save(shop: Shop, product_id: str, fields: Mapping[str, Any], *, seen: dateti
     return changed
 
 
-def put_on_shelf(shop: Shop, product_id: str, *, deed: Deed) -> None:
+def put_on_shelf(shop: Shop, product_id: str, *, deed: Deed) -> Changed:
     """Sell it. Raises ProductUnfit for what it still lacks, ProductNotFound, NotPermitted or DoneAlready."""
     with shop.transaction() as session:
         product, standing = _standing(session, shop, product_id, deed)
         _begin(session, shop, deed, product_id, "put on the shelves")
+        before = product.updated_at
         _write(session, shop, product, {**standing, "active": True, "draft": False})
+        session.flush()
+        return Changed(before, product.updated_at)
 
 
-def archive(shop: Shop, product_id: str, *, deed: Deed) -> None:
+def archive(shop: Shop, product_id: str, *, deed: Deed) -> Changed:
     """Sell it no more; who bought it keeps it. Raises ProductNotFound, NotPermitted or DoneAlready."""
     with shop.transaction() as session:
         product, _ = _standing(session, shop, product_id, deed)
         _begin(session, shop, deed, product_id, "taken off the shelves")
-        product.active, product.updated_at = False, shop.now()
+        before, now = product.updated_at, shop.now()
+        product.active, product.updated_at = False, now
         session.add(product)
+        return Changed(before, now)
 
 
 def _standing(session: Session, shop: Shop, product_id: str, deed: Deed) -> tuple[Product, Entry]:

@@ -114,9 +114,9 @@ def move(product_id: str, onto_shelf: bool) -> None:
 
     def act(deed: Deed) -> str:
         if onto_shelf:
-            editing.put_on_shelf(shop, product_id, deed=deed)
+            fields.go_on_from(product_id, editing.put_on_shelf(shop, product_id, deed=deed))
             return "It is on the shelves."
-        editing.archive(shop, product_id, deed=deed)
+        fields.go_on_from(product_id, editing.archive(shop, product_id, deed=deed))
         return "It is off the shelves. Who bought it keeps it."
 
     name = f"move-{product_id}"
@@ -142,8 +142,10 @@ def draw_drift(sheet: ProductSheet) -> None:
 
 def key_of(sheet: ProductSheet) -> str:
     """Under which key its fields keep what is typed: that of the state in which they were opened."""
-    seen = st.session_state.setdefault(f"seen-{sheet.row.offer.id}", sheet.changed_at)
-    return f"{sheet.row.offer.id}-{seen.timestamp()}"
+    product_id = sheet.row.offer.id
+    st.session_state.setdefault(fields.seen(product_id), sheet.changed_at)
+    opened = st.session_state.setdefault(f"opened-{product_id}", sheet.changed_at)
+    return f"{product_id}-{opened.timestamp()}"
 
 
 def draw_saving(sheet: ProductSheet, said: Entry) -> None:
@@ -153,7 +155,7 @@ def draw_saving(sheet: ProductSheet, said: Entry) -> None:
         checking.product(said)
     except ProductUnfit as error:
         refusals.draw(error)
-    if sheet.changed_at != st.session_state[f"seen-{product_id}"]:
+    if sheet.changed_at != st.session_state[fields.seen(product_id)]:
         st.warning("Somebody has changed this product since you opened it.", icon=":material/sync_problem:")
         st.button("Show what it is now", key="show-anew", on_click=show_anew, args=(product_id,))
     if st.button("Save", type="primary", icon=":material/save:", key="save"):
@@ -163,12 +165,13 @@ def draw_saving(sheet: ProductSheet, said: Entry) -> None:
 
 def show_anew(product_id: str) -> None:
     """Fill the fields with what stands in the shop."""
-    st.session_state.pop(f"seen-{product_id}", None)
+    for name in (fields.seen(product_id), f"opened-{product_id}"):
+        st.session_state.pop(name, None)
 
 
 def save(product_id: str, said: Entry) -> None:
     """Keep what stands in the fields."""
-    seen = st.session_state[f"seen-{product_id}"]
+    seen = st.session_state[fields.seen(product_id)]
 
     def act(deed: Deed) -> str:
         changed = editing.save(shop, product_id, said, seen=seen, deed=deed)

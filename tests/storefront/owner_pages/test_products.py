@@ -116,6 +116,41 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(owner: Visitor,
     assert tab.text_input(key=key_of(tab, "name")).value == "Theirs"
 
 
+def test_what_is_typed_is_kept_also_after_the_product_was_put_on_the_shelves_from_here(owner: Visitor, clock) -> None:
+    tab = opens(owner, "product", id="guide")
+    for button, active in (("archive", False), ("put-on-shelf", True)):
+        clock.pass_(minutes=1)
+        tab.text_input(key=key_of(tab, "name")).set_value(f"Its name at {button}")
+        sound(tab.button(key=button).click().run())
+        assert "Somebody has changed" not in words(tab)
+        sound(tab.button(key="save").click().run())
+        found = next(row for row in builders.rows(owner.shop, Product) if row.id == "guide")
+        assert (found.active, found.name) == (active, f"Its name at {button}")
+        clock.pass_(minutes=1)
+
+
+def test_a_colleague_s_change_is_told_also_after_one_s_own(owner: Visitor, clock) -> None:
+    tab = opens(owner, "product", id="guide")
+    clock.pass_(minutes=1)
+    deed = colleagues.deed(colleagues.works_as(owner.shop, Role.OWNER))
+    seen = next(row.updated_at for row in builders.rows(owner.shop, Product) if row.id == "guide")
+    editing.save(owner.shop, "guide", {"name": "Theirs"}, seen=seen, deed=deed)
+    clock.pass_(minutes=1)
+    sound(tab.button(key="archive").click().run())
+    assert "Somebody has changed this product since you opened it." in words(tab)
+
+
+def test_until_when_a_place_is_given_up_is_kept(owner: Visitor) -> None:
+    tab = opens(owner, "product", id="clinic")
+    sound(tab.number_input(key=key_of(tab, "cancel-until")).set_value(48).run())
+    sound(tab.number_input(key=key_of(tab, "cancel-refund")).set_value(50).run())
+    sound(tab.button(key="save").click().run())
+    assert "Kept: workshop." in words(tab)
+    assert (tab.number_input(key=key_of(tab, "cancel-until")).value, offer_of(owner, "clinic").terms) == (
+        48, {"cancel_until": 48, "cancel_refund": 50},
+    )  # fmt: skip
+
+
 def test_a_new_price_is_set_in_a_dialog_and_the_old_one_is_archived(owner: Visitor) -> None:
     tab = opens(owner, "product", id="guide")
     sound(tab.button(key="open-price-new-guide-eur").click().run())
