@@ -46,18 +46,18 @@ def draw(entry: Mapping[str, Any], key: str) -> Entry:
     left, right = st.columns(2)
     said["facts"] = left.text_input("Facts", entry.get("facts", ""), key=f"facts-{key}", placeholder="PDF, 38 pages")
     said["group"] = right.text_input("Shelf", entry.get("group", ""), key=f"group-{key}", placeholder="Downloads")
-    said["gets"] = _pairs_of_lines(
-        st.text_area(
-            "What one gets", _lines(entry.get("gets", [])), key=f"gets-{key}", height=120,
-            help="A line for each thing. An icon of Material Symbols may stand in front: `menu_book | 38 pages`.",
-        )
+    gets, faq = entry.get("gets", []), entry.get("faq", [])
+    text = st.text_area(
+        "What one gets", _lines(gets), key=f"gets-{key}", height=120,
+        help="A line for each thing. An icon of Material Symbols may stand in front: `menu_book | 38 pages`.",
     )  # fmt: skip
-    said["faq"] = _pairs_of_blocks(
-        st.text_area(
-            "Questions and answers", _blocks(entry.get("faq", [])), key=f"faq-{key}", height=120,
-            help="The question on one line, the answer below it, and a blank line before the next.",
-        )
+    # A file may say what these lines cannot: as long as nobody changes them, it stays.
+    said["gets"] = gets if text == _lines(gets) else _pairs_of_lines(text)
+    text = st.text_area(
+        "Questions and answers", _blocks(faq), key=f"faq-{key}", height=120,
+        help="The question on one line, the answer below it, and a blank line before the next.",
     )  # fmt: skip
+    said["faq"] = faq if text == _blocks(faq) else _pairs_of_blocks(text)
     left, right = st.columns(2)
     said["call_to_action"] = left.text_input(
         "Words of its link", entry.get("call_to_action", ""), key=f"link-{key}", placeholder="See more"
@@ -77,11 +77,13 @@ def _draw_terms(kind: Kind, entry: Mapping[str, Any], key: str) -> Entry:
     }
     match kind:
         case Kind.LICENSE:
-            machines = int(entry.get("license", {}).get("machines", 1))
+            license = dict(entry.get("license", {}))
+            machines = int(license.get("machines", 1))
             machines = int(
                 right.number_input("Machines for each key", 1, MOST_MACHINES, machines, key=f"machines-{key}")
             )
-            said["license"] = {"machines": machines} if machines > 1 or entry.get("license") else {}
+            # How long a key is good for, its prefix and the like have no field here, and stay as the file says them.
+            said["license"] = {**license, "machines": machines} if machines > 1 or license else {}
         case Kind.DOWNLOAD:
             limit = int(entry.get("download", {}).get("downloads", 0))
             limit = int(right.number_input("Downloads of each file, 0 for any", 0, MOST, limit, key=f"limit-{key}"))
@@ -138,7 +140,7 @@ def _draw_cancelling(entry: Mapping[str, Any], where: Any, key: str) -> Entry:
 
 
 def _lines(pairs: list[list[str]]) -> str:
-    return "\n".join(text if icon == _ICON else f"{icon} | {text}" for icon, text in pairs)
+    return "\n".join(text if icon == _ICON and "|" not in text else f"{icon} | {text}" for icon, text in pairs)
 
 
 def _pairs_of_lines(text: str) -> list[list[str]]:
@@ -150,7 +152,8 @@ def _pairs_of_lines(text: str) -> list[list[str]]:
 
 
 def _blocks(pairs: list[list[str]]) -> str:
-    return "\n\n".join(f"{question}\n{answer}" for question, answer in pairs)
+    # Without the paragraphs of an answer, which would be taken for the next question.
+    return "\n\n".join(f"{question}\n{' '.join(answer.split())}" for question, answer in pairs)
 
 
 def _pairs_of_blocks(text: str) -> list[list[str]]:

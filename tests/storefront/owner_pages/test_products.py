@@ -151,6 +151,42 @@ def test_until_when_a_place_is_given_up_is_kept(owner: Visitor) -> None:
     )  # fmt: skip
 
 
+def test_saving_leaves_questions_and_answers_as_a_file_says_them_until_somebody_writes_others(owner: Visitor) -> None:
+    gets, faq = (
+        [["check", "PDF | EPUB"], ["menu_book", "38 pages"]],
+        [["How long?", "Not long.\n\nSome hours."], ["Why?", "So."]],
+    )
+    with owner.shop.transaction() as session:
+        session.get_one(Product, "guide").sqlmodel_update({"gets": gets, "faq": faq})
+    tab = opens(owner, "product", id="guide")
+    sound(tab.text_input(key=key_of(tab, "name")).set_value("Another name").run())
+    sound(tab.button(key="save").click().run())
+    assert "Kept: name." in words(tab)
+    field = tab.text_area(key=key_of(tab, "faq"))
+    sound(field.set_value(f"{field.value}\n\nAnd then?\nNothing.").run())
+    field = tab.text_area(key=key_of(tab, "gets"))
+    sound(field.set_value(f"{field.value}\nAn index").run())
+    sound(tab.button(key="save").click().run())
+    (row,) = (row for row in builders.rows(owner.shop, Product) if row.id == "guide")
+    assert [list(each) for each in row.gets] == [*gets, ["check", "An index"]]
+    assert [list(each) for each in row.faq] == [
+        ["How long?", "Not long. Some hours."],
+        ["Why?", "So."],
+        ["And then?", "Nothing."],
+    ]
+
+
+def test_saving_a_licence_leaves_those_of_its_terms_that_have_no_field(owner: Visitor) -> None:
+    terms = {"machines": 3, "valid_for": "1 year", "floating": True, "prefix": "KIT", "features": {"export": True}}
+    with owner.shop.transaction() as session:
+        session.get_one(Product, "kit").terms = terms
+    tab = opens(owner, "product", id="kit")
+    sound(tab.number_input(key=key_of(tab, "machines")).set_value(5).run())
+    sound(tab.button(key="save").click().run())
+    assert "Kept: license." in words(tab)
+    assert offer_of(owner, "kit").terms == {**terms, "machines": 5}
+
+
 def test_a_new_price_is_set_in_a_dialog_and_the_old_one_is_archived(owner: Visitor) -> None:
     tab = opens(owner, "product", id="guide")
     sound(tab.button(key="open-price-new-guide-eur").click().run())
