@@ -107,6 +107,15 @@ def to(page: str, label: str, icon: str = "arrow_forward", *, where: str = "page
         open_by(page, label, icon, **query)
 
 
+def turn_to(label: str, icon: str = "arrow_forward", /, *, where: str, **query: str) -> None:
+    """The same for what this very page shows at another address. By a link from a page to itself the address would stay as it was,
+    and the next click would lead back."""
+    st.button(
+        label, type="tertiary", icon=f":material/{icon}:", key=f"turn-{where}", on_click=st.query_params.from_dict,
+        args=(query,),
+    )  # fmt: skip
+
+
 def trailing(page: str, label: str, **query: str) -> None:
     """A link at the end of a row."""
     open_by(page, label, "arrow_forward", "right", **query)

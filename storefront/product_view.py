@@ -202,7 +202,7 @@ def draw_details(offer: Offer, *, narrow: bool = False) -> None:
         st.header(_("What you get"), anchor=False)
         st.markdown(offer.description)
         for part in offer.parts:
-            links.to(links.PRODUCT, words.plain(part.name), where=f"part-{part.id}", id=part.id)
+            links.turn_to(words.plain(part.name), where=f"part-{part.id}", id=part.id)
             st.markdown(words.plain(part.summary))
         if apart := _apart(offer):
             words.quiet(_("Bought one by one they cost {price}.").format(price=amounts.price(apart, short=True)))

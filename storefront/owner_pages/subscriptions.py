@@ -131,7 +131,7 @@ with frame.column(1180):
     lists.draw_said()
     order_id = lists.asked("order")
     if order_id:
-        links.to(links.SUBSCRIPTIONS, "All plans", "arrow_back")
+        links.turn_to("All plans", "arrow_back", where="all-plans")
     view = "order" if order_id else lists.switch("Which", VIEWS, name="view")
     state = ""
     if view == "all":

@@ -321,6 +321,14 @@ def test_among_several_dates_one_waits_for_those_that_are_full_alone(visitor: Vi
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_a_bundle_leads_to_each_of_its_parts_and_the_address_says_so(visitor: Visitor) -> None:
+    builders.sell_bundle(visitor.shop)
+    tab = sound(visitor.opens("product", id="both").button(key="turn-part-kit").click().run())
+    assert (tab.title[0].value, tab.query_params["id"]) == ("Template Kit", ["kit"])
+    sound(tab.button(key="add").click().run())
+    assert [line.offer.id for line in visitor.cart.lines] == ["kit"]
+
+
 def test_what_no_text_has_leads_nowhere_in_a_buyer_s_address_either(visitor: Visitor) -> None:
     for page, name in (
         ("product", "id"), ("product", "p"), ("seat", "id"), ("thanks", "session_id"), ("purchases", "letter"),

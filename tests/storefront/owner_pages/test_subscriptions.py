@@ -39,6 +39,13 @@ def test_without_any_the_page_says_so(owner: Visitor) -> None:
     assert "No plan stands like that" in words(opens(owner, standing="past_due"))
 
 
+def test_from_the_plan_of_one_order_one_comes_to_all_of_them(owner: Visitor) -> None:
+    order_id, _ = builders.subscribed(owner.shop, owner.stripe, ("plan-month", 3))
+    tab = sound(opens(owner, order=order_id).button(key="turn-all-plans").click().run())
+    assert "order" not in tab.query_params
+    assert tab.session_state["f-view"] == "all"
+
+
 def test_plans_are_listed_by_how_they_stand(owner: Visitor) -> None:
     _, subscription = builders.subscribed(owner.shop, owner.stripe, ("plan-month", 3))
     tab = opens(owner)
