@@ -28,7 +28,7 @@ def draw_new() -> None:
             st.selectbox("Kind", list(fields.KINDS), format_func=fields.KINDS.__getitem__, key="new-kind")
             or Kind.DOWNLOAD
         )
-        said = {"kind": str(kind), **fields.draw({"kind": kind}, f"new-{kind}")}
+        said = {"kind": str(kind), **fields.draw({"kind": kind}, "new")}
         said["id"] = st.text_input(
             "Address", checking.slug(said["name"]), max_chars=80, key=f"new-id-{checking.slug(said['name'])}",
             help="Stands in links to it, and never changes.",

@@ -269,6 +269,17 @@ def test_a_product_is_archived_and_put_back(owner: Visitor) -> None:
     assert offer_of(owner, "guide").prices
 
 
+@builders.on_sqlite
+def test_what_was_typed_for_a_new_product_stays_when_it_turns_out_to_be_of_another_kind(owner: Visitor) -> None:
+    tab = opens(owner, "product")
+    sound(tab.text_input(key=key_of(tab, "name")).set_value("Nine Lessons").run())
+    sound(tab.text_area(key=key_of(tab, "description")).set_value("Each takes a week.").run())
+    for kind in ("plan", "workshop", "license", "download"):
+        sound(tab.selectbox(key="new-kind").set_value(kind).run())
+        assert tab.text_input(key=key_of(tab, "name")).value == "Nine Lessons"
+        assert tab.text_area(key=key_of(tab, "description")).value == "Each takes a week."
+
+
 def test_a_new_product_is_written_and_says_what_it_lacks(owner: Visitor) -> None:
     tab = opens(owner, "product")
     sound(tab.text_input(key=key_of(tab, "name")).set_value("The Long Guide").run())
