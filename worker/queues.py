@@ -51,13 +51,13 @@ def register() -> None:
     from dbos import DBOS
 
     for queue, places in PLACES.items():
+        # How often one is looked into only workers of an earlier version go by.
+        often = _AT_LEAST if places.goes_on else places.look_every
         DBOS.register_queue(
             queue.value,
             worker_concurrency=places.total,
             partition_worker_concurrency=places.per_domain,
-            polling_interval_sec=_AT_LEAST
-            if places.goes_on
-            else places.look_every,  # for workers of an earlier version
+            polling_interval_sec=often,
         )
 
 
@@ -65,7 +65,7 @@ def calm() -> None:
     """Have DBOS look less often into its own queue, where no job of ours waits. To be called before it is launched."""
     from dbos._dbos import _get_or_create_dbos_registry
 
-    # It offers no setting for this, and looks once a second: a third of what an idle worker would cost.
+    # It offers no setting for this, and looks once a second, which costs more than all else of an idle worker.
     _get_or_create_dbos_registry().get_internal_queue()._polling_interval_sec = 20.0
 
 
