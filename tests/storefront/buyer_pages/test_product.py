@@ -324,7 +324,8 @@ def test_among_several_dates_one_waits_for_those_that_are_full_alone(visitor: Vi
 def test_a_bundle_leads_to_each_of_its_parts_and_the_address_says_so(visitor: Visitor) -> None:
     builders.sell_bundle(visitor.shop)
     tab = sound(visitor.opens("product", id="both").button(key="turn-part-kit").click().run())
-    assert (tab.title[0].value, tab.query_params["id"]) == ("Template Kit", ["kit"])
+    assert tab.title[0].value == "Template Kit"
+    assert tab.query_params["id"] in ("kit", ["kit"])
     sound(tab.button(key="add").click().run())
     assert [line.offer.id for line in visitor.cart.lines] == ["kit"]
 
