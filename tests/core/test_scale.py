@@ -397,6 +397,10 @@ def test_jobs_are_found_among_those_that_are_done(old_shop: Shop, heard: Heard, 
     found = outbox.jobs(old_shop.engine, stage, limit=100)
     # Other tests leave what they owe to endpoints.
     assert {job.id for job in found if not job.id.startswith("webhook:")} == {f"{stage}_{name}" for name in names}
+    system = outbox.open_client(old_shop.engine)._sys_db
+    with system.engine.connect() as connection:
+        at_hand = outbox.at_hand(connection, system.tables.workflow_status)
+    assert "buyers" in at_hand.queues or stage is not Stage.WAITING
     assert _whole_tables(old_shop.engine, heard, {"workflow_status"}) == []
 
 
