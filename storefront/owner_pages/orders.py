@@ -73,7 +73,7 @@ def draw_filters(wanted: Filters, names: dict[str, str], mine: Sequence[View]) -
                 f"Placed between ({shop.settings.zone.key})", key="f-days", on_change=apply, format="YYYY-MM-DD"
             )
             st.selectbox(
-                "Delivery", [None, *Handed], key="f-handed", on_change=apply,
+                "Delivery", [None, *Handed], key="f-handed", on_change=apply, placeholder="Any",
                 format_func=lambda each: states.HANDED[each][0] if each else "Any",
             )  # fmt: skip
             st.selectbox(

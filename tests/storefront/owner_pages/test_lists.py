@@ -40,7 +40,9 @@ def needing_attention(visitor: Visitor) -> str:
 
 
 def test_an_empty_shop_says_what_comes_next(owner: Visitor) -> None:
-    assert "No orders yet" in words(opens(owner, "orders"))
+    orders = opens(owner, "orders")
+    assert "No orders yet" in words(orders)
+    assert orders.selectbox(key="f-handed").proto.placeholder == "Any"
     said = words(opens(owner, "overview"))
     assert "Nothing. Every paid order is delivered." in said
     assert "**Use your own Stripe account**" in said
