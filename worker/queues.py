@@ -51,13 +51,12 @@ def register() -> None:
     from dbos import DBOS
 
     for queue, places in PLACES.items():
-        # How often one is looked into only workers of an earlier version go by.
-        often = _AT_LEAST if places.goes_on else places.look_every
         DBOS.register_queue(
             queue.value,
             worker_concurrency=places.total,
             partition_worker_concurrency=places.per_domain,
-            polling_interval_sec=often,
+            # Then it asks `_scopes`, which waits for as long as it is to.
+            polling_interval_sec=_AT_LEAST,
         )
 
 
@@ -192,8 +191,7 @@ def _domains(dbos: Any, queue: str) -> list[str]:
 
 
 class _Settings:
-    """What queues are set to, read again when it was read a while ago: nobody but a worker that starts writes it. By it DBOS asks
-    `_scopes` at once, which waits for as long as it is to."""
+    """What queues are set to, read again when it was read a while ago: nobody but a worker that starts writes it."""
 
     def __init__(self, read: Callable[..., Any]) -> None:
         self._read = read
@@ -204,7 +202,5 @@ class _Settings:
         since, found = self._known.get(name, (0.0, None))
         if not found or monotonic() - since > _SETTINGS_HOLD:
             found = self._read(*name, **more)
-            for queue in found if isinstance(found, list) else filter(None, [found]):
-                queue._polling_interval_sec = _AT_LEAST
             self._known[name] = monotonic(), found
         return found
