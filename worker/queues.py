@@ -33,7 +33,7 @@ PLACES = {
     Queue.STRIPE: Places(8, None, look_every=1.5),
     Queue.RETRIES: Places(16, 4, look_every=4.0),
     # For one endpoint few: one that keeps us waiting until the end holds a place for 15 seconds.
-    Queue.WEBHOOKS: Places(16, 4, look_every=1.5, goes_on=True),
+    Queue.WEBHOOKS: Places(16, 4, look_every=0, goes_on=True),
     Queue.OWNERS: Places(2, None, look_every=4.0),
     Queue.EARLIER: Places(8, None, look_every=4.0),
 }
@@ -109,7 +109,7 @@ def look_first() -> Callable[[], None]:
 
     dbos: Any = _get_dbos_instance()
     system = dbos._sys_db
-    pauses = {queue.value: _Pause(0 if places.goes_on else places.look_every) for queue, places in PLACES.items()}
+    pauses = {queue.value: _Pause(places.look_every) for queue, places in PLACES.items()}
     bell = Bell(system, lambda queue: pauses[queue].cut())
     _cut_when_jobs_end(
         dbos._active_workflows_set, {queue.value: pauses[queue.value] for queue in PLACES if PLACES[queue].goes_on}

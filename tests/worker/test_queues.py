@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from core.people import sign_in
 from tests.core.outgoing.receiver import listens, receiving
 from tests.machine import environment, eventually
 from tests.worker.conftest import Trade, worker_process
-from worker import app
+from worker import app, bell, queues
 from worker.queues import PLACES
 
 
@@ -133,7 +132,9 @@ def test_messages_to_an_endpoint_go_on_as_it_takes_them_and_wait_for_no_look(
     closed_trade: Trade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trade = closed_trade
-    monkeypatch.setitem(PLACES, Queue.WEBHOOKS, replace(PLACES[Queue.WEBHOOKS], look_every=3600.0))
+    # There is one look when the worker starts, and then none but those to which the end of a job leads.
+    monkeypatch.setattr(bell, "_LOOKS", 3600.0)
+    monkeypatch.setattr(queues, "_UNCALLED", 3600.0)
     with receiving() as receiver:
         listens(trade.shop, receiver.url)
         with trade.shop.transaction() as session:
