@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, exists, or_
+from sqlalchemy import Select, bindparam, exists, or_
 from sqlalchemy.orm import aliased, defer
 from sqlmodel import Session, col, func, select
 
@@ -71,23 +72,25 @@ def items(shop: Shop, *, beside: int = 0) -> list[Item]:
     set aside, and how many more there are."""
     now, livemode = shop.now(), shop.settings.livemode
     with shop.reading() as session:
-        shelf = _Shelf(session, livemode, MOST + beside)
+        shelf = _Shelf(session, livemode=livemode, now=now, most=MOST + beside)
         said = milestones.everything(session)
         found = [
             *_stripe(session, said, now=now),
-            *_lost(shelf),
+            *shelf.listed(_lost),
             *_card_testing(session, now=now),
-            *_setbacks(shelf),
+            *shelf.listed(_setbacks),
             *_without_owners(session, shop),
-            *_disputes(shelf),
-            *_warnings(shelf),
-            *_orders(shelf),
-            *_withdrawals(shelf),
-            *_refunds(shelf),
+            *shelf.listed(_disputes),
+            *shelf.listed(_warnings),
+            *shelf.listed(_orders),
+            *shelf.listed(_withdrawals),
+            *shelf.listed(_refunds),
             *_payouts(session, livemode=livemode),
             *_permissions(said),
-            *_events(shelf, now=now),
-            *_letters(shelf, now=now),
+            *shelf.listed(_failed_events),
+            *shelf.listed(_parked_events),
+            *_of_the_other_mode(session, now=now),
+            *shelf.listed(_letters),
             *_mailboxes(session, shop, limit=shelf.most),
             *_storage(said),
             *_files(session),
@@ -98,28 +101,68 @@ def items(shop: Shop, *, beside: int = 0) -> list[Item]:
 
 
 @dataclass(frozen=True)
+class _Kind:
+    """One kind of what is listed: its rows, the order that each is about, which come first, and what is `said` of one.
+
+    What changes from one moment to the next is named in its statement (`_LIVEMODE` and its like), which is put together once: that
+    takes many times as long as to ask.
+    """
+
+    rows: Select[Any]
+    order_id: Any
+    by: tuple[Any, ...]
+    said: Callable[[Any], Iterable[Item]]
+
+    def standing(self) -> Select[Any]:
+        """Those not about orders of the other mode: once a shop is live, its trials need nobody any more."""
+        named = _named_order()
+        return self.rows.where(~exists().where(col(named.id) == self.order_id, col(named.livemode) != _LIVEMODE))
+
+
+_LIVEMODE: Any = bindparam("livemode")
+_LONG_PARKED: Any = bindparam("long_parked")
+_LONG_RETRIED: Any = bindparam("long_retried")
+
+
+@cache
+def _named_order() -> type[Order]:
+    return aliased(Order)
+
+
+@cache
+def _whether_any() -> Select[Any]:
+    """Whether there is any of each kind, in one question: mostly there is of none."""
+    return select(*[kind().standing().exists() for kind in _LISTED])
+
+
+@cache
+def _first(kind: Callable[[], _Kind]) -> Select[Any]:
+    return kind().standing().order_by(*kind().by).limit(bindparam("most"))
+
+
 class _Shelf:
-    """What is listed of one kind: the `most` that come first, not those about orders of the other mode. Once a shop is live, its
-    trials need nobody any more."""
+    """What there is of each kind of _LISTED now, the `most` of it that come first."""
 
-    session: Session
-    livemode: bool
-    most: int
+    def __init__(self, session: Session, *, livemode: bool, now: datetime, most: int) -> None:
+        self.most, self._session = most, session
+        self._values = {
+            "livemode": livemode, "long_parked": now - _PARKED_FOR, "long_retried": now - _RETRIED_FOR,
+        }  # fmt: skip
+        self._any = dict(zip(_LISTED, session.execute(_whether_any(), self._values).one(), strict=True))
 
-    def listed(
-        self, query: Select[Any], order_id: Any, *by: Any, said: Callable[[Any], Iterable[Item]]
-    ) -> Iterator[Item]:
-        """What is `said` of the first of these by this order, and before it how many more of the same there are."""
-        named = aliased(Order)
-        query = query.where(~exists().where(col(named.id) == order_id, col(named.livemode) != self.livemode))
-        rows = self.session.execute(query.order_by(*by).limit(self.most)).scalars().all()
-        found = [item for row in rows for item in said(row)]
+    def listed(self, kind: Callable[[], _Kind]) -> Iterator[Item]:
+        """What is said of the first of this kind, and before it how many more of the same there are."""
+        if not self._any[kind]:
+            return
+        rows = self._session.execute(_first(kind), {**self._values, "most": self.most}).scalars().all()
+        found = [item for row in rows for item in kind().said(row)]
         if found and len(rows) == self.most:
-            yield from self._more(query, found[0])
+            yield from self._more(kind, found[0])
         yield from found
 
-    def _more(self, query: Select[Any], first: Item) -> Iterator[Item]:
-        left = self.session.execute(query.with_only_columns(func.count())).scalar_one() - self.most
+    def _more(self, kind: Callable[[], _Kind], first: Item) -> Iterator[Item]:
+        every = kind().standing().with_only_columns(func.count())
+        left = self._session.execute(every, self._values).scalar_one() - self.most
         if left > 0:
             yield Item(
                 "more_of_the_same", first.topic, None, first.since, None, f"{left:,} more beside those listed", _MORE
@@ -143,10 +186,11 @@ def _stripe(session: Session, said: Mapping[Name, Milestone], *, now: datetime) 
         yield Item("stripe_key_refused", "checkout", None, page.at, None, page.detail, _NO_PAYMENTS)
 
 
-def _lost(shelf: _Shelf) -> Iterator[Item]:
+@cache
+def _lost() -> _Kind:
     """Payments for orders that this database does not have and that could not be written again."""
-    lost = select(LostOrder).where(LostOrder.livemode == shelf.livemode)
-    return shelf.listed(lost, LostOrder.order_id, LostOrder.found_at, LostOrder.id, said=_lost_order)
+    lost = select(LostOrder).where(LostOrder.livemode == _LIVEMODE)
+    return _Kind(lost, LostOrder.order_id, (LostOrder.found_at, LostOrder.id), _lost_order)
 
 
 def _lost_order(row: LostOrder) -> Iterator[Item]:
@@ -244,9 +288,10 @@ _ENDPOINT_FAILED = (
 _ENDPOINT_GONE = "It answered 410, that nobody is there any more. Remove it, or correct its address and switch it on."
 
 
-def _setbacks(shelf: _Shelf) -> Iterator[Item]:
+@cache
+def _setbacks() -> _Kind:
     lasting = select(Setback).where(setbacks.LASTING)
-    return shelf.listed(lasting, Setback.order_id, Setback.since, Setback.subject, said=_setback)
+    return _Kind(lasting, Setback.order_id, (Setback.since, Setback.subject), _setback)
 
 
 def _setback(row: Setback) -> Iterator[Item]:
@@ -297,10 +342,11 @@ def _without_owners(session: Session, shop: Shop) -> Iterator[Item]:
         yield Item("no_owner_address", "OWNER_EMAILS", None, since, None, waits, advice)
 
 
-def _disputes(shelf: _Shelf) -> Iterator[Item]:
+@cache
+def _disputes() -> _Kind:
     open_ones = col(Dispute.status).in_(("warning_needs_response", "needs_response", "appeal_needs_response"))
     soonest = (col(Dispute.due_by).is_(None), Dispute.due_by, Dispute.created_at, Dispute.id)
-    return shelf.listed(select(Dispute).where(open_ones), Dispute.order_id, *soonest, said=_dispute)
+    return _Kind(select(Dispute).where(open_ones), Dispute.order_id, soonest, _dispute)
 
 
 def _dispute(row: Dispute) -> Iterator[Item]:
@@ -310,11 +356,12 @@ def _dispute(row: Dispute) -> Iterator[Item]:
     )  # fmt: skip
 
 
-def _warnings(shelf: _Shelf) -> Iterator[Item]:
+@cache
+def _warnings() -> _Kind:
     disputed = exists().where(col(Dispute.order_id) == FraudWarning.order_id)
     refunded = exists().where(col(Order.id) == FraudWarning.order_id, col(Order.amount_refunded) != 0)
     standing = select(FraudWarning).where(ACTIONABLE, ~disputed, ~refunded)
-    return shelf.listed(standing, FraudWarning.order_id, FraudWarning.created_at, FraudWarning.id, said=_warning)
+    return _Kind(standing, FraudWarning.order_id, (FraudWarning.created_at, FraudWarning.id), _warning)
 
 
 def _warning(row: FraudWarning) -> Iterator[Item]:
@@ -324,10 +371,11 @@ def _warning(row: FraudWarning) -> Iterator[Item]:
     )  # fmt: skip
 
 
-def _orders(shelf: _Shelf) -> Iterator[Item]:
+@cache
+def _orders() -> _Kind:
     bills = or_(*(col(Order.attention).contains(topic) for topic in _BILLING))
     troubled = select(Order).where(NEEDS_ATTENTION, col(Order.status).not_in(_SETTLED_OTHERWISE) | bills)
-    return shelf.listed(troubled, Order.id, Order.updated_at, Order.id, said=_order)
+    return _Kind(troubled, Order.id, (Order.updated_at, Order.id), _order)
 
 
 def _order(row: Order) -> Iterator[Item]:
@@ -368,10 +416,11 @@ _BLOCKED = {
 }
 
 
-def _withdrawals(shelf: _Shelf) -> Iterator[Item]:
+@cache
+def _withdrawals() -> _Kind:
     """Withdrawals that nobody has decided about."""
     waiting = select(Withdrawal).where(Withdrawal.state == State.OPEN)
-    return shelf.listed(waiting, Withdrawal.order_id, Withdrawal.created_at, Withdrawal.id, said=_withdrawal)
+    return _Kind(waiting, Withdrawal.order_id, (Withdrawal.created_at, Withdrawal.id), _withdrawal)
 
 
 def _withdrawal(row: Withdrawal) -> Iterator[Item]:
@@ -383,7 +432,8 @@ def _withdrawal(row: Withdrawal) -> Iterator[Item]:
     )  # fmt: skip
 
 
-def _refunds(shelf: _Shelf) -> Iterator[Item]:
+@cache
+def _refunds() -> _Kind:
     """Refunds that did not work, until another one of their order does."""
     failed = col(Refund.status).in_((RefundStatus.FAILED, RefundStatus.CANCELED))
     newer = aliased(Refund)
@@ -393,7 +443,7 @@ def _refunds(shelf: _Shelf) -> Iterator[Item]:
         col(newer.status).in_((RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)),
     )
     standing = select(Refund).where(failed, ~paid_back_since)
-    return shelf.listed(standing, Refund.order_id, Refund.updated_at, Refund.id, said=_refund)
+    return _Kind(standing, Refund.order_id, (Refund.updated_at, Refund.id), _refund)
 
 
 def _refund(row: Refund) -> Iterator[Item]:
@@ -441,17 +491,35 @@ _READABLE = {
 }  # fmt: skip
 
 
-def _events(shelf: _Shelf, *, now: datetime) -> Iterator[Item]:
+def _events() -> Select[Any]:
     # What Stripe sent with them is kept packed, and said nowhere here.
-    events = select(StripeEvent).options(defer(StripeEvent.payload))  # type: ignore[arg-type]
-    by = StripeEvent.order_id, StripeEvent.received_at, StripeEvent.id
-    yield from shelf.listed(events.where(StripeEvent.state == EventState.FAILED), *by, said=_failed)
-    parked = events.where(StripeEvent.state == EventState.PARKED, StripeEvent.received_at < now - _PARKED_FOR)
+    return select(StripeEvent).options(defer(StripeEvent.payload))  # type: ignore[arg-type]
+
+
+_BY_ARRIVAL = StripeEvent.received_at, StripeEvent.id
+
+
+@cache
+def _failed_events() -> _Kind:
+    return _Kind(_events().where(col(StripeEvent.state) == EventState.FAILED), StripeEvent.order_id, _BY_ARRIVAL, _failed)
+
+
+@cache
+def _parked_events() -> _Kind:
+    parked = _events().where(col(StripeEvent.state) == EventState.PARKED, col(StripeEvent.received_at) < _LONG_PARKED)
     # Where the order itself is listed, it is that which needs somebody.
-    lost = exists().where(col(LostOrder.order_id) == StripeEvent.order_id, col(LostOrder.livemode).is_(shelf.livemode))
-    yield from shelf.listed(parked.where(~lost), *by, said=_parked)
-    mixed = events.where(OF_THE_OTHER_MODE, StripeEvent.received_at > now - _RECENT)
-    if newest := shelf.session.exec(mixed.order_by(col(StripeEvent.received_at).desc()).limit(1)).first():
+    lost = exists().where(col(LostOrder.order_id) == StripeEvent.order_id, col(LostOrder.livemode) == _LIVEMODE)
+    return _Kind(parked.where(~lost), StripeEvent.order_id, _BY_ARRIVAL, _parked)
+
+
+@cache
+def _newest_of_the_other_mode() -> Select[Any]:
+    mixed = _events().where(OF_THE_OTHER_MODE, col(StripeEvent.received_at) > bindparam("recently"))
+    return mixed.order_by(col(StripeEvent.received_at).desc()).limit(1)
+
+
+def _of_the_other_mode(session: Session, *, now: datetime) -> Iterator[Item]:
+    for newest in session.execute(_newest_of_the_other_mode(), {"recently": now - _RECENT}).scalars():
         yield Item(
             "mode_mismatch", newest.id, None, newest.received_at, None, newest.error,
             "Events of the other mode arrive here. Let that endpoint point at the shop that has that key.",
@@ -480,13 +548,12 @@ _STILL_ASKING = (
 )
 
 
-def _letters(shelf: _Shelf, *, now: datetime) -> Iterator[Item]:
+@cache
+def _letters() -> _Kind:
     stuck = col(Letter.state).in_((LetterState.REFUSED, LetterState.GIVEN_UP, LetterState.BOUNCED)) | (
-        (col(Letter.state) == LetterState.RETRYING) & (col(Letter.created_at) < now - _RETRIED_FOR)
+        (col(Letter.state) == LetterState.RETRYING) & (col(Letter.created_at) < _LONG_RETRIED)
     )
-    return shelf.listed(
-        select(Letter).where(OUTSTANDING, stuck), Letter.order_id, Letter.created_at, Letter.id, said=_letter
-    )
+    return _Kind(select(Letter).where(OUTSTANDING, stuck), Letter.order_id, (Letter.created_at, Letter.id), _letter)
 
 
 def _letter(row: Letter) -> Iterator[Item]:
@@ -528,3 +595,8 @@ def _jobs(shop: Shop, *, limit: int) -> Iterator[Item]:
             yield Item("unknown_job", job.id, None, job.since, None, f"waits in {job.queue}", _LATER_VERSION)
     for job_id, died_at, error in dead_jobs(shop.engine):
         yield Item("dead_job", job_id, None, died_at, None, error, "Look at the worker's log, and mend the cause.")
+
+
+_LISTED: tuple[Callable[[], _Kind], ...] = (
+    _lost, _setbacks, _disputes, _warnings, _orders, _withdrawals, _refunds, _failed_events, _parked_events, _letters,
+)  # fmt: skip

@@ -7,7 +7,9 @@ import pytest
 from sqlalchemy import Engine, event
 
 from core.connections import statements as driver_statements
+from core.events import reconciliation
 from core.outgoing import endpoints
+from core.owner import attention
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe
@@ -18,6 +20,8 @@ MOST = 13
 # Of a checkout, from the basket to the payment page: to place the order, and to keep what Stripe answered. Of a workshop it is
 # asked as well where places of these lines are counted by now.
 MOST_OF_CHECKOUT = {"guide-eur": 14, "clinic-eur": 19}
+# Of all that may need an owner.
+MOST_OF_ATTENTION = 18
 _AROUND = ("BEGIN", "COMMIT", "ROLLBACK")
 
 
@@ -111,3 +115,13 @@ def test_a_checkout_takes_two_transactions_and_few_statements(shop: Shop, price:
     # All wait for the row that numbers orders: what can be done before is done before.
     numbered = next(place for place, each in enumerate(asked) if each.startswith("update counters"))
     assert not [each for each in asked[numbered:-3] if "from orders" in each.lower() or "from products" in each.lower()]
+
+
+def test_what_needs_a_person_is_asked_in_few_statements_where_nothing_does(shop: Shop, stripe: FakeStripe) -> None:
+    """At the top of every owner's page: that there is nothing of any kind is one question."""
+    builders.bought(shop, stripe)
+    reconciliation.sweep(shop)
+    with statements(shop.engine) as heard:
+        assert attention.items(shop) == []
+    asked = [each for each in heard if each.startswith("SELECT")]
+    assert len(asked) <= MOST_OF_ATTENTION, "\n".join(asked)
