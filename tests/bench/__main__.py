@@ -74,14 +74,30 @@ def _arguments() -> argparse.Namespace:
     names = ",".join(MEASURES)
     parser.add_argument("--only", type=_measures, default=[*MEASURES], metavar=names, help="what to measure")
     parser.add_argument("--database", choices=("sqlite", "postgres", "both"), default="both")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--requests", type=int, default=3000, help="so many make a run, if --seconds is not over first")
+    parser.add_argument("--runs", type=_at_least(1), default=3)
+    parser.add_argument(
+        "--requests", type=_at_least(1), default=3000, help="so many make a run, if --seconds is not over first"
+    )
     parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--orders", type=int, default=100_000, help="what 10,000 are compared with in reads at scale")
-    parser.add_argument("--megabytes", type=int, default=500, help="the size of the file that is downloaded")
+    parser.add_argument(
+        "--orders",
+        type=_at_least(scale.FEW + 1),
+        default=100_000,
+        help="what 10,000 are compared with in reads at scale",
+    )
+    parser.add_argument("--megabytes", type=_at_least(1), default=500, help="the size of the file that is downloaded")
     parser.add_argument("--against", metavar="REV", help="a revision to compare with")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the table into a file too")
     return parser.parse_args()
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(said: str) -> int:
+        if not (said.isdecimal() and int(said) >= least):
+            raise argparse.ArgumentTypeError(f"{said} is no number of {least:,} or more")
+        return int(said)
+
+    return number
 
 
 def _measures(names: str) -> list[str]:

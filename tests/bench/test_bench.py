@@ -24,6 +24,7 @@ from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.shop import Shop
 from tests import fork_server
+from tests.bench import __main__ as bench_main
 from tests.bench import (
     checkout,
     downloads,
@@ -295,6 +296,18 @@ def test_all_reads_of_a_long_past_are_timed(
     timed = [by_version["here"] for (_, name), by_version in figures.values.items() if name == "ms at 400 orders"]
     assert len(timed) == len({"reads": reads.READS, "office": office.PAGES}[script])
     assert all(time > 0 for [time] in timed)
+
+
+@pytest.mark.parametrize(
+    "said", [["--orders", "10000"], ["--runs", "0"], ["--requests", "-1"], ["--megabytes", "many"]]
+)
+def test_a_number_of_which_nothing_can_be_measured_is_refused_at_once(
+    said: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", *said])
+    with pytest.raises(SystemExit):
+        bench_main.main()
+    assert f"argument {said[0]}: {said[1]} is no number of" in capsys.readouterr().err
 
 
 def test_postgresql_waits_for_the_disk(tmp_path: Path) -> None:

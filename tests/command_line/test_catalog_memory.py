@@ -36,6 +36,7 @@ def test_a_large_file_is_stored_bit_by_bit(tmp_path: Path) -> None:
         env=environment(pythonpath=ROOT, database_url=f"sqlite:///{tmp_path}/shop.db", storage_url=f"file://{tmp_path}/files"),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 40 * 1024
+    *_, more = done.stdout.split()  # on a busy machine the migrations before it say how far they are
+    assert int(more) < 40 * 1024
     stored = sum(path.stat().st_size for path in (tmp_path / "files").rglob("*") if path.is_file())
     assert stored > 100 * _MEGABYTE
