@@ -21,7 +21,7 @@ from core.catalog.looks import brand
 from core.foundation.settings import Settings
 from core.foundation.signals.heartbeats import Kind
 from core.foundation.telemetry import logs
-from storefront import process, sentences
+from storefront import process, sentences, stylesheets
 from storefront.serving import addresses, first_html
 from storefront.serving.addresses import DeadEnds
 from storefront.serving.crowd import CountCrowd, Crowd
@@ -38,6 +38,7 @@ streamlit.logger.setup_formatter = logs.adopt
 logs.set_up()
 # It looks at each file of its settings five times a second, for as long as it runs: they are read when it starts.
 PollingPathWatcher._schedule = lambda _watcher: None  # type: ignore[assignment, method-assign]
+stylesheets.tell_kept_theme()
 shop = process.shop()
 sidecar = create_app(shop)
 crowd = Crowd(shop.settings.most_sessions)
