@@ -1,5 +1,6 @@
 """`pushcart catalog`: what is sold."""
 
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,6 +62,7 @@ def _ask_about(changes: "list[Difference]") -> None:
 @catalog_commands.command("export")
 def export(
     file: Annotated[Path | None, typer.Argument(help="Where to write it; without one it is printed.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Write the shelves as a catalogue file, from which `catalog apply` makes the very same shelves.
 
@@ -71,10 +73,14 @@ def export(
     shop = open_to_restock()
     with shop.reading() as session:
         if file is None:
-            typer.echo(shelves.write(session, shop), nl=False)
+            written = shelves.write(session, shop)
+            if as_json:
+                say(tomllib.loads(written), "", as_json)
+            else:
+                typer.echo(written, nl=False)
             return
         shelves.lay_out(session, shop, file)
-    typer.echo(f"The catalogue is in {file}.")
+    say({"file": str(file)}, f"The catalogue is in {file}.", as_json)
 
 
 @catalog_commands.command("list")

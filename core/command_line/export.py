@@ -1,10 +1,12 @@
 """`pushcart export`: the accountant's files and the list of orders, written as they are read."""
 
+import csv
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import date
 from enum import StrEnum
+from io import StringIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Annotated
@@ -12,7 +14,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from core.command_line.answers import fail
+from core.command_line.answers import Json, fail, say
 from core.command_line.arguments import in_order
 from core.command_line.report import From, To
 from core.opening import open_shop
@@ -36,19 +38,28 @@ def export(
         Path | None,
         typer.Option(metavar="FILE", help="Write to this file instead of printing; it is whole or not there."),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Write the accountant's journal, taxes or payouts of some days, or the list of orders, as CSV for a spreadsheet."""
     in_order(first, last)
     shop = open_shop()
     with shop.reading(patiently=True) as session:
         lines = _lines(shop, session, file, first, last)
+        if out is None and as_json:
+            say(_rows(lines), "", as_json)
+            return
         if out is None:
             sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
             for line in lines:
                 typer.echo(line, nl=False)
             return
         write(out, lines)
-    typer.echo(f"Written to {out}.")
+    say({"file": str(out)}, f"Written to {out}.", as_json)
+
+
+def _rows(lines: Iterable[str]) -> list[dict[str, str]]:
+    """The rows of such a file, each by its columns, with cells as they stand in it."""
+    return list(csv.DictReader(StringIO("".join(lines).removeprefix("\ufeff"), newline="")))
 
 
 def _lines(shop: Shop, session: Session, file: File, first: date, last: date) -> Iterator[str]:

@@ -130,6 +130,13 @@ def test_every_number_has_a_least_and_a_most() -> None:
     assert [(each.name, each.help) for each in numbers if None in (each.min, each.max)] == []
 
 
+def test_every_command_takes_json() -> None:
+    without = [
+        each.name for each in _ends(get_command(cli.app)) if not any("--json" in one.opts for one in each.params)
+    ]
+    assert without == []
+
+
 @given(text=st.one_of(st.text(), st.datetimes().map(str), st.dates().map(str)))
 def test_a_day_or_moment_is_one_that_can_be_counted_with(text: str) -> None:
     with suppress(typer.BadParameter):

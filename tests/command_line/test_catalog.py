@@ -91,3 +91,5 @@ def test_what_is_sold_is_listed(pushcart: Run) -> None:
         "at_stripe": [],
     }  # fmt: skip
     assert pushcart("catalog", "export").output.startswith("# The catalogue of ")
+    exported = pushcart("catalog", "export", "--json").json
+    assert next(each["id"] for each in exported["products"]) == "guide"

@@ -1,6 +1,7 @@
 """`pushcart export`, `report sales` and `report subscriptions`: files for the accountant, and figures for scripts."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,17 @@ def test_each_file_is_printed_with_its_ids_last(pushcart: Run, order_id: str, fi
     head = said.output.splitlines()[0]
     assert head.startswith("\ufeff")
     assert head.endswith(last)
+
+
+@builders.on_sqlite
+def test_scripts_get_the_rows_by_their_columns(pushcart: Run, folder: Path, order_id: str) -> None:
+    said = pushcart("export", "journal", *NOVEMBER, "--json")
+    assert (said.status, said.errors) == (0, "")
+    rows = [row for row in json.loads(said.output) if row["order_id"] == order_id]
+    assert [(row["kind"], row["gross"]) for row in rows] == [("sale", "79.00"), ("refund", "-10.00")]
+    assert next(iter(rows[0])) == "date"
+    written = pushcart("export", "journal", *NOVEMBER, "--out", "november.csv", "--json")
+    assert (json.loads(written.output), (folder / "november.csv").exists()) == ({"file": "november.csv"}, True)
 
 
 def test_a_file_is_written_whole_and_for_its_owner_alone(pushcart: Run, folder: Path, order_id: str) -> None:
