@@ -236,7 +236,9 @@ class Settings(BaseSettings):
     @classmethod
     def _is_redis(cls, value: str) -> str:
         if value and server_addresses.redis(value) and find_spec("redis") is None:
-            raise ValueError("needs a library that is not installed: uv sync --extra redis")
+            raise ValueError(
+                "needs a library that is not installed: uv sync --inexact --no-default-groups --extra redis"
+            )
         return value
 
     @field_validator("storage_url", mode="after")

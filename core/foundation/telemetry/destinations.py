@@ -8,15 +8,18 @@ from core.connections import server_addresses
 from core.foundation.settings import Mistake, Settings
 from core.foundation.telemetry import logs, spans
 
+# Without `--inexact` it would take away what was added before, and each would ask for itself in turn.
+_ADD = "uv sync --inexact --no-default-groups --extra"
+
 
 def mistakes(settings: Settings) -> list[Mistake]:
     """What was asked for and cannot be done: a library that is not installed, or a protocol that is not spoken."""
     found = []
     if settings.sentry_dsn.get_secret_value() and not find_spec("sentry_sdk"):
-        found.append(Mistake("SENTRY_DSN", "needs the library that `uv sync --extra sentry` brings"))
+        found.append(Mistake("SENTRY_DSN", f"needs the library that `{_ADD} sentry` brings"))
     if spans.wanted():
         if not _is_installed("opentelemetry.exporter.otlp.proto.http"):
-            found.append(Mistake("OTEL_EXPORTER_OTLP_ENDPOINT", "needs what `uv sync --extra otel` brings"))
+            found.append(Mistake("OTEL_EXPORTER_OTLP_ENDPOINT", f"needs what `{_ADD} otel` brings"))
         if os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf") != "http/protobuf":
             found.append(Mistake("OTEL_EXPORTER_OTLP_PROTOCOL", "must be http/protobuf, the one that is spoken here"))
         found += _unreadable()

@@ -45,7 +45,7 @@ def test_what_is_asked_for_and_cannot_be_done_is_a_mistake(monkeypatch: pytest.M
     assert [mistake.subject for mistake in found] == [
         "SENTRY_DSN", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL",
     ]  # fmt: skip
-    assert "uv sync --extra sentry" in found[0].sentence
+    assert "uv sync --inexact --no-default-groups --extra sentry" in found[0].sentence
 
 
 @pytest.mark.parametrize("name", ["OTEL_SDK_DISABLED=true", "OTEL_TRACES_EXPORTER=none"])
