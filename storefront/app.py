@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from streamlit.watcher.polling_path_watcher import PollingPathWatcher
 
 from core.catalog.looks import brand
+from core.foundation import settings
 from core.foundation.settings import Settings
 from core.foundation.signals.heartbeats import Kind
 from core.foundation.telemetry import logs
@@ -31,6 +32,7 @@ from storefront.serving.packed_files import AsTheyAre, PackedFiles
 from storefront.serving.plain_html import PlainPages
 from storefront.serving.spoken import SpeakAsAsked
 from storefront.serving.while_away import WhileAway
+from storefront.sign_in import provider
 from webhook.app import create_app
 
 # Streamlit gives each of its loggers a handler of its own, some of them only when they are first used.
@@ -40,6 +42,7 @@ logs.set_up()
 PollingPathWatcher._schedule = lambda _watcher: None  # type: ignore[assignment, method-assign]
 stylesheets.tell_kept_theme()
 shop = process.shop()
+settings.refuse(provider.mistakes(shop.settings.public_url))
 sidecar = create_app(shop)
 crowd = Crowd(shop.settings.most_sessions)
 

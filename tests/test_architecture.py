@@ -261,7 +261,10 @@ ROOMS: dict[str, set[str]] = {
         "core/traffic", "core/foundation", "core/rights", "core/shop", "core/catalog", "core/kinds", "storefront",
     },
     # The composition root mounts the sidecar and may run the worker; nobody else reaches over the fence.
-    "storefront/app": {"core/foundation", "core/shop", "core/catalog", "storefront", "storefront/serving", "webhook", "worker"},
+    "storefront/app": {
+        "core/foundation", "core/shop", "core/catalog", "storefront", "storefront/serving", "storefront/sign_in", "webhook",
+        "worker",
+    },
     "sandbox/ground": set(),
     "sandbox/protocol": {"sandbox/ground"},
     "sandbox/account": {"sandbox/ground", "sandbox/protocol"},

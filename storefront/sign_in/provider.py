@@ -1,13 +1,17 @@
 """Identity providers: those that `.streamlit/secrets.toml` names under `[auth]`, and what one has said of this visitor."""
 
-from collections.abc import Mapping
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import streamlit as st
 
 from core.foundation.errors import IdentityRefused, WhyRefused
+from core.foundation.settings import Mistake
 from core.people import identity
 from storefront import process
 from storefront.sign_in import sign_in_form
@@ -18,6 +22,54 @@ _REFUSED = {
     WhyRefused.UNVERIFIED: "Your identity provider doesn't say that your email is verified. Sign in by a code instead.",
     WhyRefused.STRANGER: "The email of your identity provider is of nobody who works here.",
 }
+# What each provider must be known by, and what stood in the documentation as a secret.
+_OF_EACH = ("client_id", "client_secret", "server_metadata_url")
+_KNOWN_TO_ALL = ("a long random text",)
+# As short as SECRET_KEY may be: whoever guesses it signs in as anybody.
+_SHORTEST_SECRET = 16
+
+
+def mistakes(public_url: str) -> list[Mistake]:
+    """What of `[auth]` keeps its providers from letting anybody in: Streamlit says it at the click, or leaves the button out."""
+    return [
+        Mistake(str(path), sentence)
+        for path in map(Path, st.get_option("secrets.files"))
+        if os.path.isfile(path)  # one in a home that this user may not look into is none, to Streamlit as well
+        for sentence in _mistakes(path, public_url)
+    ]
+
+
+def _mistakes(path: Path, public_url: str) -> Iterator[str]:
+    try:
+        section = tomllib.loads(path.read_text(encoding="utf-8")).get("auth")
+    except (OSError, ValueError) as error:
+        yield f"can't be read: {getattr(error, 'strerror', None) or error}"
+        return
+    if section is not None:
+        yield from _of_auth(section, public_url) if isinstance(section, Mapping) else ["auth must be a section, [auth]"]
+
+
+def _of_auth(section: Mapping[str, Any], public_url: str) -> Iterator[str]:
+    if find_spec("authlib") is None:
+        yield "[auth] needs what `uv sync --inexact --no-default-groups --extra oidc` brings"
+    back = str(section.get("redirect_uri") or "").replace("{port}", str(st.get_option("server.port")))
+    if back != (there := f"{public_url}/oauth2callback"):
+        yield f"redirect_uri must be {there}, below APP_URL"
+    secret = str(section.get("cookie_secret") or "")
+    if len(secret) < _SHORTEST_SECRET or secret in _KNOWN_TO_ALL:
+        yield f"cookie_secret must be {_SHORTEST_SECRET} characters or more that nobody guesses"
+    providers = {name: each for name, each in section.items() if isinstance(each, Mapping) and name != "client_kwargs"}
+    yield from _of_providers({**({"": section} if "client_id" in section else {}), **providers})
+
+
+def _of_providers(providers: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    if not providers:
+        yield "[auth] names no provider: add a section for one, such as [auth.google]"
+    for name, each in providers.items():
+        if missing := [word for word in _OF_EACH if not each.get(word)]:
+            yield f"[{f'auth.{name}'.rstrip('.')}] lacks {', '.join(missing)}"
+        if "_" in name:
+            yield f"[auth.{name}]: a provider's name has no underscore"
 
 
 def offered() -> dict[str, str]:

@@ -1,8 +1,10 @@
 """The identity provider on the pages: offered where one is configured, and what becomes of whoever comes back from one."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 
 from core.people.staff import Role
 from storefront.sign_in import provider
@@ -71,3 +73,60 @@ def test_what_is_left_of_an_earlier_sign_in_says_nothing(visitor: Visitor, monke
     assert not tab.warning
     visitor.works_as(Role.OWNER)
     assert "Back office" not in words(visitor.opens("overview", folder="owner_pages"))
+
+
+WHOLE = """
+[auth]
+redirect_uri = "https://shop.example/oauth2callback"
+cookie_secret = "sixteen letters, or more"
+
+[auth.berg]
+client_id = "1"
+client_secret = "2"
+server_metadata_url = "https://id.example/.well-known/openid-configuration"
+"""
+
+
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The one file in which Streamlit looks for providers."""
+    path = tmp_path / "secrets.toml"
+    told = st.get_option
+    monkeypatch.setattr(st, "get_option", lambda name: [str(path)] if name == "secrets.files" else told(name))
+    return path
+
+
+def test_a_file_that_is_whole_or_not_there_or_about_something_else_keeps_nobody_from_starting(secrets: Path) -> None:
+    assert provider.mistakes("https://shop.example") == []
+    for text in (WHOLE, "[connections]\nurl = 1", WHOLE + "[auth.client_kwargs]\nprompt = 'login'"):
+        secrets.write_text(text)
+        assert provider.mistakes("https://shop.example") == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ("[auth]", "[auth", "can't be read: "),
+        ("[auth]", "[auth]\nclient_id = '3'", "[auth] lacks client_secret, server_metadata_url"),
+        ("https://shop.example/oauth2callback", "https://shop.example/", "must be https://shop.example/oauth2callback"),
+        ("sixteen letters, or more", "a long random text", "cookie_secret must be 16 characters or more"),
+        ("sixteen letters, or more", "short", "cookie_secret must be 16 characters or more"),
+        ('client_secret = "2"', "", "[auth.berg] lacks client_secret"),
+        ("auth.berg", "auth.the_berg", "[auth.the_berg]: a provider's name has no underscore"),
+        ("[auth.berg]", "[berg]", "[auth] names no provider"),
+        (WHOLE, "auth = 1", "auth must be a section"),
+    ],
+)
+def test_what_keeps_a_provider_from_letting_anybody_in_is_said_at_the_start(
+    secrets: Path, before: str, after: str, sentence: str
+) -> None:
+    secrets.write_text(WHOLE.replace(before, after))
+    [mistake] = provider.mistakes("https://shop.example")
+    assert (mistake.subject, sentence in mistake.sentence) == (str(secrets), True), mistake
+
+
+def test_the_library_that_it_needs_is_named_where_it_is_missing(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets.write_text(WHOLE)
+    monkeypatch.setattr(provider, "find_spec", lambda _name: None)
+    [mistake] = provider.mistakes("https://shop.example")
+    assert "--extra oidc" in mistake.sentence
