@@ -53,6 +53,30 @@ def test_each_unit_starts_a_line_of_the_procfile_and_ends_later_than_the_process
         assert "TimeoutStopSec=20" in unit.read_text()
 
 
+def test_the_units_keep_what_they_have_for_themselves() -> None:
+    for unit in UNITS.glob("*.service"):
+        assert "StateDirectoryMode=0700" in unit.read_text().splitlines(), unit.name
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone may become somebody else")
+def test_the_command_has_the_settings_of_the_units_and_their_user(tmp_path: Path) -> None:
+    (tmp_path / "env").write_text((UNITS / "pushcart.env").read_text() + "SMTP_URL='smtp://u:a$b`c\"d@host'\n")
+    script = (UNITS / "pushcart.sh").read_text()
+    for said, here in {
+        "/etc/pushcart.env": str(tmp_path / "env"), "--reuid=pushcart": "--reuid=nobody", "--regid=pushcart": "--regid=nogroup",
+        "/opt/pushcart/.venv/bin/pushcart ": "",
+    }.items():  # fmt: skip
+        assert said in script
+        script = script.replace(said, here)
+    done = subprocess.run(
+        ["sh", "-c", script, "pushcart", "sh", "-c", 'id -u; printenv SMTP_URL HOME APP_URL; echo "$1"', "-", "a word"],
+        capture_output=True, text=True, cwd="/",
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [
+        "65534", "smtp://u:a$b`c\"d@host", "/var/lib/pushcart", "https://shop.example.com", "a word",
+    ], done.stderr  # fmt: skip
+
+
 def _python_in_sight() -> list[str]:
     """Where Python lies in root's own folder, that folder with nothing else in it: nobody may look into it otherwise."""
     base = sys.base_prefix

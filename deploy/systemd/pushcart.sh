@@ -1,0 +1,10 @@
+#!/bin/sh
+# The command `pushcart` for root on a machine whose shop the units run: with their settings, and as their user, so that nothing it
+# makes belongs to anybody else.
+#
+#   install -m 755 deploy/systemd/pushcart.sh /usr/local/bin/pushcart
+set -eu
+set -a
+. /etc/pushcart.env
+set +a
+HOME=/var/lib/pushcart exec setpriv --reuid=pushcart --regid=pushcart --init-groups /opt/pushcart/.venv/bin/pushcart "$@"
