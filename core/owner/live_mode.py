@@ -116,12 +116,20 @@ def _secrets(chosen: Settings) -> Iterator[Mistake]:
     secret = chosen.secret_key.get_secret_value()
     if not secret:
         yield Mistake("SECRET_KEY", "is not set: it signs links and cookies")
-    elif KEPT_SECRET.is_file() and KEPT_SECRET.read_text().strip() == secret:
+    elif _kept_by_the_demo() == secret:
         yield Mistake("SECRET_KEY", f"is the one that the demo made for itself ({KEPT_SECRET}): make another")
     if chosen.rate_limits == "off":
         yield Mistake("RATE_LIMITS", "cannot be off with a live key: keys and codes could be guessed without end")
     if chosen.stripe_api_base:
         yield Mistake("STRIPE_API_BASE", "cannot be used with a live key: live payments go to Stripe alone")
+
+
+def _kept_by_the_demo() -> str:
+    """The secret that a demo made for itself here; empty where there is none that this user could have set."""
+    try:
+        return KEPT_SECRET.read_text().strip()
+    except OSError:
+        return ""
 
 
 def _storage(chosen: Settings) -> Iterator[Mistake]:

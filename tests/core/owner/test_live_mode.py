@@ -1,6 +1,7 @@
 """What a key of one's own asks of a shop's settings: each remnant of the demo in a sentence, and all of them at once."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -100,6 +101,17 @@ def test_the_secret_and_the_files_that_the_demo_made_here_are_not_a_live_shops(t
     made = Settings().signing_key
     assert subjects(**LIVE | {"secret_key": made}) == ["SECRET_KEY"]
     assert subjects(**LIVE | {"storage_url": f"file://{tmp_path}/var/files"}) == ["STORAGE_URL"]
+
+
+def test_a_folder_that_this_user_may_not_look_into_holds_no_secret_of_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied", "var/secret_key")
+
+    # As it is for whoever types a command where somebody else is at home. Root may look anywhere, so a test can't be kept out.
+    monkeypatch.setattr(
+        live_mode, "KEPT_SECRET", SimpleNamespace(is_file=refused, read_text=refused, parent=Path("var"))
+    )
+    assert subjects(**LIVE) == []
 
 
 def test_all_that_is_left_of_the_demo_is_named_at_once_and_no_secret_with_it() -> None:
