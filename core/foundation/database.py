@@ -20,6 +20,7 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
@@ -217,8 +218,10 @@ def apart(act: Callable[[S], T], subjects: Iterable[S]) -> list[T]:
 
 
 def why(error: Exception) -> str:
-    """What the database said of it, in one line and without anybody's address."""
-    return masking.masked(str(getattr(error, "orig", None) or error).partition("\n")[0])
+    """What the database said of it, in one line and without anybody's address; of SQLite also which file it is."""
+    cause = getattr(error, "orig", None) or error
+    file = getattr(cause, "pushcart_file", "")
+    return masking.masked(str(cause).partition("\n")[0] + (f": {file}" if file else ""))
 
 
 def answers(engine: Engine) -> bool:
@@ -285,6 +288,11 @@ def _sqlite(url: str) -> Engine:
             "pragma journal_mode=wal; pragma synchronous=full; pragma foreign_keys=on; "
             f"pragma busy_timeout={_SQLITE_WAITS * 1000}; pragma temp_store={_sorts_in()};"
         )
+
+    @event.listens_for(engine, "handle_error")
+    def name_file(context: ExceptionContext) -> None:
+        # SQLite says that a file can't be opened, or written, and never which.
+        context.original_exception.pushcart_file = path  # type: ignore[attr-defined]
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:

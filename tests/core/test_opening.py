@@ -55,9 +55,12 @@ def test_a_file_that_is_no_database_or_cannot_be_made_is_said_in_one_line(
     said = {
         path: refusal(monkeypatch, DATABASE_URL=f"sqlite:///{path}") for path in ("notes.db", "notes.db/shop.db", ".")
     }
-    assert said["notes.db"] == "Pushcart cannot start: the database does not answer: file is not a database"
+    no_database = f"file is not a database: {elsewhere / 'notes.db'}"
+    assert said["notes.db"] == f"Pushcart cannot start: the database does not answer: {no_database}"
     assert said["notes.db/shop.db"] == f"Pushcart cannot start: File exists: {elsewhere / 'notes.db'}"
-    assert said["."] == "Pushcart cannot start: the database does not answer: unable to open database file"
+    assert (
+        said["."] == f"Pushcart cannot start: the database does not answer: unable to open database file: {elsewhere}"
+    )
     assert (elsewhere / "notes.db").read_text().startswith("Call the bank."), "what was there is left alone"
 
 
