@@ -1,6 +1,7 @@
 """`pushcart rehearse`: the whole shop once through with test money, before it opens for real."""
 
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,6 +35,7 @@ def rehearse(
     account = "at the sandbox" if pay else "with a test key of Stripe's"
     record = Record(shop.now(), settings.shop_name, account, told=lambda point: _tell(point, as_json))
     rehearsal = checklist.Rehearsal(shop, record, pay or _by_hand, by_hand=pay is None, patience=Patience(patience))
+    _make_room(out)
     rehearsal.run()
     page, data = record.keep(out)
     failed = sum(not point.passed for point in record.points)
@@ -42,6 +44,13 @@ def rehearse(
     say(record.as_json(), text, as_json)
     if not record.passed:
         raise typer.Exit(1)
+
+
+def _make_room(out: Path) -> None:
+    """See that the record can be kept before anything is bought for it. Raises OSError."""
+    out.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=out, prefix=".rehearsal-"):
+        pass
 
 
 def _by_hand(link: "PaymentLink", _session_id: str) -> None:
