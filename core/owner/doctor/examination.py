@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 
+from core.foundation import database
 from core.foundation.errors import PermissionMissing, ShopError, StripeKeyRefused, StripeTrouble, StripeUnreachable
 from core.gateway import account
 from core.gateway.account import Account
@@ -32,9 +33,21 @@ def examine(
     for name, check in _checks(shop, theirs or account.of_shop(shop.settings), fix=fix, letter_to=letter_to).items():
         progress(name)
         found += _carried_out(name, check)
-    with shop.transaction() as session:
-        findings.keep(session, found, now=shop.now())
+    try:
+        with shop.transaction() as session:
+            findings.keep(session, found, now=shop.now())
+    except database.TROUBLE as error:
+        if not database.is_away(error):
+            raise
+        found.insert(0, _takes_nothing(error))
     return found
+
+
+def _takes_nothing(error: Exception) -> Finding:
+    return Finding(
+        "database", Level.WRONG, f"The database takes nothing: {database.why(error)}.",
+        "Nothing can be sold, and nothing that Stripe tells is taken.", "Look whether it runs, has room and may be written to.",
+    )  # fmt: skip
 
 
 def examine_daily(shop: Shop) -> None:
@@ -101,10 +114,13 @@ def _carried_out(name: str, check: Check) -> list[Finding]:
         return [
             _unasked(name, f"Stripe did not answer this: {error.message}", "Look at status.stripe.com, and try again.")
         ]
+    except database.TROUBLE as error:
+        if not database.is_away(error):
+            raise
+        return [_unasked(name, f"The database does not answer: {database.why(error)}.", "Look whether it runs.")]
     except (ShopError, OSError) as error:
-        return [
-            _unasked(name, f"It could not be looked at: {type(error).__name__}.", "Look at what the processes log.")
-        ]
+        said = getattr(error, "strerror", None) or type(error).__name__
+        return [_unasked(name, f"It could not be looked at: {said}.", "Look at what the processes log.")]
 
 
 def _unasked(name: str, what: str, how: str) -> Finding:

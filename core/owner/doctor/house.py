@@ -10,6 +10,7 @@ from sqlmodel import col, func, select
 
 from core.catalog import products, seller
 from core.catalog.products import Product
+from core.foundation import masking
 from core.foundation.records import new_id
 from core.foundation.settings import Mistake
 from core.kinds import file_versions
@@ -152,7 +153,8 @@ def storage(shop: Shop) -> Iterator[Finding]:
         whole = shop.storage.has(key)
         shop.storage.remove(key)
     except Exception as error:  # whatever a bucket or a disk says
-        whole, said = False, f" ({type(error).__name__})"
+        first = (getattr(error, "said", "") or str(error) or type(error).__name__).partition("\n")[0]
+        whole, said = False, f": {masking.masked(first, most=200).removesuffix('.')}"
     else:
         said = ""
     if not whole:

@@ -1,5 +1,6 @@
 """The doctor: each thing that can be wrong is found by its name, whatever else is, and mended where that was asked for."""
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -13,6 +14,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy.exc import OperationalError
 
 from core.catalog import seller
 from core.catalog.products import Price, ShopText
@@ -24,7 +26,7 @@ from core.foundation.storage import Storage
 from core.gateway.account import Right, Standing
 from core.journeys import revocation
 from core.kinds.downloads import DownloadFile
-from core.owner.doctor import examination, findings, ping, stripe_side
+from core.owner.doctor import examination, findings, house, ping, stripe_side
 from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
 from tests import builders
@@ -226,6 +228,23 @@ def test_that_stripe_cannot_be_reached_is_said_in_one_line(own: Shop, account: F
 
 
 @builders.on_sqlite
+def test_a_database_that_takes_nothing_keeps_nothing_else_from_being_said(
+    own: Shop, account: FakeAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> Iterator[Finding]:
+        trouble = sqlite3.OperationalError("database or disk is full")
+        trouble.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise OperationalError("insert", {}, trouble)
+
+    monkeypatch.setattr(findings, "keep", full)
+    monkeypatch.setattr(house, "trials", full)
+    found = {each.check: each for each in examination.examine(own, account)}
+    assert found["database"].what == "The database takes nothing: database or disk is full."
+    assert found["trials"].what == "The database does not answer: database or disk is full."
+    assert found["key"].level is Level.FINE
+
+
+@builders.on_sqlite
 def test_where_files_cannot_be_kept_or_are_gone(own: Shop, account: FakeAccount, tmp_path: Path) -> None:
     assert wrong(own, account, "storage") == []
     file = builders.rows(own, DownloadFile)[0]
@@ -235,7 +254,7 @@ def test_where_files_cannot_be_kept_or_are_gone(own: Shop, account: FakeAccount,
     assert wrong(own, account, "storage") == [f"{file.product_id} sells {file.name}, and its file is gone."]
     (tmp_path / "no-folder").write_text("a file where a folder is to be")
     away = replace(own, storage=Storage(f"file://{tmp_path}/no-folder"))
-    assert "No file can be kept" in wrong(away, account, "storage")[0]
+    assert wrong(away, account, "storage") == ["No file can be kept at STORAGE_URL: File exists (os error 17)."]
 
 
 def test_mail_that_goes_and_mail_that_does_not(own: Shop, account: FakeAccount) -> None:
