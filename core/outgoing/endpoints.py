@@ -4,6 +4,7 @@ A secret is shown when it is made and never again. While one is rotated, message
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,7 +19,7 @@ from sqlmodel import Field, Session, col, select
 
 from core.foundation import signing
 from core.foundation.database import SECRET
-from core.foundation.errors import HookNotFound, HookUnfit
+from core.foundation.errors import HookNotFound, HookUnfit, SealBroken
 from core.foundation.records import Record, new_id, text_enum
 from core.outgoing import signatures
 from core.outgoing.topics import CHOICES
@@ -167,11 +168,13 @@ def _somebody(_mapper: object, _connection: object, row: WebhookEndpoint) -> Non
 
 
 def secrets_of(session_secret: str, row: WebhookEndpoint, *, now: datetime) -> list[str]:
-    """The secrets that sign what it is sent now, the newest first. Raises SealBroken after a change of SECRET_KEY."""
-    sealed = [row.sealed]
+    """The secrets that sign what it is sent now, the newest first. Raises SealBroken where the newest is from before a change of
+    SECRET_KEY; an older one is left out then, or nobody could rotate it away."""
+    found = [signing.unseal(session_secret, signing.WEBHOOK, row.sealed)]
     if row.both_until and row.both_until > now:
-        sealed.append(row.sealed_before)
-    return [signing.unseal(session_secret, signing.WEBHOOK, each) for each in sealed]
+        with suppress(SealBroken):
+            found.append(signing.unseal(session_secret, signing.WEBHOOK, row.sealed_before))
+    return found
 
 
 def chosen(topics: Iterable[str]) -> list[str]:

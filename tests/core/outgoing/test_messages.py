@@ -6,7 +6,7 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from core.foundation import outbox
+from core.foundation import database, outbox
 from core.foundation.errors import HookNotFound, HookUnfit
 from core.foundation.settings import SANDBOX_RECEIVER_SECRET, Settings
 from core.journeys import refund
@@ -136,6 +136,15 @@ def test_secrets_are_kept_sealed_and_two_are_good_for_a_day(shop: Shop, clock: C
     assert endpoints.secrets_of(shop.signing_key, row, now=shop.now()) == [newer.secret, made.secret]
     clock.pass_(hours=25)
     assert endpoints.secrets_of(shop.signing_key, row, now=shop.now()) == [newer.secret]
+
+
+@builders.on_sqlite
+def test_a_secret_of_before_a_change_of_secret_key_is_rotated_away_at_once(shop: Shop) -> None:
+    made = listens(shop, NOWHERE)
+    with database.transaction(shop.engine, now=shop.now, secret="another SECRET_KEY") as session:
+        newer = endpoints.rotate(session, made.id, now=shop.now())
+    (row,) = builders.rows(shop, WebhookEndpoint)
+    assert endpoints.secrets_of("another SECRET_KEY", row, now=shop.now()) == [newer.secret]
 
 
 @builders.on_sqlite
