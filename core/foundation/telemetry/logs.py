@@ -105,6 +105,7 @@ def _begin(root: logging.Logger, least: int) -> None:
         logger_factory=_loggers(),
         cache_logger_on_first_use=True,
     )
+    _open_what_was_closed()
     written = _Lines(sys.stderr)
     _line.render = _renderer(sys.stderr)
     written.setFormatter(_line)
@@ -113,6 +114,13 @@ def _begin(root: logging.Logger, least: int) -> None:
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
     sys.unraisablehook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
     atexit.register(flush)
+
+
+def _open_what_was_closed() -> None:
+    """Whoever starts this may have closed where it writes, as `2>&-` does: nobody reads it then, and that is all."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
 
 
 def _renderer(stream: TextIO) -> Processor:

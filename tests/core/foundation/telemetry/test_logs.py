@@ -39,6 +39,12 @@ def said(program: str, *, status: int = 0, **settings: str) -> str:
     return done.stderr
 
 
+def test_what_is_written_where_nothing_is_open_harms_nobody() -> None:
+    program = BEGIN + "import sys; log.error('lost'); logs.flush(); sys.stdout.write('and this'); sys.exit(7)"
+    shell = ["sh", "-c", 'exec "$@" >&- 2>&-', "-", sys.executable, "-c", program]
+    assert subprocess.run(shell, env=environment(pythonpath=ROOT), timeout=60).returncode == 7
+
+
 def test_lines_of_ours_and_of_libraries_look_the_same_and_tell_no_secrets() -> None:
     first, second, third = said("""
 log.info("sent", to="jane@example.com", seen={"jane@example.com": [b"the secret of this test", ("j@example.com", 5)]})
