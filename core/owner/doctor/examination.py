@@ -8,7 +8,7 @@ from core.foundation import database
 from core.foundation.errors import PermissionMissing, ShopError, StripeKeyRefused, StripeTrouble, StripeUnreachable
 from core.gateway import account
 from core.gateway.account import Account
-from core.owner.doctor import findings, house, ping, plan_prices, stripe_side
+from core.owner.doctor import findings, house, ping, plan_prices, seals, stripe_side
 from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
 
@@ -61,6 +61,7 @@ def examine_daily(shop: Shop) -> None:
 def _checks(shop: Shop, theirs: Account, *, fix: bool, letter_to: str) -> dict[str, Check]:
     return {
         "settings": partial(house.settings, shop),
+        "secret": partial(seals.secret_key, shop),
         "key": partial(stripe_side.key, shop, theirs),
         "permissions": partial(stripe_side.rights, shop, theirs),
         "endpoint": partial(stripe_side.endpoint, shop, theirs, fix=fix),

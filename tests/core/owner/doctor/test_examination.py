@@ -26,6 +26,7 @@ from core.foundation.storage import Storage
 from core.gateway.account import Right, Standing
 from core.journeys import revocation
 from core.kinds.downloads import DownloadFile
+from core.outgoing import endpoints
 from core.owner.doctor import examination, findings, house, ping, stripe_side
 from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
@@ -225,6 +226,25 @@ def test_that_stripe_cannot_be_reached_is_said_in_one_line(own: Shop, account: F
         "APIConnectionError", "Unexpected error.\n\n(Network error: Max retries exceeded)"
     )
     assert wrong(own, account, "endpoint") == ["Stripe could not be reached."]
+
+
+@builders.on_sqlite
+def test_another_secret_key_than_before_is_found_by_what_it_does_not_open(
+    own: Shop, account: FakeAccount, stripe: FakeStripe
+) -> None:
+    assert found(own, account, "secret") == []
+    builders.bought(own, stripe, "kit-eur")
+    assert [each.level for each in found(own, account, "secret")] == [Level.FINE]
+    settings = own.settings.model_copy(update={"secret_key": SecretStr("another than before")})
+    vars(settings).pop("signing_key")  # which was worked out before
+    other = replace(own, settings=settings)
+    [finding] = found(other, account, "secret")
+    assert (finding.level, finding.what) == (Level.LATER, "SECRET_KEY does not open licence keys.")
+    with own.transaction() as session:
+        endpoints.add(session, "http://127.0.0.1:9/", livemode=False, now=own.now())
+    [finding] = found(other, account, "secret")
+    assert finding.what == "SECRET_KEY does not open secrets of outgoing webhooks, licence keys."
+    assert finding.level is Level.WRONG
 
 
 @builders.on_sqlite
