@@ -30,6 +30,7 @@ from storefront.serving.headers import PageHeaders
 from storefront.serving.hosts import OneHost
 from storefront.serving.packed_files import AsTheyAre, PackedFiles
 from storefront.serving.plain_html import PlainPages
+from storefront.serving.providers import BackFromProvider
 from storefront.serving.spoken import SpeakAsAsked
 from storefront.serving.while_away import WhileAway
 from storefront.sign_in import provider
@@ -115,6 +116,7 @@ app = st.App(
         Middleware(PageHeaders, shop=shop),
         Middleware(PackedFiles),
         Middleware(AsTheyAre),
+        Middleware(BackFromProvider),
         Middleware(DeadEnds, known=routes, plain=plain),
         Middleware(CountCrowd, crowd=crowd),
     ],

@@ -22,6 +22,8 @@ _REFUSED = {
     WhyRefused.UNVERIFIED: "Your identity provider doesn't say that your email is verified. Sign in by a code instead.",
     WhyRefused.STRANGER: "The email of your identity provider is of nobody who works here.",
 }
+_FAILED = "Your identity provider did not let you in, or did not answer. Try again, or sign in by a code."
+
 # What each provider must be known by, and what stood in the documentation as a secret.
 _OF_EACH = ("client_id", "client_secret", "server_metadata_url")
 _KNOWN_TO_ALL = ("a long random text",)
@@ -96,7 +98,7 @@ def enter() -> str:
     """
     claims = _claims()
     if not claims or not identity.is_fresh(process.shop(), claims):
-        return ""
+        return _FAILED if st.query_params.get("provider") == "failed" else ""
     try:
         ticket = identity.enter(process.shop(), claims)
     except IdentityRefused as refused:

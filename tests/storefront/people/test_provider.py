@@ -75,6 +75,13 @@ def test_what_is_left_of_an_earlier_sign_in_says_nothing(visitor: Visitor, monke
     assert "Back office" not in words(visitor.opens("overview", folder="owner_pages"))
 
 
+def test_whom_a_provider_did_not_let_in_is_told_so(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provider, "_section", lambda: SECTION)
+    monkeypatch.setattr(provider, "_claims", dict)
+    tab = visitor.opens("overview", folder="owner_pages", provider="failed")
+    assert "did not let you in" in tab.warning[0].value
+
+
 WHOLE = """
 [auth]
 redirect_uri = "https://shop.example/oauth2callback"
