@@ -178,15 +178,22 @@ class FakeBilling(FakePayments):
         self.refuse(self._payment_for(invoice))
         return invoice
 
-    def raise_seats(self, subscription_id: str, quantity: int, *, declined: bool = False) -> dict[str, Any]:
-        """The buyer takes more seats in mid-period, billed at once for the whole period. Returns the invoice."""
+    def raise_seats(
+        self, subscription_id: str, quantity: int, *, price: str = "", declined: bool = False
+    ) -> dict[str, Any]:
+        """The buyer takes another number of seats in mid-period, perhaps of another plan, billed at once for the whole period.
+        Returns the invoice."""
         subscription = self.subscriptions[subscription_id]
         item = subscription["items"]["data"][0]
         before = deepcopy(item)
         item["quantity"] = quantity
+        item["price"] = self.on_sale(self.prices[price]) if price else item["price"]
         lines = [self._line(each, self._sold(each, times), change=True) for each, times in ((before, -1), (item, 1))]
         invoice = self._invoice(subscription, "subscription_update", lines)
         invoice["created"] = self._stamp()
+        if invoice["total"] <= 0:
+            self._credit(invoice)
+            return invoice
         if not declined:
             return self._pay(invoice)
         subscription["status"] = "past_due"

@@ -85,13 +85,23 @@ def _purchases(ledger: Ledger, line: OrderLine) -> list[list[Payment]]:
 def _standing(
     ledger: Ledger, line: OrderLine, purchases: Sequence[list[Payment]], *, keeps_after_refund: bool
 ) -> list[list[Payment]]:
-    """The purchases of which no payment was lost, and whose newest has not gone back: that of a period is over by then."""
+    """The purchases of which no payment was lost, and of which not all that the newest period cost has gone back: what was paid
+    for an earlier one is over by then."""
     return [
         purchase
         for purchase in purchases
         if not any(ledger.standing(payment) == "lost" for payment in purchase)
-        and (keeps_after_refund or not ledger.is_paid_back(purchase[-1], line))
+        and (keeps_after_refund or not _is_paid_back(ledger, line, purchase))
     ]
+
+
+def _is_paid_back(ledger: Ledger, line: OrderLine, purchase: Sequence[Payment]) -> bool:
+    """Whether what began the newest period went back, and whatever was billed for a change since: of seats that were added to a
+    plan the money may go back without the plan's."""
+    begins = [place for place, payment in enumerate(purchase) if not ledger.is_of_change(payment, line)]
+    begun, *changes = purchase[begins[-1] if begins else 0 :]
+    billed = [change for change in changes if change.amount and ledger.share(change, line) > 0]
+    return all(ledger.is_paid_back(payment, line) for payment in (begun, *billed))
 
 
 def of_plan(ledger: Ledger, line: OrderLine, *, now: datetime) -> PlanAccess:
@@ -108,7 +118,7 @@ def _by(ledger: Ledger, subscription: Subscription | None, line: OrderLine, *, n
     items = ledger.items_of(subscription)
     item = next((each for each in items if each.order_line_id == line.id), None)
     if item:
-        return PlanAccess(state, item.product_id, _seats(subscription, item, now=now))
+        return PlanAccess(state, *_as_paid(subscription, item, now=now))
     # Its price may be foreign now. Where all items are known, and none is this line's, it was taken out of the plan.
     taken_out = bool(items) and all(each.product_id for each in items)
     return PlanAccess(GrantState.REVOKED if taken_out else state)
@@ -121,9 +131,12 @@ def _state(subscription: Subscription, *, now: datetime) -> GrantState:
     return GrantState.ACTIVE if lasts else GrantState.SUSPENDED
 
 
-def _seats(subscription: Subscription, item: SubscriptionItem, *, now: datetime) -> int:
-    """As many as are billed; while more of them are owed for than grace lasts, as many as were paid for."""
+def _as_paid(subscription: Subscription, item: SubscriptionItem, *, now: datetime) -> tuple[str | None, int]:
+    """The plan and as many seats as are billed; while these are owed for longer than grace lasts, what was paid for."""
     if subscription.unpaid_since is None or item.paid_quantity is None:
-        return item.quantity
-    in_grace = subscription.grace_until is not None and subscription.grace_until > now
-    return item.quantity if in_grace else min(item.quantity, item.paid_quantity)
+        return item.product_id, item.quantity
+    if subscription.grace_until is not None and subscription.grace_until > now:
+        return item.product_id, item.quantity
+    if item.paid_product_id not in (None, item.product_id):
+        return item.paid_product_id, item.paid_quantity
+    return item.product_id, min(item.quantity, item.paid_quantity)

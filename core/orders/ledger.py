@@ -191,6 +191,11 @@ class Ledger:
                 found.setdefault(payment.stripe_subscription_id or payment.id, []).append(payment)
         return list(found.values())
 
+    def is_of_change(self, payment: Payment, line: OrderLine) -> bool:
+        """Whether a payment bills or credits a change of this line's plan alone, within a period that another one is for."""
+        listed = [row for row in self.listed.get(payment.id, ()) if row.order_line_id == line.id]
+        return bool(listed) and all(row.proration for row in listed)
+
     def is_paid_back(self, payment: Payment, line: OrderLine) -> bool:
         """Whether what of a payment was for this line went back, or all of it."""
         of_line = refunds.gone_of_line(self.refunds_of(payment), line.id)

@@ -18,6 +18,7 @@ class PaymentLine(Record, table=True):
     """One line of a payment as Stripe lists it. Amounts in minor units; `order_line_id` is null for what is not of the order.
 
     `tax_rate` is in per cent, and `tax_reason` Stripe's word for why it is that; both are empty where it says nothing.
+    `proration` is whether it bills or credits a change within a period, null where that was not kept.
 
     A payment of the whole order at its list prices needs none: `of_payment` tells its lines all the same.
     """
@@ -34,6 +35,7 @@ class PaymentLine(Record, table=True):
     amount: int = minor_units()
     tax_rate: str = ""
     tax_reason: str = ""
+    proration: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def write(
             payment_id=payment.id, position=position, order_line_id=order_line_id, quantity=item.quantity,
             amount_subtotal=item.subtotal, amount_discount=item.discount, amount_tax=item.tax,
             amount=item.subtotal - item.discount + item.tax_on_top, tax_rate=item.tax_rate, tax_reason=item.tax_reason,
+            proration=item.proration,
         )
         for position, (item, order_line_id) in enumerate(zip(items, _matched(items, _bought(payment, lines)), strict=True))
     ]  # fmt: skip
@@ -109,7 +112,7 @@ def write(
 def of_payment(payment: Payment, listed: Sequence[PaymentLine], lines: Sequence[OrderLine]) -> list[Share]:
     """What of a payment is for which line of its order: as Stripe listed it, else in proportion to the list prices."""
     if listed:
-        return [Share(**row.model_dump(exclude={"payment_id", "position"})) for row in listed]
+        return [Share(**row.model_dump(exclude={"payment_id", "position", "proration"})) for row in listed]
     bought = _bought(payment, lines)
     if not bought:
         return [not_of_the_order(payment)]

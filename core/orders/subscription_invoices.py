@@ -15,7 +15,8 @@ _UNPAID = ("open", "uncollectible")
 class Standing:
     """`paid_until` is when the last period ends that was paid for; `unpaid_since` is when the first invoice was made that
     is owed, `unpaid_amount` what it asks for in minor units, and `payment_url` Stripe's page to pay it, if it has one;
-    `paid_quantities` says, by Stripe's price, how much of it was paid for before that invoice raised it."""
+    `paid_quantities` says, by Stripe's price, how much of it was paid for before that invoice billed a change: none of a price
+    that was not billed before."""
 
     paid_until: datetime | None = None
     unpaid_since: datetime | None = None
@@ -42,7 +43,7 @@ def read_standing(invoices: Sequence[dict[str, Any]]) -> Standing:
         unpaid_since=moment(first["created"]) if first else None,
         unpaid_amount=_left(first) if first else 0,
         payment_url=(first.get("hosted_invoice_url") or "") if first else "",
-        paid_quantities=_credited(first) if first else {},
+        paid_quantities=_paid_before(first) if first else {},
     )
 
 
@@ -63,13 +64,17 @@ def _period_ends(invoice: dict[str, Any]) -> list[int]:
     return [line["period"]["end"] for line in _lines(invoice) if _is_plans(line) and not _is_change(line)]
 
 
-def _credited(invoice: dict[str, Any]) -> dict[str, int]:
-    """How much of each price was credited, because it had been paid for, when more of it was billed."""
-    return {
-        str(_price_of(line)): line.get("quantity") or 0
-        for line in _lines(invoice)
-        if _is_change(line) and (line.get("amount") or 0) < 0
-    }
+def _paid_before(invoice: dict[str, Any]) -> dict[str, int]:
+    """How much of each price was credited, because it had been paid for, when a change was billed; nothing of a new one."""
+    changes = [line for line in _lines(invoice) if _is_change(line)]
+    credited = {str(_price_of(line)): line.get("quantity") or 0 for line in changes if _amount(line) < 0}
+    # Where a change of interval begins a new period, the line of that is no change by itself.
+    billed = [line for line in (_lines(invoice) if credited else changes) if _amount(line) > 0]
+    return {str(_price_of(line)): 0 for line in billed if _price_of(line)} | credited
+
+
+def _amount(line: dict[str, Any]) -> int:
+    return int(line.get("amount") or 0)
 
 
 def _lines(invoice: dict[str, Any]) -> list[dict[str, Any]]:

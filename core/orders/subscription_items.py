@@ -1,6 +1,6 @@
 """The items of a subscription: which of them is the plan of which line, and which are no business of the shop's."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ class SubscriptionItem(Record, table=True):
     """An item as it was last fetched. `product_id` and `price_id` are ours, or null if its price is foreign.
 
     `order_line_id` is the line whose plan it is: of one and the same plan switched, still that line's. `paid_quantity` is
-    what was paid for while `quantity` is not.
+    what was paid for while `quantity` is not, and `paid_product_id` of which plan of ours, if the item is another one by now.
     """
 
     __tablename__ = "subscription_items"
@@ -33,6 +33,7 @@ class SubscriptionItem(Record, table=True):
     price_id: str | None = Field(default=None, foreign_key="prices.id")
     quantity: int
     paid_quantity: int | None = None
+    paid_product_id: str | None = None
     unit_amount: int = minor_units()
     interval: str | None = None
 
@@ -105,6 +106,7 @@ def write(
     lines = [line for line in orders.lines(session, order_id) if line.kind is Kind.PLAN]
     known = identify(session, items, lines, currency=currency)
     places = assign(items, known, lines)
+    paid = _paid_of(session, items, paid_quantities, lines, places)
     rows = {row.id: row for row in of_subscriptions(session, [subscription_id])}
     for gone in rows.keys() - {item.id for item in items}:
         session.delete(rows[gone])
@@ -113,19 +115,46 @@ def write(
         said: dict[str, Any] = {
             "position": position, "order_line_id": places.get(item.id), "stripe_price_id": item.stripe_price_id,
             "product_id": sold.product_id if sold else None, "price_id": sold.price_id if sold else None,
-            "quantity": item.quantity, "paid_quantity": paid_quantities.get(item.stripe_price_id),
-            "unit_amount": item.unit_amount, "interval": item.interval,
+            "quantity": item.quantity, "unit_amount": item.unit_amount, "interval": item.interval,
+            **paid.get(item.id, {"paid_quantity": None, "paid_product_id": None}),
         }  # fmt: skip
         row = rows.get(item.id) or SubscriptionItem(id=item.id, subscription_id=subscription_id, **said)
         session.add(row.sqlmodel_update(said))
     session.flush()
 
 
+def _paid_of(
+    session: Session,
+    items: Sequence[ItemFacts],
+    paid_quantities: Mapping[str, int],
+    lines: Sequence[OrderLine],
+    places: Mapping[str, str],
+) -> dict[str, dict[str, Any]]:
+    """What was paid for of each item while it is owed for, by the item's id: of one whose price is new, what it had before."""
+    left = [price for price in paid_quantities if price not in {item.stripe_price_id for item in items}]
+    sold = _plan_prices(session, left, [])[0] if left else {}
+    bought = {line.id: line.product_id for line in lines}
+    found: dict[str, dict[str, Any]] = {}
+    for item in items:
+        if item.stripe_price_id not in paid_quantities:
+            continue
+        quantity, product = paid_quantities[item.stripe_price_id], None
+        if not quantity and left:
+            before = left.pop(0)
+            quantity = paid_quantities[before]
+            # A price that Checkout made because it was described is the one that the line was bought at.
+            product = sold[before].product_id if before in sold else bought.get(places.get(item.id, ""))
+        found[item.id] = {"paid_quantity": quantity, "paid_product_id": product}
+    return found
+
+
 def identify(
     session: Session, items: Sequence[ItemFacts], lines: Sequence[OrderLine], *, currency: str
 ) -> dict[str, Known]:
     """What each item is in our catalogue, by the item's id; without those whose price is foreign."""
-    by_stripe, by_key = _plan_prices(session, items)
+    by_stripe, by_key = _plan_prices(
+        session, {item.stripe_price_id for item in items}, {item.lookup_key for item in items}
+    )
     found = {}
     for item in items:
         made_for = next((line for line in lines if _made_for(line, item, currency)), None)
@@ -135,9 +164,10 @@ def identify(
     return found
 
 
-def _plan_prices(session: Session, items: Sequence[ItemFacts]) -> tuple[dict[str | None, Known], dict[str, Known]]:
-    """Our plans' prices among those of the items: by Stripe's id, and by lookup key."""
-    theirs, keys = {item.stripe_price_id for item in items}, {item.lookup_key for item in items}
+def _plan_prices(
+    session: Session, theirs: Collection[str], keys: Collection[str]
+) -> tuple[dict[str | None, Known], dict[str, Known]]:
+    """Our plans' prices among Stripe's: by its id, and by lookup key."""
     query = (
         select(Price, PlanPrice.stripe_price_id)
         .join(Product, col(Product.id) == Price.product_id)

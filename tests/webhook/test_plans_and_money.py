@@ -186,6 +186,51 @@ def test_seats_raised_and_not_paid_for_have_their_grace_and_then_what_was_paid_f
     assert (owed["status"], grant(shop, order_id)) == ("paid", ("plan", "active", 5))
 
 
+def test_a_plan_switched_and_not_paid_for_has_its_grace_and_then_what_was_paid_for_stays(
+    shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe, ("plan-month", 2))
+    bigger = stripe.sell(2000, interval="month")
+    builders.sell_bigger_plan(shop, stripe_price_id=bigger)
+    clock.time = DAY_20
+    tell("invoice.payment_failed", stripe.raise_seats(name, 5, price=bigger, declined=True))
+    assert grant(shop, order_id) == ("bigger", "active", 5)
+    settle_at(shop, clock, DAY_20 + timedelta(days=7, minutes=1))
+    assert grant(shop, order_id) == ("plan", "active", 2)
+    settle_at(shop, clock, PERIOD_END)
+    assert grant(shop, order_id)[1] == "suspended"
+    tell("invoice.paid", stripe.renew(name))
+    assert grant(shop, order_id) == ("bigger", "active", 5)
+
+
+def test_to_pay_back_a_change_within_a_period_ends_no_plan_and_to_pay_back_the_period_does(
+    shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe, ("plan-month", 2))
+    clock.time = DAY_20
+    change = stripe.raise_seats(name, 5)
+    tell("invoice.paid", change)
+    refund.request(shop, order_id, payment=change["id"], actor="owner")
+    assert grant(shop, order_id) == ("plan", "active", 5)
+    assert (cancels(shop), topics(shop)) == ([], [])
+    refund.request(shop, order_id, actor="owner")
+    assert grant(shop, order_id)[1] == "revoked"
+    assert {job.split(":")[1] for job in cancels(shop)} == {name}
+
+
+def test_a_credit_for_fewer_seats_keeps_no_plan_whose_period_was_paid_back(
+    shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe, ("plan-month", 5))
+    clock.time = DAY_20
+    credited = stripe.raise_seats(name, 3)
+    tell("invoice.paid", credited)
+    assert grant(shop, order_id) == ("plan", "active", 3)
+    refund.request(shop, order_id, actor="owner")
+    assert grant(shop, order_id)[1] == "revoked"
+    assert {job.split(":")[1] for job in cancels(shop)} == {name}
+
+
 def test_grace_counts_from_the_first_of_several_unpaid_invoices(
     shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock
 ) -> None:

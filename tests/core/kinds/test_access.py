@@ -13,6 +13,7 @@ from core.kinds.access import PlanAccess, allowed, ended_with, of_plan
 from core.kinds.plan_billing import Billing
 from core.orders.disputes import Dispute
 from core.orders.orders import Order
+from core.orders.payment_lines import PaymentLine
 from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import GrantState
 from core.orders.subscription_items import SubscriptionItem
@@ -127,6 +128,32 @@ def test_of_a_plan_the_newest_period_counts_and_any_that_a_bank_took(
 
 
 @pytest.mark.parametrize(
+    ("amount", "proration", "refunds", "expected"),
+    [
+        (400, True, [back("in_3", 400)], "active"),
+        (400, True, [back("in_2", 900)], "active"),
+        (400, True, [back("in_2", 900), back("in_3", 400)], "revoked"),
+        (400, True, [back("in_1", 900), back("in_3", 400)], "active"),
+        # What was credited for fewer seats can go back to nobody.
+        (-400, True, [back("in_2", 900)], "revoked"),
+        # Another interval begins a period, and what was listed of before does not say what it is for.
+        (400, False, [back("in_3", 400)], "revoked"),
+        (400, None, [back("in_3", 400)], "revoked"),
+    ],
+)
+def test_of_a_plan_that_was_changed_the_whole_of_its_newest_period_counts(
+    amount: int, proration: bool | None, refunds: list[Refund], expected: str
+) -> None:
+    change = renewal("in_3", max(amount, 0), day=40, billing_reason="subscription_update")
+    listed = PaymentLine(
+        payment_id="in_3", position=0, order_line_id="plan", quantity=1, amount_subtotal=amount, amount_discount=0,
+        amount_tax=0, amount=amount, proration=proration,
+    )  # fmt: skip
+    ledger = of_plan_of(payments=[first(), renewal("in_2"), change], listed={"in_3": [listed]}, refunds=refunds)
+    assert state(ledger, PLAN) == expected
+
+
+@pytest.mark.parametrize(
     ("known", "expected"),
     [
         (plan(), "active"),
@@ -203,6 +230,19 @@ def test_seats_that_are_owed_for_last_as_long_as_grace(
         payments=[first()], subscriptions=[plan(**subscription)], items=[item(paid_quantity=paid_quantity)]
     )
     assert of_plan(ledger, PLAN, now=DAY).quantity == seats
+
+
+def test_another_plan_that_is_owed_for_is_the_one_of_before_once_grace_is_over() -> None:
+    switched = item(product_id="bigger", quantity=1, paid_quantity=2, paid_product_id="plan")
+
+    def found(**subscription: Any) -> PlanAccess:
+        return of_plan(
+            of_plan_of(payments=[first()], subscriptions=[plan(**subscription)], items=[switched]), PLAN, now=DAY
+        )
+
+    assert found(unpaid_since=BEFORE) == PlanAccess(GrantState.ACTIVE, "plan", 2)
+    assert found(unpaid_since=BEFORE, grace_until=LATER) == PlanAccess(GrantState.ACTIVE, "bigger", 1)
+    assert found() == PlanAccess(GrantState.ACTIVE, "bigger", 1)
 
 
 def test_of_two_subscriptions_for_a_line_each_ends_by_its_own_money() -> None:

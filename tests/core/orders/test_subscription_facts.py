@@ -188,6 +188,21 @@ def test_what_was_credited_when_more_was_billed_had_been_paid_for() -> None:
     assert subscription_invoices.read_standing([{**owed, "status": "paid"}]).paid_quantities == {}
 
 
+def test_of_a_price_that_a_change_bills_for_the_first_time_nothing_had_been_paid_for() -> None:
+    def priced(price: str, amount: int, quantity: int, *, change: bool = True) -> dict[str, Any]:
+        of = {"price_details": {"price": price}}
+        return billed(30, proration=change, amount=amount, quantity=quantity, pricing=of)
+
+    def paid_before(*lines: dict[str, Any]) -> Any:
+        return subscription_invoices.read_standing([bill(1, lines=lines)]).paid_quantities
+
+    assert paid_before(priced("old", -900, 2), priced("new", 4500, 5)) == {"old": 2, "new": 0}
+    # Another interval begins a period of its own.
+    assert paid_before(priced("month", -900, 2), priced("year", 9000, 2, change=False)) == {"month": 2, "year": 0}
+    assert paid_before(priced("added", 900, 1)) == {"added": 0}
+    assert paid_before(priced("renewed", 900, 1, change=False)) == {}
+
+
 @pytest.mark.parametrize(
     ("subscription", "needed"),
     [

@@ -326,16 +326,21 @@ def test_the_items_of_a_subscription_are_those_that_were_fetched_last(shop: Shop
             {
                 "id": "si_2", "subscription_id": "sub_1", "position": 0, "order_line_id": plan.id,
                 "stripe_price_id": "price_1", "product_id": "plan", "price_id": "plan-month", "quantity": 3,
-                "paid_quantity": 2, "unit_amount": 900, "interval": "month",
+                "paid_quantity": 2, "paid_product_id": None, "unit_amount": 900, "interval": "month",
             },
             {
                 "id": "si_1", "subscription_id": "sub_1", "position": 1, "order_line_id": None,
                 "stripe_price_id": "price_9", "product_id": None, "price_id": None, "quantity": 3, "paid_quantity": None,
-                "unit_amount": 900, "interval": "year",
+                "paid_product_id": None, "unit_amount": 900, "interval": "year",
             },
         ]  # fmt: skip
         assert write(second, replace(first, quantity=5)) == [rows[1], rows[0]]
         assert (rows[0].quantity, rows[0].paid_quantity, rows[0].position) == (5, None, 1)
+        # Another price of the item is owed for: what was credited for it had been paid for, as the plan that was bought.
+        [switched, _] = write(replace(first, stripe_price_id="price_2", quantity=5), second, price_1=2, price_2=0)
+        assert (switched.paid_quantity, switched.paid_product_id) == (2, "plan")
+        [added, _] = write(replace(first, quantity=5), second, price_1=0)
+        assert (added.paid_quantity, added.paid_product_id) == (0, None)
         assert write(second) == [rows[1]]
         behind(session, SubscriptionItem, quantity=8)
         assert [row.quantity for row in subscription_items.of_subscriptions(session, ["sub_1"])] == [8]
