@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from core import announcements, owed_jobs
+from core import announcements, owed_jobs, seating
 from core.admission import AdmittedSession
 from core.announcements import Before
 from core.catalog import promotion_codes
@@ -47,7 +47,6 @@ from core.orders.status import GrantState, Progress, Status, handed_of, status_o
 from core.owed_jobs import Due
 from core.people import customers
 from core.people.customers import How
-from core.seats import seating
 
 
 @dataclass(frozen=True)

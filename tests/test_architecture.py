@@ -49,12 +49,14 @@ ROOMS: dict[str, set[str]] = {
     "core/mailboxes": {"core/foundation", "core/shop", "core/orders"},
     "core/kinds": {"core/foundation", "core/catalog", "core/orders"},
     "core/announcements": {"core/foundation", "core/outgoing", "core/catalog", "core/orders", "core/kinds"},
+    "core/seating": {"core/foundation", "core/outgoing", "core/catalog", "core/orders", "core/kinds", "core/announcements"},
     # The whole of it in one file, whatever it means.
     "core/backup": {"core/foundation", "core/shop", "core/orders", "core/kinds"},
     "core/people": {
         "core/mailboxes", "core/traffic",
         "core/outgoing",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/announcements",
+        "core/seating",
     },
     # What the seller's programs ask of people, and what owners do about those programs' addresses.
     "core/integrations": {
@@ -64,7 +66,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "core/seats": {
         "core/foundation", "core/shop", "core/outgoing", "core/catalog", "core/orders", "core/kinds", "core/announcements",
-        "core/people",
+        "core/people", "core/seating",
     },
     # What a seller's software asks, and what is done about licences.
     "core/licensing": {
@@ -84,7 +86,7 @@ ROOMS: dict[str, set[str]] = {
     "core/owed_jobs": {"core/foundation", "core/orders", "core/kinds"},
     "core/fulfillment": {
         "core/foundation", "core/gateway", "core/catalog", "core/orders", "core/kinds", "core/people",
-        "core/admission", "core/owed_jobs", "core/announcements", "core/seats",
+        "core/admission", "core/owed_jobs", "core/announcements", "core/seating",
     },
     "core/journeys": {
         "core/connections", "core/traffic",
@@ -127,9 +129,10 @@ ROOMS: dict[str, set[str]] = {
         "core/mailboxes", "core/traffic",
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/journeys", "core/people", "core/events", "core/messages", "core/owner", "core/invoicing",
-        "core/outgoing", "core/seats",
+        "core/outgoing", "core/seating",
     },
     "core/registers": {
+        "core/seating",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/invoicing", "core/outgoing", "core/attendance",
         "core/journeys", "core/events", "core/messages", "core/owner", "core/correspondence", "core/privacy",

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, delete, func, select, update
 
-from core import announcements
+from core import announcements, seating
 from core.foundation import addresses
 from core.foundation.addresses import fold
 from core.foundation.errors import AddressTaken, CustomerNotFound, OrderNotFound
@@ -70,11 +70,13 @@ def change(
     Letters about what they bought under `old` go to `new` from now on. Raises CustomerNotFound, and AddressTaken if `new` is
     another customer's and the two are not to `join`.
     """
+    seated = _lock_orders(session, old, new)
     customer = _locked(session, old, new)
     other = customers.take(session, new, customer, how=how, now=now)
     if other != customer and not join:
         raise AddressTaken(orders=len(_orders_of(session, other)))
-    for order in _orders_of(session, customer, other):
+    theirs = _orders_of(session, customer, other)
+    for order in theirs:
         readdress = not keep and fold(order.email) == fold(old)
         _move(session, order, new if readdress else order.email, to=customer, how=how, actor=actor, now=now)
     _give(session, customer, new, how=how, now=now)
@@ -85,6 +87,9 @@ def change(
         main = (col(Customer.id) == customer, col(Customer.email) == fold(old))
         session.exec(update(Customer).where(*main).values(email=fold(new)))
     session.flush()
+    folded = {row.folded for row in customers.addresses_of(session, customer)}
+    for order in {order.id: order for order in (*theirs, *seated)}.values():
+        seating.leave_one(session, order, customer, folded, actor=actor, now=now)
     return customer
 
 
@@ -101,7 +106,21 @@ def change_of_order(
     customer = customers.remember(session, new, how=how, now=now)
     _move(session, order, new, to=customer, how=how, actor=actor, now=now)
     session.flush()
+    folded = {row.folded for row in customers.addresses_of(session, customer)}
+    seating.leave_one(session, order, customer, folded, actor=actor, now=now)
     return customer
+
+
+def _lock_orders(session: Session, old: str, new: str) -> list[Order]:
+    """Lock the orders of whoever has these addresses, and those in whose plans they have a seat; return the latter. All at once
+    and before the addresses, as whoever settles an order or takes a seat does."""
+    found = [customers.whose_with_all(session, address) for address in (old, new)]
+    people = {owner for owner, _ in found if owner}
+    kept = {address.strip() for address in (old, new)}.union(*(folded for _, folded in found))
+    seated = seating.of_people(session, people, kept)
+    own = session.exec(select(Order.id).where(col(Order.customer_id).in_(people))).all()
+    locked = orders.lock_all(session, seated.union(own))
+    return [locked[order_id] for order_id in sorted(seated)]
 
 
 def _locked(session: Session, old: str, new: str) -> str:

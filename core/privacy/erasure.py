@@ -12,6 +12,7 @@ from functools import partial
 from sqlalchemy import ColumnElement, delete, func, or_, update
 from sqlmodel import Session, col, select
 
+from core import seating
 from core.events.inbox import StripeEvent
 from core.foundation.database import repeatable
 from core.foundation.errors import NotErasable
@@ -45,7 +46,6 @@ from core.privacy.holds import Held
 from core.privacy.mentions import Mentions
 from core.privacy.persons import Person
 from core.rights.withdrawals import Withdrawal
-from core.seats import seating
 from core.shop import Shop
 from core.traffic.counting import NOBODY, Sender
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, func, select
 
+from core import seating
 from core.foundation import addresses
 from core.foundation.errors import CustomerNotFound
 from core.foundation.money import Money
@@ -66,13 +67,15 @@ class NoteView:
 
 @dataclass(frozen=True)
 class Merging:
-    """Another customer who is to become one with this one: what moves. `address` is the one that letters go to."""
+    """Another customer who is to become one with this one: what moves. `address` is the one that letters go to. `seats` are those
+    that become free, since both have one of the same plan."""
 
     customer_id: str
     address: str
     addresses: tuple[str, ...]
     orders: int
     notes: int
+    seats: int
 
 
 @dataclass(frozen=True)
@@ -176,8 +179,16 @@ def merging(shop: Shop, customer_id: str, text: str) -> Merging:
         orders = session.exec(select(func.count()).where(col(Order.customer_id) == other)).one()
         return Merging(
             other, customers.as_stored(session, customer.email), tuple(each.address for each in theirs), orders,
-            len(customer_notes.of_customer(session, other)),
+            len(customer_notes.of_customer(session, other)), _seats_of_both(session, customer_id, other),
         )  # fmt: skip
+
+
+def _seats_of_both(session: Session, *people: str) -> int:
+    """How many seats become free when these are one."""
+    theirs = [row.folded for each in people for row in customers.addresses_of(session, each)]
+    named = seating.of_people(session, people, theirs)
+    orders = session.exec(select(Order).where(col(Order.id).in_(named))).all()
+    return sum(len(table.surplus(people, theirs)) for order in orders for table in seating.tables_of(session, order))
 
 
 def merge(shop: Shop, customer_id: str, other_id: str, *, deed: Deed) -> None:

@@ -1,4 +1,4 @@
-"""Seats of plans: who has one, who is asked to take one, and who loses theirs where there are fewer than people.
+"""Seats of plans as they are asked for: invitations and their codes, what owners and sellers' programs give and take.
 
 The buyer has the first seat unless they gave it away. Nothing of anybody is deleted when seats become fewer.
 """

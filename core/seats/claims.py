@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlmodel import select
 
+from core import seating
 from core.foundation import addresses
 from core.foundation.database import repeatable
 from core.foundation.errors import OtherMode, SeatNotFound
@@ -14,8 +15,7 @@ from core.orders import orders
 from core.orders.orders import Order
 from core.people import customers
 from core.people.customers import How
-from core.seats import seating
-from core.seats.seating import Table
+from core.seating import Table
 from core.shop import Shop
 
 

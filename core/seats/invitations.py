@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from sqlmodel import Session, col, select
 
+from core import seating
 from core.catalog.products import Product
 from core.foundation import addresses
 from core.foundation.errors import AccessDenied, LinkExpired, SeatCodeWrong, SeatHeld, SeatNotFound
@@ -19,8 +20,7 @@ from core.orders.orders import Order
 from core.orders.status import GrantState
 from core.people import customers, sign_in
 from core.people.customers import How
-from core.seats import seating
-from core.seats.seating import Table
+from core.seating import Table
 from core.shop import Shop
 
 # So long a letter's code is good, and so many wrong ones are taken.
@@ -89,7 +89,8 @@ def invite(shop: Shop, email: str, grant_id: str, guest: str) -> bool:
     """
     address = addresses.checked(guest, reachable=shop.settings.livemode)
     with shop.transaction() as session:
-        return seating.ask(session, _locked(session, email, grant_id), address, now=shop.now())
+        table = _locked(session, email, grant_id)
+        return seating.ask(session, table, address, customers.whose(session, address), now=shop.now())
 
 
 def replace(shop: Shop, email: str, seat_id: str, guest: str) -> bool:
@@ -98,11 +99,12 @@ def replace(shop: Shop, email: str, seat_id: str, guest: str) -> bool:
     address = addresses.checked(guest, reachable=shop.settings.livemode)
     with shop.transaction() as session:
         table, seat = _seat(session, email, seat_id)
-        if table.has(address, customers.whose(session, address)):
+        person = customers.whose(session, address)
+        if table.has(address, person):
             raise SeatHeld()
         seating.take(session, table, seat, now=shop.now())
         session.flush()
-        return seating.ask(session, table, address, now=shop.now())
+        return seating.ask(session, table, address, person, now=shop.now())
 
 
 def remove(shop: Shop, email: str, seat_id: str) -> None:

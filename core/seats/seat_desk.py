@@ -3,14 +3,14 @@ log and on the order."""
 
 from sqlmodel import Session
 
+from core import seating
 from core.foundation import addresses
 from core.foundation.errors import MadeUp, OtherMode, SeatNotFound
 from core.orders import history
-from core.people import deeds
+from core.people import customers, deeds
 from core.people.deeds import Deed
 from core.people.staff import Action
-from core.seats import seating
-from core.seats.seating import Table
+from core.seating import Table
 from core.shop import Shop
 
 
@@ -25,7 +25,7 @@ def give(shop: Shop, grant_id: str, guest: str, *, deed: Deed) -> bool:
     with shop.transaction() as session:
         table = seating.lock(session, grant_id)
         _begin(session, shop, table, "seat_given", deed)
-        return seating.ask(session, table, address, now=now)
+        return seating.ask(session, table, address, customers.whose(session, address), now=now)
 
 
 def take(shop: Shop, seat_id: str, *, deed: Deed) -> None:

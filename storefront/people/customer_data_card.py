@@ -75,6 +75,8 @@ def draw_moving(other: Merging) -> None:
     addresses = ", ".join(words.plain(each) for each in other.addresses)
     notes = f" and {words.count(other.notes, 'note', 'notes')}" if other.notes else ""
     st.markdown(f"Moves: **{words.count(other.orders, 'order', 'orders')}**{notes}, and what goes to {addresses}.")
+    if other.seats:
+        st.markdown(f"Both have a seat of the same plan: **{words.count(other.seats, 'seat', 'seats')}** become free.")
 
 
 @st.dialog("Erase a customer", icon=":material/person_off:", on_dismiss=dialogs.close)

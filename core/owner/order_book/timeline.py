@@ -72,6 +72,7 @@ _TITLES: dict[str, tuple[str, Tone]] = {
     "seats_changed": ("The plan has another number of seats", Tone.PLAIN),
     "seat_given": ("A seat of the plan was given", Tone.PLAIN),
     "seat_taken": ("A seat of the plan was taken away", Tone.PLAIN),
+    "seat_freed": ("A seat of the plan is free: who had it has another one", Tone.PLAIN),
     "resent": ("The receipt was sent again", Tone.PLAIN),
 }
 # What those who do things without signing in are called.

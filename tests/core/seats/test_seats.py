@@ -514,3 +514,114 @@ def test_who_is_erased_has_no_seat_under_an_address_of_before_either(shop: Shop,
         address_changes.change(session, PEOPLE[0], PEOPLE[1], how=How.OWNER, actor="owner", now=shop.now())
     erasure.from_terminal(shop, PEOPLE[1])
     assert standing(shop) == {}
+
+
+# -- two customers, or two addresses, that turn out to be one person's
+
+
+def claimed(shop: Shop, order_id: str, *guests: str) -> None:
+    for guest in guests:
+        claims.claim(shop, order_id, guest)
+
+
+def become_one(shop: Shop, old: str, new: str, *, keep: bool = True) -> None:
+    with shop.transaction() as session:
+        address_changes.change(session, old, new, how=How.OWNER, keep=keep, join=True, actor="owner", now=shop.now())
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_two_customers_who_become_one_keep_the_seat_of_who_came_first(
+    shop: Shop, stripe: FakeStripe, clock: Clock, keep: bool
+) -> None:
+    listens(shop, "http://127.0.0.1:9/", "seat.changed")
+    order_id, subscription, grant = a_plan(shop, stripe, 4)
+    for guest in PEOPLE[:3]:
+        clock.pass_(minutes=1)
+        claimed(shop, order_id, guest)
+    set_seats(shop, stripe, subscription, 3)
+    assert standing(shop) == {PEOPLE[0]: "accepted", PEOPLE[1]: "accepted", PEOPLE[2]: "suspended"}
+    clock.pass_(minutes=1)
+    become_one(shop, PEOPLE[0], PEOPLE[1], keep=keep)
+    # Who waited for a seat has the one that is free.
+    assert standing(shop) == {PEOPLE[0]: "accepted", PEOPLE[1]: "removed", PEOPLE[2]: "accepted"}
+    assert all(may_use(shop, guest) for guest in PEOPLE[1:3])
+    assert [each.split(":")[0] for each in builders.log(shop, order_id) if "seat" in each] == ["seat_freed"]
+    told = [orjson.loads(row.body)["data"] for row in builders.rows(shop, WebhookMessage)]
+    assert sorted(each["seat"] for each in told if each["state"] == "removed") == [seat_of(shop, PEOPLE[1]).id]
+    with pytest.raises(SeatHeld):
+        invitations.invite(shop, NORA, grant, PEOPLE[1])
+
+
+@builders.on_sqlite
+@pytest.mark.parametrize("sits", [True, False])
+def test_a_plans_buyer_who_turns_out_to_have_a_seat_of_it_has_their_own(
+    shop: Shop, stripe: FakeStripe, sits: bool
+) -> None:
+    order_id, _, grant = a_plan(shop, stripe, 2)
+    claimed(shop, order_id, PEOPLE[0])
+    invitations.sit(shop, NORA, grant, buyer=sits)
+    become_one(shop, PEOPLE[0], NORA)
+    found = invitations.seats(shop, NORA, grant)
+    assert (found.buyer_sits, found.people, found.free) == (True, (), 1)
+    # Of two plans each has a seat of the other's: one is left of either.
+    other, _, _ = a_plan(shop, stripe, 2, cart="cart_2")
+    assert may_use(shop, PEOPLE[0])
+    with pytest.raises(SeatHeld):
+        invitations.invite(shop, NORA, grant, PEOPLE[0])
+    assert claims.claim(shop, other, PEOPLE[0]).id == ""
+
+
+def test_who_is_asked_under_an_address_that_is_theirs_by_then_takes_no_second_seat(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    order_id, _, grant = a_plan(shop, stripe, 3)
+    claimed(shop, order_id, PEOPLE[0])
+    second = PEOPLE[1].capitalize()
+    invitations.invite(shop, NORA, grant, second)
+    with shop.transaction() as session:
+        person = customers.whose(session, PEOPLE[0])
+        assert person
+        customers.take(session, PEOPLE[1], person, how=How.CODE, now=shop.now())
+    assert invitations.accept(shop, seat_of(shop, second).id, code_for(shop, second))
+    assert standing(shop) == {PEOPLE[0]: "accepted", second: "removed"}
+    # The buyer who gave their own away and takes one under another address has it back.
+    invitations.sit(shop, NORA, grant, buyer=False)
+    invitations.invite(shop, NORA, grant, "nora@second.example")
+    with shop.transaction() as session:
+        person = customers.whose(session, NORA)
+        assert person
+        customers.take(session, "nora@second.example", person, how=How.CODE, now=shop.now())
+    seat = seat_of(shop, "nora@second.example")
+    assert invitations.accept(shop, seat.id, code_for(shop, "nora@second.example"))
+    found = invitations.seats(shop, NORA, grant)
+    assert (found.buyer_sits, [each.email for each in found.people], found.free) == (True, [PEOPLE[0]], 1)
+
+
+@builders.on_sqlite
+def test_an_order_that_is_given_to_somebody_with_a_seat_of_its_plan_frees_it(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _, grant = a_plan(shop, stripe, 2)
+    claimed(shop, order_id, PEOPLE[0])
+    with shop.transaction() as session:
+        owner = customers.whose(session, NORA)
+        address_changes.change_of_order(
+            session, order_id, PEOPLE[0], owner=owner, how=How.OWNER, actor="owner", now=shop.now()
+        )
+    found = invitations.seats(shop, PEOPLE[0], grant)
+    assert (found.buyer_sits, found.people, found.free) == (True, (), 1)
+
+
+def test_to_become_one_and_to_take_seats_at_once_leaves_nobody_two(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _, grant = a_plan(shop, stripe, 5)
+    claimed(shop, order_id, PEOPLE[0])
+    for guest in PEOPLE[1:3]:
+        invitations.invite(shop, NORA, grant, guest)
+    codes = {guest: (seat_of(shop, guest).id, code_for(shop, guest)) for guest in PEOPLE[1:3]}
+    results = at_once(
+        lambda: become_one(shop, PEOPLE[0], PEOPLE[1]),
+        *[lambda guest=guest: invitations.accept(shop, *codes[guest]) for guest in codes],
+        lambda: claims.claim(shop, order_id, PEOPLE[3]),
+    )
+    refused = [each for each in results if isinstance(each, Exception)]
+    assert all(isinstance(each, SeatNotFound) for each in refused), results
+    sitting = [row.customer_id for row in builders.rows(shop, Seat) if row.state is SeatState.ACCEPTED]
+    assert len(sitting) == len(set(sitting)) == 3

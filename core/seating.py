@@ -1,10 +1,10 @@
 """Seating: the seats of one grant, changed while its order is locked, so that never more have one than were paid for."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from core import announcements
 from core.catalog.products import Kind
@@ -16,12 +16,11 @@ from core.foundation.records import new_id
 from core.kinds import entitlement_records
 from core.kinds.grants import Grant
 from core.kinds.seats import Seat, SeatState
-from core.orders import orders
+from core.orders import history, orders
 from core.orders.orders import Order
 from core.orders.status import GrantState
 from core.outgoing.messages import announce
 from core.outgoing.topics import Topic
-from core.people import customers
 
 # Those who sit, or are asked to.
 _THERE = (SeatState.INVITED, SeatState.ACCEPTED, SeatState.SUSPENDED)
@@ -46,10 +45,15 @@ class Table:
         return max(self.room - len(self.seats), 0)
 
     def has(self, email: str, customer_id: str | None = None) -> Seat | None:
-        """The seat that somebody has, or is asked to take, under this address, or that this customer has under another."""
-        named = next((seat for seat in self.seats if fold(seat.email) == fold(email)), None)
+        """The seat that this customer has, under whichever address, or that somebody has, or is asked to take, under this one."""
         theirs = (seat for seat in self.seats if customer_id and seat.customer_id == customer_id)
-        return named or next(theirs, None)
+        named = (seat for seat in self.seats if fold(seat.email) == fold(email))
+        return next(theirs, None) or next(named, None)
+
+    def surplus(self, people: Collection[str], addresses: Collection[str] = ()) -> list[Seat]:
+        """What these customers, who are one person with these addresses, folded, have or are kept beyond one seat."""
+        theirs = [seat for seat in self.seats if seat.customer_id in people or fold(seat.email) in addresses]
+        return theirs if self.order.customer_id in people and self.grant.buyer_sits else theirs[1:]
 
 
 def lock(session: Session, grant_id: str) -> Table:
@@ -108,10 +112,12 @@ def give(session: Session, table: Table, email: str, *, customer_id: str | None 
     return seat
 
 
-def ask(session: Session, table: Table, email: str, *, now: datetime) -> bool:
+def ask(session: Session, table: Table, email: str, person: str | None, *, now: datetime) -> bool:
     """Owe somebody the letter that asks them to take a seat, or one more; the plan's buyer has the first at once, without any.
-    Returns whether a letter goes out. Raises PlanNotActive, SeatsTaken, and SeatHeld where nothing is left to be taken."""
-    person = customers.whose(session, email)
+    `person` is whose address it is, if that is known.
+
+    Returns whether a letter goes out. Raises PlanNotActive, SeatsTaken, and SeatHeld where nothing is left to be taken.
+    """
     if person and person == table.order.customer_id:
         if table.grant.buyer_sits:
             raise SeatHeld()
@@ -125,9 +131,16 @@ def ask(session: Session, table: Table, email: str, *, now: datetime) -> bool:
 
 
 def accept(session: Session, table: Table, seat: Seat, customer_id: str, *, now: datetime) -> None:
-    """Whoever was asked takes their seat. Raises PlanNotActive, SeatsTaken where there are fewer by now."""
+    """Whoever was asked takes their seat; if they have one under another address, this one is free again, and a plan's buyer has
+    their own. Raises PlanNotActive, SeatsTaken where there are fewer by now."""
     if table.grant.state is not GrantState.ACTIVE:
         raise PlanNotActive()
+    is_buyer = customer_id == table.order.customer_id
+    if is_buyer or any(each.customer_id == customer_id for each in table.seats if each.id != seat.id):
+        take(session, table, seat, now=now)
+        if is_buyer:
+            sit(session, table, buyer=True, now=now)
+        return
     if sum(each.accepted_at is not None for each in table.seats) >= table.room:
         raise SeatsTaken(seats=table.grant.quantity)
     seat.customer_id, seat.accepted_at, seat.since = customer_id, now, now
@@ -147,12 +160,44 @@ def take(session: Session, table: Table, seat: Seat, *, now: datetime) -> None:
 
 def sit(session: Session, table: Table, *, buyer: bool, now: datetime) -> None:
     """Let the buyer have the first seat, or give it away. Raises SeatsTaken where they want one and none is free."""
+    own = [seat for seat in table.seats if buyer and seat.customer_id and seat.customer_id == table.order.customer_id]
+    for seat in own:
+        take(session, table, seat, now=now)
     if buyer and not table.grant.buyer_sits and table.free < 1:
         raise SeatsTaken(seats=table.grant.quantity)
     table.grant.buyer_sits = buyer
     fit(session, table, now=now)
     announcements.mark(session, table.order, now=now)
     session.flush()
+
+
+def of_people(session: Session, people: Collection[str], addresses: Collection[str]) -> set[str]:
+    """The ids of the orders in whose plans these customers, or whoever has these addresses, have a seat or are asked to."""
+    theirs = or_(col(Seat.customer_id).in_(people), col(Seat.email).in_(addresses))
+    query = select(Grant.order_id).join(Seat, col(Seat.grant_id) == Grant.id)
+    return set(session.exec(query.where(theirs, col(Seat.state).in_(_THERE))))
+
+
+def tables_of(session: Session, order: Order) -> list[Table]:
+    """The seats of each plan that this order gives. It must be locked by whoever changes them."""
+    plans = select(Grant).where(Grant.order_id == order.id, Grant.kind == Kind.PLAN).order_by(Grant.id)
+    found = session.exec(plans.execution_options(populate_existing=True)).all()
+    return [Table(grant, order, seats_of(session, grant.id)) for grant in found]
+
+
+def leave_one(
+    session: Session, order: Order, customer_id: str, addresses: Collection[str], *, actor: str, now: datetime
+) -> None:
+    """Leave this customer, who has these addresses, folded, one seat of each plan of an order: the one that they would keep
+    longest, and the buyer their own. What they had or were asked to take beside it is free. The order must be locked."""
+    for table in tables_of(session, order):
+        theirs = [seat for seat in table.seats if seat.customer_id == customer_id]
+        if order.customer_id == customer_id and any(seat.state is SeatState.ACCEPTED for seat in theirs):
+            table.grant.buyer_sits = True
+        for seat in table.surplus({customer_id}, addresses):
+            take(session, table, seat, now=now)
+            event = f"seat_freed:{seat.id}:{outbox.stamp(now)}"
+            history.note(session, order.id, event, actor=actor, now=now)
 
 
 def prefer(session: Session, table: Table, seat: Seat, instead_of: Seat, *, now: datetime) -> None:
