@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, Index, UniqueConstraint
-from sqlmodel import Field, Session, col, select
+from sqlmodel import Field, Session, col, select, update
 
 from core.catalog import license_terms
 from core.catalog.license_terms import LicenseTerms, OnExpiry
@@ -150,6 +150,11 @@ def said_as(session: Session, text: str) -> dict[str, Any]:
     """What is kept of a key's text: how it is found, what is shown of it, and itself, sealed by the shop of this session."""
     sealed = signing.seal(session.info[SECRET], signing.LICENSE_KEY, text)
     return {"key_hash": license_keys.fingerprint(text), "hint": license_keys.hint(text), "sealed": sealed}
+
+
+def readdress(session: Session, old: str, new: str) -> None:
+    """Have keys that nobody bought be whose address, folded, has become another."""
+    session.exec(update(LicenseKey).where(col(LicenseKey.holder) == old).values(holder=new))
 
 
 def suspend(session: Session, grant: Grant, *, now: datetime) -> None:

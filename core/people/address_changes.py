@@ -12,7 +12,8 @@ from core import announcements, seating
 from core.foundation import addresses
 from core.foundation.addresses import fold
 from core.foundation.errors import AddressTaken, CustomerNotFound, OrderNotFound
-from core.kinds import entitlement_records
+from core.kinds import entitlement_records, licenses
+from core.kinds.places import attendees, waiting_list
 from core.orders import history, orders
 from core.orders.history import FulfillmentLog
 from core.orders.orders import Order
@@ -86,6 +87,7 @@ def change(
         session.exec(delete(CustomerAddress).where(col(CustomerAddress.folded) == fold(old)))
         main = (col(Customer.id) == customer, col(Customer.email) == fold(old))
         session.exec(update(Customer).where(*main).values(email=fold(new)))
+        _bring_along(session, old, new)
     session.flush()
     folded = {row.folded for row in customers.addresses_of(session, customer)}
     for order in {order.id: order for order in (*theirs, *seated)}.values():
@@ -160,6 +162,13 @@ def _give(session: Session, customer: str, address: str, *, how: How, now: datet
     row.address, row.how, row.verified_at, row.customer_id = address, how, now, customer
     session.add(row)
     session.flush()
+
+
+def _bring_along(session: Session, old: str, new: str) -> None:
+    """What belongs to whoever has an address, and to no order of theirs: whoever has it next must not be taken for them."""
+    licenses.readdress(session, fold(old), fold(new))
+    attendees.readdress(session, old, new)
+    waiting_list.readdress(session, old, new)
 
 
 def _join(session: Session, other: str, customer: str, *, now: datetime) -> None:

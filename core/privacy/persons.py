@@ -17,7 +17,8 @@ from core.foundation.errors import CustomerNotFound
 from core.foundation.records import Record
 from core.foundation.writes.packing import says_one_of
 from core.invoicing import billing_details, invoices
-from core.kinds import downloads, licenses, workshops
+from core.kinds import downloads, workshops
+from core.kinds.licenses import LicenseKey
 from core.kinds.places import cancellations
 from core.kinds.places.attendees import Attendee
 from core.kinds.places.waiting_list import WaitingEntry
@@ -71,7 +72,8 @@ def of_address(session: Session, address: str) -> Person:
     invited = select(Seat.id).where(col(Seat.email).in_(person.written)).limit(1)
     waits = select(WaitingEntry.id).where(WaitingEntry.folded == fold(address)).limit(1)
     attends = select(Attendee.id).where(Attendee.folded == fold(address)).limit(1)
-    known = any(session.exec(query).first() for query in (signed_in, asked, declared, invited, waits, attends))
+    given = select(LicenseKey.id).where(col(LicenseKey.holder) == fold(address)).limit(1)
+    known = any(session.exec(query).first() for query in (signed_in, asked, declared, invited, waits, attends, given))
     if not (person.order_ids or person.beside or known):
         raise CustomerNotFound()
     return person
@@ -99,6 +101,8 @@ def places(session: Session, person: Person) -> dict[Table, ColumnElement[bool]]
     found[seats] = or_(found[seats], seats.c.email.in_(person.written))
     for rows, column in ((_table(SignIn), "email"), (_table(SignInCode), "folded"), (_table(WaitingEntry), "folded")):
         found[rows] = rows.c[column].in_(person.folded)
+    keys = _table(LicenseKey)
+    found[keys] = or_(found[keys], keys.c.holder.in_(person.folded))
     places = _table(Attendee)
     found[places] = or_(found[places], places.c.folded.in_(person.folded))
     declared = _table(Withdrawal)

@@ -7,6 +7,7 @@ from sqlalchemy import Index, UniqueConstraint, func, update
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import signing
+from core.foundation.addresses import fold
 from core.foundation.errors import LinkInvalid
 from core.foundation.records import Record, new_id
 from core.kinds.places.cancellations import PlaceCancellation
@@ -117,6 +118,14 @@ def receiver(session: Session, attendee_id: str, *, former: bool = False) -> str
     if row is None:
         return ""
     return (row.former if former else row.email) or session.get_one(Order, row.order_id).email
+
+
+def readdress(session: Session, old: str, new: str) -> None:
+    """Have letters about the places of whoever has this address go to another one of theirs, and that be who has them."""
+    rows = session.exec(select(Attendee).where(Attendee.folded == fold(old)).order_by(Attendee.id)).all()
+    for row in rows:
+        row.email, row.folded = new, fold(new)
+    changed(session, rows)
 
 
 def changed(session: Session, rows: Iterable[Attendee]) -> None:

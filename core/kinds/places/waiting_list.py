@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Index, UniqueConstraint, func, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, col, select
 
 from core.catalog.products import Product
@@ -200,6 +201,14 @@ def forget(session: Session, addresses: Collection[str]) -> None:
         if row := leave(session, entry_id):
             session.delete(row)
     session.flush()
+
+
+def readdress(session: Session, old: str, new: str) -> None:
+    """Have whoever waits under an address wait under another, in their turn; where they wait under that too, each stays."""
+    other = aliased(WaitingEntry)
+    twice = select(other.id).where(other.date_id == col(WaitingEntry.date_id), other.folded == fold(new)).exists()
+    theirs = update(WaitingEntry).where(col(WaitingEntry.folded) == fold(old), ~twice)
+    session.exec(theirs.values(email=new, folded=fold(new)))
 
 
 def free(session: Session, date_id: str, places: int) -> None:

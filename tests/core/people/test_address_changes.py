@@ -1,7 +1,9 @@
 """Changes of address: with proof of both, or on an owner's word; what was bought follows, and nobody else sees it."""
 
 import pytest
+from sqlmodel import select
 
+from core.attendance import tickets
 from core.foundation import addresses
 from core.foundation.errors import (
     AccessDenied,
@@ -16,6 +18,10 @@ from core.foundation.errors import (
 from core.foundation.records import new_id
 from core.journeys import checkout
 from core.journeys.billing import portal
+from core.kinds.places import attendees, waiting_list
+from core.kinds.places.attendees import Attendee
+from core.kinds.places.waiting_list import WaitingEntry
+from core.licensing import administration, holding
 from core.messages import contents
 from core.people import address_changes, codes, customers, purchases, sign_in
 from core.people.customers import Customer, CustomerAddress, How
@@ -178,6 +184,35 @@ def test_a_plans_billing_follows_its_customer(shop: Shop, stripe: FakeStripe) ->
     assert portal.open_page(shop, new, order_id)
     with pytest.raises(AccessDenied):
         portal.open_page(shop, "nora@lindqvist.example", order_id)
+
+
+def test_what_was_given_to_an_address_alone_follows_who_gives_it_up(shop: Shop, stripe: FakeStripe) -> None:
+    old, new = somebody("Ida"), somebody()
+    paid_by(shop, stripe, old)
+    places = paid_by(shop, stripe, "ole@berg.example", "clinic-eur")
+    with shop.transaction() as session:
+        key, _ = administration.issue(session, "kit", holder=old, livemode=False, now=shop.now())
+        [row] = session.exec(select(Attendee).where(Attendee.order_id == places)).all()
+        row.email, row.folded = old, addresses.fold(old)
+        for waits in (old, "eve@berg.example"):
+            waiting_list.join(session, "full/1", waits, places=1, now=shop.now())
+
+    def theirs(email: str) -> tuple[list[str], bool, list[str]]:
+        with shop.reading() as session:
+            given = holding.given(session, email, livemode=False, signing_key=shop.signing_key)
+            place = tickets.place(session, session.get_one(Attendee, row.id))
+            waiting = session.exec(select(WaitingEntry).where(WaitingEntry.folded == addresses.fold(email))).all()
+            return [each.id for _, each in given], tickets.is_holder(session, place, email), [w.email for w in waiting]
+
+    assert theirs(old) == ([key.id], True, [old])
+    proved(shop, old, new)
+    assert theirs(new) == ([key.id], True, [new])
+    # Whoever reads the mail there by now is somebody else.
+    assert theirs(old) == ([], False, [])
+    with shop.reading() as session:
+        assert attendees.receiver(session, row.id) == new
+    proved(shop, new, somebody(), keep=True)
+    assert theirs(new) == ([key.id], True, [new])
 
 
 # -- on an owner's word
