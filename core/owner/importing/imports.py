@@ -99,8 +99,7 @@ def apply(shop: Shop, kind: Kind, data: bytes, *, deed: Deed | None, progress: P
     with shop.transaction() as session:
         _note(shop, session, kind, f"{len(read)} lines, {sheet.columns.source}", deed)
     done: list[Result] = []
-    for start in range(0, len(read), _TOGETHER):
-        part = read[start : start + _TOGETHER]
+    for part in _parts(read):
         with shop.transaction() as session:
             lock_names(session, "import")  # the same file at once would be written twice
             there = _there(session, [entry for _, entry in part if isinstance(entry, Entry)])
@@ -112,6 +111,19 @@ def apply(shop: Shop, kind: Kind, data: bytes, *, deed: Deed | None, progress: P
         if progress:
             progress(len(done), len(read))
     return _report(kind, sheet.columns, done)
+
+
+def _parts(read: Sequence[tuple[Line, Entry | LineWrong]]) -> Iterator[list[tuple[Line, Entry | LineWrong]]]:
+    """The lines as they are written together. Whatever opens something is an order and takes a number, and until it is committed
+    nobody else in the shop gets one, which is to say that nobody can buy: after each such line it is."""
+    part = []
+    for line, entry in read:
+        part.append((line, entry))
+        if len(part) == _TOGETHER or (not isinstance(entry, LineWrong) and _opens(entry)):
+            yield part
+            part = []
+    if part:
+        yield part
 
 
 def _note(shop: Shop, session: Session, kind: Kind, detail: str, deed: Deed | None) -> None:

@@ -186,8 +186,21 @@ def test_the_good_lines_of_a_file_are_imported_without_the_wrong_ones(shop: Shop
     report = imports.apply(shop, Kind.ORDERS, text.encode(), deed=None, progress=lambda *how: seen.append(how))
     assert counts(report) == (3, 0, 1)
     assert [(each.line, "is no date" in each.detail) for each in report.wrong] == [(5, True)]
-    assert seen == [(4, 4)]
+    assert seen == [(1, 4), (4, 4)]
     assert len(builders.rows(shop, PastOrder)) == 3
+
+
+def test_while_orders_are_imported_that_open_something_others_get_numbers(shop: Shop) -> None:
+    text = ORDERS.splitlines()[0] + "\n" + "".join(
+        f"s{number},{number},2024-01-05,guide,5,eur,buyer{number}@many.example,Ada,yes\n" for number in range(3)
+    )  # fmt: skip
+    written: list[int] = []
+
+    def look(*_: int) -> None:
+        written.append(len(builders.rows(shop, Order)))
+
+    assert counts(imports.apply(shop, Kind.ORDERS, text.encode(), deed=None, progress=look)) == (3, 0, 0)
+    assert written == [1, 2, 3]
 
 
 def test_a_file_of_many_lines_is_looked_at_and_imported_in_parts(shop: Shop) -> None:
