@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from core import fulfillment
 from core.catalog.products import Price, Product
@@ -11,6 +11,8 @@ from core.foundation import outbox
 from core.foundation.errors import UnknownPrice
 from core.foundation.records import new_id
 from core.gateway.sessions import CheckoutState, Money
+from core.kinds.grants import Grant
+from core.kinds.licenses import LicenseKey
 from core.orders import orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import LineDraft, Order
@@ -53,6 +55,18 @@ def give(session: Session, bought: PastPurchase, *, livemode: bool, prefix: str,
     outbox.silence(session)
     fulfillment.resettle(session, order.id, actor=actor, now=now)
     return order
+
+
+def make_real(session: Session, order_id: str, *, actor: str, now: datetime) -> None:
+    """Have an order count that was placed for it while the shop was tried out with a test key."""
+    order = orders.lock(session, order_id)
+    assert order is not None
+    order.livemode, order.updated_at = True, now
+    grants = select(Grant.id).where(Grant.order_id == order_id)
+    session.exec(update(LicenseKey).where(col(LicenseKey.grant_id).in_(grants)).values(livemode=True))
+    session.flush()
+    outbox.silence(session)
+    fulfillment.resettle(session, order_id, actor=actor, now=now)
 
 
 def _price_of(session: Session, product: Product) -> Price:

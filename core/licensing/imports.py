@@ -119,7 +119,10 @@ def _take(
     row = session.exec(query).first()
     if row and row.product_id != product.id:
         raise _Unfit(f"has a key that is one of {row.product_id} already")
-    is_new = row is None
+    # What was tried out with a test key, and is brought again now that money is real, is meant for real.
+    is_new = row is None or (livemode and not row.livemode and row.origin is Origin.IMPORT)
+    if row and is_new:
+        row.livemode = True
     row = row or _made(session, line, text, product, livemode=livemode, now=now)
     placed = _place(session, row, line, now=now) if line.get("fingerprint") or line.get("label") else False
     found.keys, found.machines, found.known = found.keys + is_new, found.machines + placed, found.known + (not is_new)

@@ -15,6 +15,7 @@ from core.foundation.addresses import fold
 from core.foundation.database import lock_names
 from core.journeys import past_access
 from core.journeys.past_access import PastPurchase
+from core.orders.orders import Order
 from core.owner.importing import entries, sheets
 from core.owner.importing.columns import Columns, Kind
 from core.owner.importing.entries import Context, CustomerEntry, LineWrong, OrderEntry
@@ -83,7 +84,7 @@ def dry_run(shop: Shop, kind: Kind, data: bytes) -> Report:
     """What `apply` would do with this file now. Raises FileUnreadable."""
     with shop.reading() as session:
         sheet, read = _read(shop, session, kind, data)
-        there = _there(session, [entry for _, entry in read if isinstance(entry, Entry)])
+        there = _there(shop, session, [entry for _, entry in read if isinstance(entry, Entry)])
     return _report(kind, sheet.columns, list(_results(read, there)))
 
 
@@ -102,7 +103,7 @@ def apply(shop: Shop, kind: Kind, data: bytes, *, deed: Deed | None, progress: P
     for part in _parts(read):
         with shop.transaction() as session:
             lock_names(session, "import")  # the same file at once would be written twice
-            there = _there(session, [entry for _, entry in part if isinstance(entry, Entry)])
+            there = _there(shop, session, [entry for _, entry in part if isinstance(entry, Entry)])
             results = list(_results(part, there))
             for (_, entry), result in zip(part, results, strict=True):
                 if result.outcome is Outcome.NEW and isinstance(entry, Entry):
@@ -158,12 +159,16 @@ def _entry(kind: Kind, line: Line, context: Context) -> Entry | LineWrong:
         return wrong
 
 
-def _there(session: Session, found: Sequence[Entry]) -> set[str]:
-    """The keys of those that were imported before."""
+def _there(shop: Shop, session: Session, found: Sequence[Entry]) -> set[str]:
+    """The keys of those that were imported before; without those that open nothing, since it was done with a test key, and which
+    are to."""
     keys, there = [_key(each) for each in found], set[str]()
+    opening = {_key(each) for each in found if _opens(each)} if shop.settings.livemode else set()
     for start in range(0, len(keys), _ASKED_TOGETHER):
         some = keys[start : start + _ASKED_TOGETHER]
-        there |= {*session.exec(select(PastOrder.id).where(col(PastOrder.id).in_(some)))}
+        tried = select(PastOrder.id).join(Order, col(Order.id) == PastOrder.order_id).where(~col(Order.livemode))
+        open_nothing = {*session.exec(tried.where(col(PastOrder.id).in_(opening.intersection(some))))}
+        there |= {*session.exec(select(PastOrder.id).where(col(PastOrder.id).in_(some)))} - open_nothing
         there |= {*session.exec(select(PastCustomer.folded).where(col(PastCustomer.folded).in_(some)))}
     return there
 
@@ -203,6 +208,9 @@ def _write(shop: Shop, session: Session, entry: Entry, source: str, *, prefix: s
                 imported_at=now,
             )
         )  # fmt: skip
+        return
+    if known := session.get(PastOrder, entry.key):
+        past_access.make_real(session, str(known.order_id), actor="import", now=now)
         return
     opens = entry.with_access and entry.product
     order_id = _open(shop, session, entry, customer_id, prefix=prefix, now=now) if opens else None

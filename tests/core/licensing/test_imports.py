@@ -2,17 +2,19 @@
 
 import pytest
 
-from core.licensing import imports
+from core.kinds.licenses import LicenseKey
+from core.licensing import administration, found_licenses, imports
 from core.licensing.imports import Imported
 from core.shop import Shop
+from tests import builders
 
 HEAD = "key,product,machines,expires_at,fingerprint,created_at\n"
 GOOD = "OLD-1,kit,3,2031-01-31,desk,2024-01-31T10:00:00+02:00\n"
 
 
-def brought(shop: Shop, text: str) -> Imported:
+def brought(shop: Shop, text: str, *, livemode: bool = False) -> Imported:
     with shop.transaction() as session:
-        return imports.read(session, text, livemode=False, now=shop.now())
+        return imports.read(session, text, livemode=livemode, now=shop.now())
 
 
 @pytest.mark.parametrize(
@@ -40,3 +42,24 @@ def test_lines_may_end_as_anywhere(shop: Shop) -> None:
         brought(shop, f"{HEAD}{GOOD}".replace("\n", end))
     assert brought(shop, HEAD + GOOD) == Imported(known=1)
     assert brought(shop, "k" * 150_000).problems == [(1, "the columns key, product are missing")]
+
+
+def test_keys_that_were_tried_out_with_a_test_key_are_good_once_they_are_brought_for_real(shop: Shop) -> None:
+    def standing() -> str:
+        with shop.reading() as session:
+            found = found_licenses.by_key(session, "OLD-1", lock=False, now=shop.now())
+            assert found
+            return found.standing(shop.now(), livemode=True)
+
+    brought(shop, HEAD + GOOD)
+    assert standing() == "revoked"
+    assert brought(shop, HEAD + GOOD, livemode=True) == Imported(keys=1)
+    assert standing() == "active"
+    # And not back again, nor twice.
+    assert brought(shop, HEAD + GOOD) == brought(shop, HEAD + GOOD, livemode=True) == Imported(known=1)
+    assert standing() == "active"
+    # What an owner gave away while trying is none of it.
+    with shop.transaction() as session:
+        row, text = administration.issue(session, "kit", livemode=False, now=shop.now())
+    assert brought(shop, f"key,product\n{text},kit\n", livemode=True) == Imported(known=1)
+    assert [each.livemode for each in builders.rows(shop, LicenseKey) if each.id == row.id] == [False]

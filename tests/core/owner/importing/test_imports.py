@@ -9,6 +9,7 @@ from core.foundation.errors import DoneAlready, FileTrouble, FileUnreadable, Not
 from core.foundation.money import Money
 from core.journeys import refund, revocation
 from core.kinds import deliverables
+from core.kinds.licenses import LicenseKey
 from core.orders.orders import Order
 from core.orders.payments import Payment
 from core.owner.figures import overview
@@ -188,6 +189,22 @@ def test_the_good_lines_of_a_file_are_imported_without_the_wrong_ones(shop: Shop
     assert [(each.line, "is no date" in each.detail) for each in report.wrong] == [(5, True)]
     assert seen == [(1, 4), (4, 4)]
     assert len(builders.rows(shop, PastOrder)) == 3
+
+
+def test_what_was_imported_with_a_test_key_opens_once_it_is_imported_for_real(shop: Shop) -> None:
+    text = f"{ORDERS}s4,103,2024-03-05,kit,29.00,EUR,nora@lindqvist.example,Nora,yes\n".replace(".example", ".se")
+    bring(shop, Kind.ORDERS, text)
+    real = builders.live(shop)
+    assert builders.seen(real, "nora@lindqvist.se") == []
+    # Without access there is nothing to be had again.
+    assert counts(imports.dry_run(real, Kind.ORDERS, text.encode())) == (2, 2, 0)
+    assert counts(bring(real, Kind.ORDERS, text)) == (2, 2, 0)
+    assert len(builders.seen(real, "nora@lindqvist.se")) == 2
+    [key] = builders.rows(shop, LicenseKey)
+    assert key.livemode
+    assert len(builders.rows(shop, PastOrder)) == 4
+    assert counts(bring(real, Kind.ORDERS, text)) == counts(bring(shop, Kind.ORDERS, text)) == (0, 4, 0)
+    assert builders.jobs(shop) == []
 
 
 def test_while_orders_are_imported_that_open_something_others_get_numbers(shop: Shop) -> None:
