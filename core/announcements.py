@@ -180,18 +180,18 @@ def _announce_attendees(session: Session, ids: list[str]) -> None:
         return
     now = session.info[NOW]()
     query = (
-        select(Attendee, WorkshopDate, Grant, Order.customer_id)
+        select(Attendee, WorkshopDate, Grant, Order)
         .join(WorkshopDate, col(WorkshopDate.id) == Attendee.date_id)
         .join(Grant, col(Grant.order_line_id) == Attendee.order_line_id)
         .join(Order, col(Order.id) == Attendee.order_id)
         .where(col(Attendee.id).in_(ids))
         .order_by(col(Attendee.id))
     )
-    for row, date, grant, person in session.exec(query).all():
-        state = _coming(row, grant.state)
+    for row, date, grant, order in session.exec(query).all():
+        state, person = _coming(row, grant.state), order.customer_id
         said: dict[str, Any] = {
             "attendee": row.id, "order": row.order_id, "person": person, "product": grant.product_id, "place": row.place + 1,
-            "date": date.id, "starts_at": date.starts_at, "ends_at": date.ends_at, "state": state,
+            "date": date.id, "starts_at": date.starts_at, "ends_at": date.ends_at, "state": state, "livemode": order.livemode,
         }  # fmt: skip
         key = f"{row.id}:{row.turn}:{row.sequence}:{state}:{outbox.stamp(now)}"
         announce(session, Topic.ATTENDEE_CHANGED, said, key=key, person=person or "", now=now)

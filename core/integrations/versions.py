@@ -184,7 +184,9 @@ def _look(shop: Shop, people: Sequence[str], *, livemode: bool) -> None:
     with shop.transaction() as session:
         wait_briefly(session)  # others are waiting to be looked at
         for customer_id in people:
-            record(session, customer_id, livemode=livemode, now=shop.now())
+            # Programs that grant access for real are told nothing of what test money opens; a version of one mode is none of the
+            # other.
+            record(session, customer_id, livemode=livemode, tells=livemode is shop.settings.livemode, now=shop.now())
 
 
 @repeatable
@@ -193,8 +195,8 @@ def _recorded(shop: Shop, customer_id: str) -> Versioned:
         return record(session, customer_id, livemode=shop.settings.livemode, now=shop.now())
 
 
-def record(session: Session, customer_id: str, *, livemode: bool, now: datetime) -> Versioned:
-    """What somebody may use now, with the version that it has from now on. Where that is news, endpoints are told.
+def record(session: Session, customer_id: str, *, livemode: bool, tells: bool = True, now: datetime) -> Versioned:
+    """What somebody may use now, with the version that it has from now on. Where that is news, endpoints are told, if it `tells`.
 
     Who locks several people does so in the order of their ids.
     """
@@ -215,7 +217,7 @@ def record(session: Session, customer_id: str, *, livemode: bool, now: datetime)
         values |= {"version": version, "digest": found.digest, "changed_at": now}
     session.exec(update(EntitlementRecord).where(*theirs).values(**values))
     told = Versioned(customer_id, customer.seller_reference, version, now, found)
-    if is_news and (found.products or version > 1):
+    if tells and is_news and (found.products or version > 1):
         key = f"{customer_id}:{livemode}:{version}"
         announce(session, Topic.ENTITLEMENT_CHANGED, told.told(), key=key, person=customer_id, now=now)
     return told

@@ -1,17 +1,22 @@
 """A database that was used for trials and is opened with a live key: the trials stay apart, and nothing breaks."""
 
+import orjson
 import pytest
 
 from core.events import reconciliation
 from core.foundation.errors import StripeUnreachable
 from core.gateway.sessions import CheckoutState
+from core.integrations import versions
 from core.journeys import checkout, refund
+from core.journeys.billing import plans
 from core.orders.orders import Order
+from core.outgoing.messages import WebhookMessage
 from core.owner import attention
 from core.people import purchases
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
+from tests.core.outgoing.receiver import listens
 from tests.fakes import FakeStripe
 
 NORA = "nora@lindqvist.example"
@@ -66,3 +71,28 @@ def test_the_same_holds_the_other_way_round(live: Shop, shop: Shop) -> None:
     reconciliation.sweep(shop, everything=True, progress=asked.append)
     assert asked
     assert link.order_id not in asked
+
+
+def test_programs_of_a_live_shop_are_told_nothing_of_what_test_money_opens(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    listens(shop, "http://127.0.0.1:9/", "entitlement.changed")
+    real = builders.live(shop)
+    _, subscription = builders.subscribed(shop, stripe, cart="plan")
+
+    def told() -> list[tuple[int, list[str]]]:
+        said = [orjson.loads(row.body)["data"] for row in builders.rows(shop, WebhookMessage)]
+        return [(each["version"], [product["state"] for product in each["products"]]) for each in said]
+
+    versions.catch_up(real)
+    assert told() == []
+    # By time alone as well.
+    clock.pass_(days=40)
+    plans.refresh(shop, subscription)
+    versions.catch_up(real)
+    assert told() == []
+    # In the mode of their purchase they are, of what is news by then.
+    stripe.end(subscription)
+    plans.refresh(shop, subscription)
+    versions.catch_up(shop)
+    assert [states for _, states in told()] == [["revoked"]]

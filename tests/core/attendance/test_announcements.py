@@ -35,5 +35,6 @@ def test_what_becomes_of_a_place_is_told_each_time_and_names_nobody(clinic: Clin
         ("clinic/2", "expected"), ("clinic/2", "canceled"),
     ]  # fmt: skip
     assert [each["state"] for each in said if each["place"] == 2] == ["expected", "revoked"]
+    assert {each["livemode"] for each in said} == {False}
     assert {each["person"] for each in said} == {builders.order(shop, order_id).customer_id}
     assert "Otto" not in str(said)
