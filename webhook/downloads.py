@@ -173,7 +173,7 @@ async def _bytes(shop: Shop, opened: OpenedFile, span: _Span) -> AsyncIterator[b
 def _open(shop: Shop, token: str) -> tuple[OpenedFile, bool]:
     """What is asked for, and whether the storage did not answer whoever asked last."""
     with shop.reading() as session:
-        opened = file_versions.open_file(session, token, signing_key=shop.signing_key)
+        opened = file_versions.open_file(session, token, livemode=shop.settings.livemode, signing_key=shop.signing_key)
         return opened, milestones.last(session, Name.STORAGE_SILENT) is not None
 
 

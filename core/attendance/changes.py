@@ -99,13 +99,14 @@ def cleaned(text: str) -> str:
 
 
 def _place(session: Session, shop: Shop, token: str) -> Place:
-    return tickets.place(session, attendees.by_token(session, token, signing_key=shop.signing_key))
+    row = attendees.by_token(session, token, signing_key=shop.signing_key)
+    return tickets.place(session, row, livemode=shop.settings.livemode)
 
 
 def _locked(session: Session, shop: Shop, token: str, *, now: datetime) -> Place:
     """The place, which nobody else changes any more. Raises PlaceFixed if nothing of it can be changed."""
     row: Attendee = attendees.by_token(session, token, signing_key=shop.signing_key, lock=True)
-    found = tickets.place(session, row)
+    found = tickets.place(session, row, livemode=shop.settings.livemode)
     if why := found.fixed(now):
         raise PlaceFixed(why)
     return found

@@ -24,7 +24,7 @@ def check_in(shop: Shop, attendee_id: str, *, deed: Deed) -> None:
         who = deeds.begin(
             session, shop.settings, deed, Action.ATTENDEES, subject=attendee_id, detail="checked in", now=shop.now()
         )
-        found = _locked(session, attendee_id)
+        found = _locked(session, shop, attendee_id)
         if why := found.shut():
             raise PlaceFixed(why)
         if found.row.checked_in_at is None:
@@ -43,7 +43,7 @@ def undo(shop: Shop, attendee_id: str, *, deed: Deed) -> None:
             detail="check-in undone",
             now=shop.now(),
         )
-        found = _locked(session, attendee_id)
+        found = _locked(session, shop, attendee_id)
         found.row.checked_in_at, found.row.checked_in_by = None, ""
 
 
@@ -54,7 +54,8 @@ def is_at_the_door(shop: Shop, token: str, sign_in_id: str) -> bool:
         who = staff.of_sign_in(session, sign_in_id, owners=shop.settings.owners, now=now)
         if who is None or not who.may(Action.ATTENDEES):
             return False
-        found = tickets.place(session, attendees.by_token(session, token, signing_key=shop.signing_key))
+        row = attendees.by_token(session, token, signing_key=shop.signing_key)
+        found = tickets.place(session, row, livemode=shop.settings.livemode)
     near = found.date.starts_at - _NEAR <= now <= found.date.ends_at + _NEAR
     return near and found.shut() is None and found.row.checked_in_at is None
 
@@ -66,8 +67,8 @@ def works_here(shop: Shop, sign_in_id: str) -> bool:
     return who is not None and who.may(Action.ATTENDEES)
 
 
-def _locked(session: Session, attendee_id: str) -> Place:
+def _locked(session: Session, shop: Shop, attendee_id: str) -> Place:
     row = session.get(Attendee, attendee_id, with_for_update=True, populate_existing=True)
     if row is None:
         raise LinkInvalid()
-    return tickets.place(session, row)
+    return tickets.place(session, row, livemode=shop.settings.livemode)

@@ -40,7 +40,8 @@ def cancel(shop: Shop, token: str, *, signed_in: str) -> None:
         assert order is not None
         row = attendees.by_token(session, token, signing_key=shop.signing_key)
         workshops.lock(session, [row.date_id], now=now)
-        found = tickets.place(session, attendees.by_token(session, token, signing_key=shop.signing_key, lock=True))
+        row = attendees.by_token(session, token, signing_key=shop.signing_key, lock=True)
+        found = tickets.place(session, row, livemode=shop.settings.livemode)
         by_buyer = tickets.is_buyer(session, order, signed_in)
         if why := found.not_given_up(now, by_buyer=by_buyer):
             raise PlaceFixed(why)

@@ -42,6 +42,7 @@ class Place:
     grant: Grant
     terms: CancelTerms
     bound: bool
+    tried: bool
 
     @property
     def name(self) -> str:
@@ -51,6 +52,8 @@ class Place:
         """Why the place opens nothing: the one decision, by the grant as it stands now."""
         if self.row.canceled_at or self.date.canceled_at:
             return Fixed.CANCELED
+        if self.tried:
+            return Fixed.TRIED
         return None if self.grant.state is GrantState.ACTIVE and self.row.holds else Fixed.CLOSED
 
     def fixed(self, now: datetime) -> Fixed | None:
@@ -113,7 +116,7 @@ class Door:
     is_over: bool = False
 
 
-def place(session: Session, row: Attendee) -> Place:
+def place(session: Session, row: Attendee, *, livemode: bool) -> Place:
     """All that belongs to an attendee's place."""
     query = (
         select(WorkshopDate, Order, OrderLine, Grant)
@@ -126,7 +129,12 @@ def place(session: Session, row: Attendee) -> Place:
     date, order, line, grant = session.exec(query.execution_options(populate_existing=True)).one()
     terms = workshop_terms.read(session.get_one(Product, line.product_id).terms)
     bound = terms.hours is not None and history.has(session, order.id, bound_event(row))
-    return Place(row, date, order, line, grant, terms, bound)
+    return Place(row, date, order, line, grant, terms, bound, tried=livemode and not order.livemode)
+
+
+def _by_token(session: Session, shop: Shop, token: str) -> Place:
+    row = attendees.by_token(session, token, signing_key=shop.signing_key)
+    return place(session, row, livemode=shop.settings.livemode)
 
 
 def bound_event(row: Attendee) -> str:
@@ -138,7 +146,7 @@ def view(shop: Shop, token: str, *, signed_in: str = "") -> TicketView:
     """The ticket of this token, for a browser on which this address is signed in. Raises LinkInvalid."""
     now = shop.now()
     with shop.reading() as session:
-        found = place(session, attendees.by_token(session, token, signing_key=shop.signing_key))
+        found = _by_token(session, shop, token)
         dates = workshops.coming(session, [found.line.product_id], now=now).get(found.line.product_id, ())
         by_buyer = is_buyer(session, found.order, signed_in)
         may_change = is_holder(session, found, signed_in)
@@ -182,7 +190,7 @@ def door(shop: Shop, token: str) -> Door:
     """Where a click on the way in leads right now. Raises LinkInvalid."""
     now = shop.now()
     with shop.reading() as session:
-        found = place(session, attendees.by_token(session, token, signing_key=shop.signing_key))
+        found = _by_token(session, shop, token)
     date = found.date
     plain = Door(found.line.name, date.times, ticket_url(shop, token))
     if shut := found.shut():
@@ -199,7 +207,7 @@ def door(shop: Shop, token: str) -> Door:
 def calendar_file(shop: Shop, token: str) -> str:
     """The ticket as a calendar's file, to be kept. Raises LinkInvalid."""
     with shop.reading() as session:
-        found = place(session, attendees.by_token(session, token, signing_key=shop.signing_key))
+        found = _by_token(session, shop, token)
         settings = brand.named(session, shop.settings)
     entry = entry_of(shop, found.row, found.date, found.order, found.line.name)
     method = Method.CANCEL if found.shut() is Fixed.CANCELED else Method.PUBLISH

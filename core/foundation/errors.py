@@ -526,12 +526,13 @@ class OfferOver(NotOpen):
 
 
 class Fixed(StrEnum):
-    """Why a place cannot be changed: it has begun, was canceled, is closed, the product's rules say no (any more), or whoever asks
-    is not signed in as its buyer, or as whoever has it."""
+    """Why a place cannot be changed: it has begun, was canceled, is closed, was bought with test money in a shop that is live, the
+    product's rules say no (any more), or whoever asks is not signed in as its buyer, or as whoever has it."""
 
     BEGUN = "begun"
     CANCELED = "canceled"
     CLOSED = "closed"
+    TRIED = "tried"
     RULES = "rules"
     BUYER = "buyer"
     HOLDER = "holder"

@@ -12,7 +12,7 @@ from core.foundation import signing
 from core.foundation.errors import DownloadsUsedUp, LinkInvalid
 from core.foundation.records import Record, constant, index_where, new_id
 from core.kinds.grants import Delivery, File, Grant
-from core.orders.orders import OrderLine
+from core.orders.orders import Order, OrderLine
 from core.orders.status import GrantState
 
 
@@ -129,8 +129,9 @@ def _newest_taken(session: Session, grant_ids: Collection[str]) -> dict[tuple[st
     return {(grant_id, file_id): int(number) for grant_id, file_id, number in session.exec(query)}
 
 
-def open_file(session: Session, token: str, *, signing_key: str) -> OpenedFile:
-    """What this token opens now. Raises LinkExpired when its minutes are over, LinkInvalid when forged or taken back.
+def open_file(session: Session, token: str, *, livemode: bool, signing_key: str) -> OpenedFile:
+    """What this token opens now. Raises LinkExpired when its minutes are over, LinkInvalid when forged or taken back, or where
+    what was bought with test money is asked of a shop that is live.
 
     What one opens that is for a version is found by `file_versions.open_file`.
     """
@@ -139,14 +140,17 @@ def open_file(session: Session, token: str, *, signing_key: str) -> OpenedFile:
     except ValueError:
         raise LinkInvalid() from None
     found = session.exec(
-        select(DownloadFile, Product.terms)
+        select(DownloadFile, Product.terms, Order.livemode)
         .join(Grant, col(Grant.product_id) == DownloadFile.product_id)
         .join(Product, col(Product.id) == DownloadFile.product_id)
+        .join(Order, col(Order.id) == Grant.order_id)
         .where(Grant.id == grant_id, DownloadFile.id == file_id, Grant.state == GrantState.ACTIVE)
     ).first()
     if not found:
         raise LinkInvalid()
-    file, terms = found
+    file, terms, is_real = found
+    if livemode and not is_real:
+        raise LinkInvalid()
     return OpenedFile(
         id=download_id, grant_id=grant_id, file_id=file.id, key=file.key, name=file.name, media_type=file.media_type,
         size=file.size, sha256=file.sha256, number=file.number, limit=int(terms.get("downloads", 0)),

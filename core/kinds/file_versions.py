@@ -91,9 +91,9 @@ def put_up(session: Session, product_id: str, new: NewFile, *, position: int, no
     return merged
 
 
-def open_file(session: Session, token: str, *, signing_key: str) -> OpenedFile:
+def open_file(session: Session, token: str, *, livemode: bool, signing_key: str) -> OpenedFile:
     """What this token opens now: the version that it is for, or the one there is. Raises LinkExpired or LinkInvalid."""
-    opened = downloads.open_file(session, token, signing_key=signing_key)
+    opened = downloads.open_file(session, token, livemode=livemode, signing_key=signing_key)
     if opened.named in (0, opened.number):
         return opened
     query = select(FileVersion).where(FileVersion.file_id == opened.file_id, FileVersion.number == opened.named)

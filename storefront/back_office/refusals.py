@@ -99,6 +99,7 @@ _FIXED = {
     Fixed.BEGUN: "It has begun, so nothing can be changed any more.",
     Fixed.CANCELED: "This place is canceled.",
     Fixed.CLOSED: "This place is closed: its payment went back, or a bank is asking about it.",
+    Fixed.TRIED: "This place was bought with test money, which opens nothing here.",
     Fixed.RULES: "The workshop's terms don't allow it any more.",
     Fixed.HOLDER: "Only whoever has this place can do that.",
     Fixed.BUYER: "Only whoever bought this place can do that.",

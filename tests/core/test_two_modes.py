@@ -2,13 +2,16 @@
 
 import orjson
 import pytest
+from sqlmodel import update
 
+from core.attendance import changes, tickets
 from core.events import reconciliation
-from core.foundation.errors import StripeUnreachable
+from core.foundation.errors import Fixed, LinkInvalid, PlaceFixed, StripeUnreachable
 from core.gateway.sessions import CheckoutState
 from core.integrations import versions
 from core.journeys import checkout, refund
 from core.journeys.billing import plans
+from core.kinds import file_versions
 from core.orders.orders import Order
 from core.outgoing.messages import WebhookMessage
 from core.owner import attention
@@ -96,3 +99,33 @@ def test_programs_of_a_live_shop_are_told_nothing_of_what_test_money_opens(
     plans.refresh(shop, subscription)
     versions.catch_up(shop)
     assert [states for _, states in told()] == [["revoked"]]
+
+
+def test_a_live_shop_hands_out_no_file_and_opens_no_door_for_test_money(shop: Shop, stripe: FakeStripe) -> None:
+    real = builders.live(shop)
+    guide, clinic = (
+        builders.bought(shop, stripe, cart="guide"),
+        builders.bought(shop, stripe, "clinic-eur", cart="clinic"),
+    )
+    [file] = [file for each in builders.deliveries(shop, guide) for file in each.files]
+    [ticket] = [ticket for each in builders.deliveries(shop, clinic) for ticket in each.tickets]
+
+    def opens(shop: Shop) -> bool:
+        with shop.reading() as session:
+            found = file_versions.open_file(
+                session, file.token, livemode=shop.settings.livemode, signing_key=shop.signing_key
+            )
+        return bool(found.key)
+
+    assert opens(shop)
+    with pytest.raises(LinkInvalid):
+        opens(real)
+    assert (tickets.door(shop, ticket.token).shut, tickets.door(real, ticket.token).shut) == (None, Fixed.TRIED)
+    with pytest.raises(PlaceFixed):
+        changes.rename(real, ticket.token, "Eve")
+    # What was bought for real opens, whatever key the shop has by now.
+    with shop.transaction() as session:
+        session.exec(update(Order).values(livemode=True))
+    assert opens(real)
+    assert opens(shop)
+    assert tickets.door(real, ticket.token).shut is None

@@ -119,6 +119,7 @@ FIXED = {
     Fixed.BEGUN: marked("It has begun, so nothing can be changed any more."),
     Fixed.CANCELED: marked("This place is canceled."),
     Fixed.CLOSED: marked("This place is closed: its payment went back, or a bank is asking about it."),
+    Fixed.TRIED: marked("This place was bought with test money, which opens nothing here."),
     Fixed.RULES: marked(
         "It is too late to cancel this place, or it can't be canceled here. Write to us if something came up."
     ),

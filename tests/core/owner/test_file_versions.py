@@ -43,7 +43,7 @@ def taken(shop: Shop, order_id: str) -> None:
     """Somebody downloads what the order gives."""
     with shop.transaction() as session:
         token = file_of(shop, order_id).token
-        opened = file_versions.open_file(session, token, signing_key=shop.signing_key)
+        opened = file_versions.open_file(session, token, livemode=False, signing_key=shop.signing_key)
         if downloads.count(session, opened, ip="", now=shop.now()):
             file_versions.note_taken(session, opened)
 
@@ -261,7 +261,7 @@ def test_a_licence_whose_updates_ended_keeps_what_it_had_and_gets_nothing_newer(
     (key,) = builders.rows(shop, LicenseKey)
     assert (kept.version, kept.sha256, kept.covered_until) == ("2.0", "two", key.updates_until)
     with shop.reading() as session:
-        opened = file_versions.open_file(session, kept.token, signing_key=shop.signing_key)
+        opened = file_versions.open_file(session, kept.token, livemode=False, signing_key=shop.signing_key)
     assert (opened.sha256, opened.number, opened.key) == ("two", 2, f"ab/two/{first.name}")
     taken(shop, order_id)
     assert not file_of(shop, order_id).is_newer

@@ -200,7 +200,7 @@ def test_what_was_given_to_an_address_alone_follows_who_gives_it_up(shop: Shop, 
     def theirs(email: str) -> tuple[list[str], bool, list[str]]:
         with shop.reading() as session:
             given = holding.given(session, email, livemode=False, signing_key=shop.signing_key)
-            place = tickets.place(session, session.get_one(Attendee, row.id))
+            place = tickets.place(session, session.get_one(Attendee, row.id), livemode=False)
             waiting = session.exec(select(WaitingEntry).where(WaitingEntry.folded == addresses.fold(email))).all()
             return [each.id for _, each in given], tickets.is_holder(session, place, email), [w.email for w in waiting]
 
