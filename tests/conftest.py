@@ -28,6 +28,7 @@ from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.owner import publishing
 from core.shop import Shop
+from tests import outside
 from tests.databases import Server, connected, keep_rows
 from tests.fakes import SECRET, FakeStripe
 from tests.machine import alone, postgres
@@ -59,6 +60,8 @@ hypothesis.settings.load_profile("tests")
 # httpx reads the certificates of all the world's authorities for each single request, which takes ten times as long as to ask a
 # process of this machine.
 httpx_transports.create_ssl_context = cache(httpx_transports.create_ssl_context)  # type: ignore[attr-defined]
+
+outside.watch()
 
 CATALOGUE = Path(__file__).parent / "catalogue.toml"
 DATABASES = ("sqlite", "postgres")

@@ -24,6 +24,7 @@ from core.foundation.errors import (
     StripeUnreachable,
 )
 from core.gateway.sessions import SessionFacts, read_session
+from tests import outside
 from tests.fake_billing import FakeBilling
 from tests.fake_catalogue import FakeCatalogue
 
@@ -258,6 +259,7 @@ class FakeStripe(FakeCatalogue, FakeBilling):
         return [deepcopy(event) for event in reversed(events) if event["created"] >= first and event["type"] in types]
 
     def _called(self, name: str) -> None:
+        outside.check(f"Stripe's {name}")
         self.watch()
         self.calls.append(name)
         if self.trouble:
