@@ -27,6 +27,8 @@ from core.outgoing.topics import Topic
 
 # Of a range that is sent again, and of what waited for an endpoint that was off: the oldest so many.
 MOST = 5000
+# Of what is kept for one that is on after all, so many follow each message that it takes.
+_FOLLOW = 100
 
 
 class WebhookMessage(Record, table=True):
@@ -155,10 +157,20 @@ def switch_on(session: Session, endpoint_id: str, *, now: datetime) -> int:
     row = endpoints.locked(session, endpoint_id)
     row.off = row.off_at = row.failing_since = None
     row.failure = ""
+    return _release(session, endpoint_id, MOST, now=now)
+
+
+def follow(session: Session, endpoint_id: str, *, now: datetime) -> None:
+    """Send an endpoint, which has just taken a message and is on, some more of what is kept for it. More than are sent at once may
+    have waited when it was switched on, and somebody who had read before that it was off may have kept theirs only then."""
+    _release(session, endpoint_id, _FOLLOW, now=now)
+
+
+def _release(session: Session, endpoint_id: str, most: int, *, now: datetime) -> int:
     held = select(WebhookDelivery).where(
         WebhookDelivery.endpoint_id == endpoint_id, WebhookDelivery.state == DeliveryState.HELD
     )
-    rows = session.exec(held.order_by(col(WebhookDelivery.created_at), col(WebhookDelivery.id)).limit(MOST)).all()
+    rows = session.exec(held.order_by(col(WebhookDelivery.created_at), col(WebhookDelivery.id)).limit(most)).all()
     _owe_again(session, rows, now=now)
     return len(rows)
 

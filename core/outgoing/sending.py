@@ -101,6 +101,8 @@ def _note(session: Session, task: _Task, turn: Turn, answer: Answer, *, now: dat
     if answer.took_it:
         _settle(delivery, DeliveryState.DELIVERED, now=now)
         row.failing_since, row.failure = None, ""
+        if not row.off:
+            messages.follow(session, row.id, now=now)
         return
     row.failing_since = row.failing_since or now
     row.failure = answer.error or f"answered {answer.status}"

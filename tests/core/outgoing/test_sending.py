@@ -66,6 +66,40 @@ def test_a_receiver_gets_a_signed_message_that_either_secret_opens(shop: Shop, r
     assert len(receiver.heard) == 1
 
 
+@builders.on_sqlite
+def test_what_was_still_kept_when_an_endpoint_was_switched_on_follows_what_it_takes(
+    shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = listens(shop, receiver.url)
+    with shop.transaction() as session:
+        endpoints.switch_off(endpoints.locked(session, made.id), Off.OWNER, now=shop.now())
+    for key in "1234":
+        announce(shop, key)
+    # More than are sent at once, or written by whoever had read before that it was off.
+    monkeypatch.setattr(messages, "MOST", 1)
+    monkeypatch.setattr(messages, "_FOLLOW", 2)
+    with shop.transaction() as session:
+        assert messages.switch_on(session, made.id, now=shop.now()) == 1
+
+    def standing() -> list[str]:
+        return sorted(row.state for row in deliveries(shop))
+
+    work(shop)
+    assert standing() == ["delivered", "held", "waiting", "waiting"]
+    work(shop)
+    assert standing() == ["delivered", "delivered", "delivered", "waiting"]
+    work(shop)
+    assert standing() == ["delivered"] * 4
+    # One that is off again, and took a test, is sent no more than that.
+    with shop.transaction() as session:
+        endpoints.switch_off(endpoints.locked(session, made.id), Off.OWNER, now=shop.now())
+    announce(shop, "5")
+    with shop.transaction() as session:
+        messages.ping(session, made.id, now=shop.now())
+    work(shop)
+    assert standing() == ["delivered"] * 5 + ["held"]
+
+
 @pytest.mark.parametrize("status", [199 + 100, 301, 400, 404, 500, 503])
 @builders.on_sqlite
 def test_nothing_but_2xx_is_success_and_no_redirect_is_followed(shop: Shop, receiver: Receiver, status: int) -> None:
