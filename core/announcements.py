@@ -85,14 +85,14 @@ def license_expired(session: Session, row: LicenseKey) -> None:
     at_the_end(session, _announce_expired, row.id)
 
 
-def joined(session: Session, other: str, customer: str, *, now: datetime) -> None:
+def joined(session: Session, other: str, customer: str, *, external_id: str | None, now: datetime) -> None:
     """Two customers have turned out to be one: what one may use is the other's from now on, and their seats too. Whoever goes
-    by the id that there is no more is told that nothing is left of it."""
+    by the id that there is no more, or by the seller's own `external_id` of before, is told that nothing is left of it."""
     session.exec(update(Seat).where(col(Seat.customer_id) == other).values(customer_id=customer))
     query = select(EntitlementRecord).where(EntitlementRecord.customer_id == other)
     for row in session.exec(query.with_for_update()).all():
         said: dict[str, Any] = {
-            "person": other, "external_id": None, "version": row.version + 1, "computed_at": now, "products": []
+            "person": other, "external_id": external_id, "version": row.version + 1, "computed_at": now, "products": []
         }  # fmt: skip
         key = f"{other}:{row.livemode}:{row.version + 1}"
         announce(session, Topic.ENTITLEMENT_CHANGED, said, key=key, person=other, now=now)

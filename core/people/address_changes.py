@@ -176,7 +176,8 @@ def _join(session: Session, other: str, customer: str, *, now: datetime) -> None
     theirs = col(CustomerAddress.customer_id) == other
     session.exec(update(CustomerAddress).where(theirs).values(customer_id=customer))
     past.join(session, other, customer)
-    announcements.joined(session, other, customer, now=now)
+    left_over = customers.take_reference(session, other, customer)
+    announcements.joined(session, other, customer, external_id=left_over, now=now)
     customer_notes.move(session, other, customer)
     # What either of them has ended stays so.
     order_links.end_of_both(session, other, customer)

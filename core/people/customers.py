@@ -122,6 +122,18 @@ def refer(session: Session, customer_id: str, reference: str) -> None:
         entitlement_records.renew(session, customer_id, now=session.info[NOW]())
 
 
+def take_reference(session: Session, other: str, customer_id: str) -> str | None:
+    """Let a customer whom another joins be known by the other's id in the seller's programs, if they have none of their own there;
+    else return that id, by which nobody goes any more."""
+    row = session.get_one(Customer, other, populate_existing=True)
+    reference, row.seller_reference = row.seller_reference, None
+    session.flush()
+    if reference:
+        refer(session, customer_id, reference)
+    known = select(Customer.seller_reference).where(Customer.id == customer_id)
+    return None if session.exec(known).one() == reference else reference
+
+
 def _row(address: str, customer_id: str, *, how: How, now: datetime) -> dict[str, Any]:
     return {
         "folded": fold(address), "address": address.strip(), "customer_id": customer_id, "how": how, "verified_at": now,

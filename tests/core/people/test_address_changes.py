@@ -1,7 +1,8 @@
 """Changes of address: with proof of both, or on an owner's word; what was bought follows, and nobody else sees it."""
 
+import orjson
 import pytest
-from sqlmodel import select
+from sqlmodel import delete, select
 
 from core.attendance import tickets
 from core.foundation import addresses
@@ -16,6 +17,7 @@ from core.foundation.errors import (
     TooManyTries,
 )
 from core.foundation.records import new_id
+from core.integrations import versions
 from core.journeys import checkout
 from core.journeys.billing import portal
 from core.kinds.places import attendees, waiting_list
@@ -23,6 +25,7 @@ from core.kinds.places.attendees import Attendee
 from core.kinds.places.waiting_list import WaitingEntry
 from core.licensing import administration, holding
 from core.messages import contents
+from core.outgoing.messages import WebhookDelivery, WebhookMessage
 from core.people import address_changes, codes, customers, purchases, sign_in
 from core.people.customers import Customer, CustomerAddress, How
 from core.people.purchases import Viewer
@@ -30,6 +33,7 @@ from core.people.receipts import order_links
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
+from tests.core.outgoing.receiver import listens
 from tests.core.people.test_addresses import paid_by
 from tests.fakes import FakeStripe
 
@@ -244,6 +248,37 @@ def test_two_customers_become_one_only_when_that_is_meant(shop: Shop, stripe: Fa
     told(shop, old, new, join=True)
     assert (builders.seen(shop, old), set(builders.seen(shop, new))) == ([], {first, second})
     assert [row.email for row in builders.rows(shop, Customer)] == [new]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "others", "kept", "told"),
+    [("", "u2", "u2", [None]), ("u1", "", "u1", [None]), ("u1", "u2", "u1", ["u2"]), ("", "", "", [None])],
+)
+def test_who_becomes_one_with_another_is_still_known_to_the_sellers_programs(
+    shop: Shop, stripe: FakeStripe, theirs: str, others: str, kept: str, told: list[str | None]
+) -> None:
+    listens(shop, "http://127.0.0.1:9/", "entitlement.changed")
+    old, new = somebody(), somebody()
+    for email, reference in ((old, theirs), (new, others)):
+        paid_by(shop, stripe, email)
+        with shop.transaction() as session:
+            if reference:
+                customers.refer(session, str(customers.whose(session, email)), reference)
+    versions.catch_up(shop)
+    with shop.transaction() as session:
+        session.exec(delete(WebhookDelivery))
+        session.exec(delete(WebhookMessage))
+        gone = customers.whose(session, new)
+        address_changes.change(session, old, new, how=How.OWNER, keep=True, join=True, actor="owner", now=shop.now())
+    [row] = builders.rows(shop, Customer)
+    assert (row.seller_reference or "") == kept
+    for reference in filter(None, [kept]):
+        assert versions.of(shop, reference).person == row.id
+    said = [orjson.loads(each.body)["data"] for each in builders.rows(shop, WebhookMessage)]
+    # That nothing is left of the one who is no more is said of the name by which nobody goes from now on.
+    assert [(each["external_id"], each["products"]) for each in said if each["person"] == gone] == [
+        (each, []) for each in told
+    ]
 
 
 def test_one_order_is_given_to_whom_it_belongs_and_the_others_stay(shop: Shop, stripe: FakeStripe) -> None:
