@@ -139,7 +139,9 @@ def _paid_of(
         if item.stripe_price_id not in paid_quantities:
             continue
         quantity, product = paid_quantities[item.stripe_price_id], None
-        if not quantity and left:
+        if not quantity:
+            if not left:
+                continue  # nothing was credited for it: what it had before stays, whatever is billed for more of it
             before = left.pop(0)
             quantity = paid_quantities[before]
             # A price that Checkout made because it was described is the one that the line was bought at.
