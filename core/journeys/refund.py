@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sqlmodel import Session, col, select
 
@@ -44,6 +44,8 @@ from core.people.staff import Action, Role, Staff
 from core.rights import withdrawals
 from core.shop import Shop
 
+# Stripe may forget a key after a day, and takes it for a new one then. Its clock is not ours.
+_KEY_IS_KNOWN = timedelta(hours=23)
 # The reasons that Stripe knows; anything else an owner may say is kept here alone.
 _STRIPE_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 # Of several refunds that were asked for at once, how far all have come is how far the first in this order has.
@@ -347,7 +349,7 @@ def _carry_out(shop: Shop, row: Refund) -> Refund:
     if row.status is not RefundStatus.REQUESTED:
         return row
     try:
-        answer = shop.stripe.refund(_parameters(shop, row, _payment_of(shop, row)), key=f"refund:{row.id}")
+        answer = _asked(shop, row, _payment_of(shop, row))
     except StripeRefused as refusal:
         with shop.transaction() as session:
             row.status = _refuse(session, row, refusal, now=shop.now())
@@ -362,6 +364,17 @@ def _carry_out(shop: Shop, row: Refund) -> Refund:
         recorded = refunds.record(session, ours, book.refunds, refunds.read_refund(answer), now=shop.now())
         fulfillment.settle(session, [Case(order, book, row.actor)], now=shop.now())
         return recorded
+
+
+def _asked(shop: Shop, row: Refund, payment_intent: str) -> dict[str, Any]:
+    """The refund as Stripe has it, made now unless it was made when its answer was lost: that is known by its key for as long as
+    Stripe knows that, and later by the row that it names. Nothing else keeps a part of a payment from being sent back twice."""
+    if shop.now() - row.created_at > _KEY_IS_KNOWN:
+        charge = shop.stripe.find_charge_of(payment_intent)
+        made = shop.stripe.refunds_of(charge["id"]) if charge else []
+        if known := next((each for each in made if refunds.read_refund(each).refund_id == row.id), None):
+            return known
+    return shop.stripe.refund(_parameters(shop, row, payment_intent), key=f"refund:{row.id}")
 
 
 def _payment_of(shop: Shop, row: Refund) -> str:

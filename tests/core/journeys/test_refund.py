@@ -171,6 +171,27 @@ def test_after_a_lost_answer_the_sweep_asks_for_the_same_refund(
     assert money(shop, order_id) == ("partially_refunded", 1000)
 
 
+@pytest.mark.parametrize("made", [True, False])
+def test_a_refund_that_is_asked_for_again_when_stripe_has_forgotten_its_key_is_made_once(
+    shop: Shop, stripe: FakeStripe, clock: Clock, order_id: str, made: bool
+) -> None:
+    """A part of a payment: nothing would keep Stripe from sending it back once more."""
+    stripe.lost_answers, stripe.trouble = (
+        (1, []) if made else (0, [StripeUnreachable("api_connection_error", "refused")])
+    )
+    with pytest.raises(StripeUnreachable):
+        refund.request(shop, order_id, 500, actor="owner")
+    assert len(stripe.refunds) == made
+    clock.pass_(hours=25)
+    stripe.by_key.clear()
+    [row] = builders.rows(shop, Refund)
+    for _ in range(2):
+        refund.resume(shop, row.id)
+    assert [each["amount"] for each in stripe.refunds.values()] == [500]
+    [row] = builders.rows(shop, Refund)
+    assert (row.status, row.stripe_refund_id) == ("succeeded", next(iter(stripe.refunds)))
+
+
 def test_a_plan_renewed_while_the_answer_was_lost_is_refunded_from_the_same_payment(
     shop: Shop, stripe: FakeStripe, clock: Clock
 ) -> None:
