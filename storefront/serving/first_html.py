@@ -62,8 +62,8 @@ class Documents:
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">{style}{_FONTS}'
         )
-        script = f"<script>{_minified(pictures.STATIC / 'first.js')}</script>"
-        self._before, self._between, self._after = _of_streamlit(f"{script}{style}{_early()}{_FONTS}")
+        scripts = "".join(f"<script>{_minified(pictures.STATIC / name)}</script>" for name in ("first.js", "focus.js"))
+        self._before, self._between, self._after = _of_streamlit(f"{scripts}{style}{_early()}{_FONTS}")
 
     def alone(self, request: HTTPConnection, page: PlainPage, status: int = 200, *, again: int = 0) -> Response:
         """The plain page, and no script. Whoever asks is told to ask `again` after so many seconds."""

@@ -197,6 +197,8 @@ def test_a_day_answers_a_dispute_sends_money_and_a_receipt_and_keeps_a_note(
     owner.page.get_by_role("dialog").get_by_role("button", name=re.compile("Set aside$")).click()
     owner.sees("It is set aside.")
     expect(needs.get_by_text("Dispute", exact=True)).to_have_count(0)
+    # Whoever goes by keyboard goes on among what else there is to do, though what they stood on is gone.
+    expect(needs.get_by_role("heading").first).to_be_focused()
 
     second = come("dina")
     second.buys("quiet-launch-eur")

@@ -1,0 +1,41 @@
+// Whoever goes by keyboard, or listens, stands somewhere on the page. What they stood on may go by their own click: a dialog that
+// closes, a row that is done with. The browser would begin at the top then; this goes on where they were, or as near as may be.
+(() => {
+  const CONTROLS = "a[href], button, input, textarea, [role=combobox]";
+  let now = null, outside = null, by_pointer = false;
+  const main = (what) => [...document.querySelectorAll(`[data-testid=stMain] ${what}`)].find((each) => each.checkVisibility());
+  const keys = (element) => {
+    const found = [];
+    for (let each = element; each; each = each.parentElement)
+      found.push(...[...each.classList].filter((name) => name.startsWith("st-key-")));
+    return found;
+  };
+  addEventListener("pointerdown", () => { by_pointer = true; }, true);
+  addEventListener("keydown", () => { by_pointer = false; }, true);
+  addEventListener("focusin", ({ target }) => {
+    now = target;
+    if (!target.closest("[role=dialog]")) outside = { element: target, keys: keys(target), page: location.pathname };
+  });
+
+  // The same again, maybe drawn anew; else the heading of what it stood in; else what was said of it, or what the page is called.
+  const nearest = () => {
+    if (outside?.element.isConnected) return outside.element;
+    const here = outside?.page === location.pathname ? outside.keys : [];
+    for (const [depth, key] of here.entries()) {
+      const found = main(`.${CSS.escape(key)} :is(h1, h2, h3)`) || (depth === 0 && main(`.${CSS.escape(key)} :is(${CONTROLS})`));
+      if (found) return found;
+    }
+    return main("[data-testid=stAlert]") || main("h1");
+  };
+  const go_on = () => {
+    if (!now || now.isConnected || document.activeElement !== document.body) return;
+    if (document.querySelector("[data-testid=stApp][data-test-script-state=running], [role=dialog]")) return;
+    const found = nearest();
+    if (!found) return;
+    if (!found.matches(CONTROLS)) found.tabIndex = -1;
+    found.focus({ preventScroll: by_pointer });
+  };
+  new MutationObserver(go_on).observe(document, {
+    subtree: true, childList: true, attributes: true, attributeFilter: ["data-test-script-state"],
+  });
+})();
