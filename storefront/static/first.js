@@ -27,6 +27,17 @@
     if (scrolled) main.scrollTop = scrolled;
   }, 50);
 
+  // By the menu one comes to all of a list, also from what was found in it: Streamlit draws the page that is open as its address
+  // stands. The browser's Back leads to what was found.
+  addEventListener("click", (event) => {
+    const link = event.target.closest("[data-testid=stSidebarNavLink], [data-testid=stTopNavLink]");
+    if (!link || !location.search || link.pathname !== location.pathname || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    setTimeout(() => {
+      history.pushState(null, "", link.pathname);
+      dispatchEvent(new PopStateEvent("popstate"));
+    });
+  });
+
   // Each page is one connection. While there is none, the page says so itself, and sees to it that there is one again.
   const AWAY = "The shop is away for a moment. It comes back by itself, and nothing is lost.";
   let connected = null, ever = false, leaving = false, asking = 0, answered = 0;

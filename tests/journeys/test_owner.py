@@ -62,6 +62,13 @@ def test_the_list_is_taken_as_a_file(arrive: Arrive) -> None:
     text = Path(started.value.path()).read_text(encoding="utf-8-sig")
     (row,) = csv.DictReader(StringIO(text))
     assert (row["email"], row["status"], row["total"]) == (buyer.email, "fulfilled", "29.00")
+    # By the menu one comes to all orders, and by the browser's Back to those that were found.
+    field = owner.page.get_by_role("searchbox", name="Search")
+    owner.page.get_by_test_id("stSidebarNavLink").filter(has_text="Orders").click()
+    expect(field).to_have_value("")
+    expect(owner.page).to_have_url(f"{owner.stand.url}/owner-orders")
+    owner.page.go_back()
+    expect(field).to_have_value(buyer.email)
 
 
 def test_a_phone_shows_the_orders_as_a_list(arrive: Arrive) -> None:
