@@ -19,7 +19,7 @@ T = TypeVar("T")
 # So many of a list are drawn at once: each costs the server and the browser some milliseconds, with every click.
 PORTION = 24
 
-_KEPT, _FOLLOWED, _HELD, _CLICKED = "kept-fields", "followed", "held-fields", "clicked"
+_KEPT, _FOLLOWED, _HELD, _CLICKED, _TOLD = "kept-fields", "followed", "held-fields", "clicked", "told"
 # The second click of a double click comes within this. By then the page may have been drawn anew by the first one.
 _TWICE = timedelta(seconds=1)
 
@@ -116,6 +116,22 @@ def is_second(key: str) -> bool:
         return True
     clicked[key] = now
     return False
+
+
+def told(key: str) -> Any:
+    """What was kept under this key for the page to say, once; and again on what is drawn within a moment, as by the second of two
+    clicks: nobody has read it by then. None if there is nothing to say."""
+    state, now = st.session_state, process.shop().now()
+    heard: dict[str, tuple[datetime, object]] = state.setdefault(_TOLD, {})
+    if said := state.pop(key, None):
+        heard[key] = now, said
+    when, said = heard.get(key, (now, None))
+    return said if now - when <= _TWICE else None
+
+
+def tell_no_more() -> None:
+    """Say nothing of it again: another page is looked at."""
+    st.session_state.pop(_TOLD, None)
 
 
 def empty_kept() -> None:

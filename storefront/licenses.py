@@ -8,7 +8,7 @@ from core.foundation.errors import ShopError
 from core.kinds.grants import License, Machine
 from core.languages.sentences import _
 from core.licensing import holding
-from storefront import dates, process, sentences, visitor, words
+from storefront import dates, frame, process, sentences, visitor, words
 
 _SAID = "license-said"
 
@@ -84,15 +84,13 @@ def _draw_replacement(license: License) -> None:
 def _carry_out(license: License, act: Callable[[str], str]) -> None:
     """Do it for whoever is signed in, asked again at the click, and say what came of it on the page that follows."""
     try:
-        st.session_state[_SAID] = license.id, True, act(visitor.signed_in() or "")
+        st.session_state[f"{_SAID}-{license.id}"] = True, act(visitor.signed_in() or "")
     except ShopError as error:
-        st.session_state[_SAID] = license.id, False, sentences.of(error)
+        st.session_state[f"{_SAID}-{license.id}"] = False, sentences.of(error)
     st.rerun()
 
 
 def _draw_said(license: License) -> None:
-    said = st.session_state.get(_SAID)
-    if said and said[0] == license.id:
-        del st.session_state[_SAID]
-        draw = st.success if said[1] else st.warning
-        draw(said[2], icon=":material/check_circle:" if said[1] else ":material/error:")
+    if said := frame.told(f"{_SAID}-{license.id}"):
+        draw = st.success if said[0] else st.warning
+        draw(said[1], icon=":material/check_circle:" if said[0] else ":material/error:")

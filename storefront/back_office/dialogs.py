@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.foundation.errors import ShopError
 from core.people.deeds import Deed
+from storefront import frame
 from storefront.back_office import gate, refusals
 
 _OPEN, SAID = "dialog", "said"
@@ -37,6 +38,7 @@ def keep_to(place: str) -> None:
     that one."""
     if st.session_state.get(_PLACE) != place:
         close()
+        frame.tell_no_more()
     st.session_state[_PLACE] = place
 
 
@@ -65,5 +67,5 @@ def carry_out(name: str, act: Callable[[Deed], str]) -> None:
 
 def draw_said() -> None:
     """What the last dialog came to."""
-    if said := st.session_state.pop(SAID, None):
+    if said := frame.told(SAID):
         st.success(said, icon=":material/check_circle:")

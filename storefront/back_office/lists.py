@@ -13,7 +13,7 @@ from core.registers.paging import Place
 from storefront import frame, links, words
 from storefront.back_office import dialogs, gate, refusals
 
-_TROUBLE, _SAID_LAST = "not-done", "said-last"
+_TROUBLE = "not-done"
 
 
 def asked(name: str) -> str:
@@ -116,7 +116,7 @@ def click(name: str, act: Callable[[Deed], str]) -> None:
     The name is that of the row as it stands: once it stands otherwise, a click is another one.
     """
     try:
-        st.session_state[dialogs.SAID] = st.session_state[_SAID_LAST] = act(gate.deed(name))
+        st.session_state[dialogs.SAID] = act(gate.deed(name))
     except ShopError as error:
         st.session_state[_TROUBLE] = refusals.of(error)
         gate.open_token(name)
@@ -126,8 +126,6 @@ def switch_over(key: str, name: str, act: Callable[[Deed], str]) -> None:
     """The same for a button of this key that switches something on and off: two clicks in a row are one."""
     if not frame.is_second(key):
         click(name, act)
-    elif said := st.session_state.get(_SAID_LAST):
-        st.session_state[dialogs.SAID] = said  # the first had no time to be read
 
 
 def draw_said() -> None:

@@ -109,7 +109,7 @@ def let_happen(order_id: str, turn: Turn) -> None:
 
 def draw_outcome() -> None:
     """What the last click came to."""
-    worked, said = st.session_state.pop(_SAID, (True, ""))
+    worked, said = frame.told(_SAID) or (True, "")
     if said and worked:
         st.success(said, icon=":material/check_circle:")
     elif said:

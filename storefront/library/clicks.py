@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.foundation.errors import ShopError
 from core.languages.sentences import _, marked
-from storefront import sentences, visitor
+from storefront import frame, sentences, visitor
 
 _SAID = "library-said"
 _SIGNED_OUT = marked("You were signed out. Sign in again to go on.")
@@ -19,14 +19,12 @@ def carry_out(where: str, act: Callable[[str], str]) -> None:
         said = (True, act(email)) if email else (False, _(_SIGNED_OUT))
     except ShopError as error:
         said = False, sentences.of(error)
-    st.session_state[_SAID] = where, *said
+    st.session_state[f"{_SAID}-{where}"] = said
     st.rerun()
 
 
 def draw_said(where: str) -> None:
     """What the last click at this place came to."""
-    said = st.session_state.get(_SAID)
-    if said and said[0] == where:
-        del st.session_state[_SAID]
-        draw = st.success if said[1] else st.warning
-        draw(said[2], icon=":material/check_circle:" if said[1] else ":material/error:")
+    if said := frame.told(f"{_SAID}-{where}"):
+        draw = st.success if said[0] else st.warning
+        draw(said[1], icon=":material/check_circle:" if said[0] else ":material/error:")

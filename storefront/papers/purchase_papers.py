@@ -102,7 +102,7 @@ def links_of(papers: OrderPapers, number: str, *, invoices: bool = True) -> list
 
 def _draw_details(open_ones: Sequence[Purchase], papers: dict[str, OrderPapers], email: str) -> None:
     """The form that makes out the papers of an order to a company."""
-    if said := st.session_state.pop(_SAID, ""):
+    if said := frame.told(_SAID):
         st.success(said, icon=":material/check_circle:")
     with st.expander(_("Made out to a company"), icon=":material/domain:"):
         words.quiet(

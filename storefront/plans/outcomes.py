@@ -8,11 +8,11 @@ import structlog
 from core.foundation.errors import ShopError, StripeTrouble, StripeUnreachable
 from core.foundation.money import Money
 from core.languages.sentences import _
-from storefront import sentences
+from storefront import frame, sentences
 from storefront.amounts import price
 
 log = structlog.get_logger()
-_SAID, _TROUBLE = "plan-said", "plan-trouble"
+_SAID = "plan-said"
 
 
 def act(grant_id: str, do: Callable[[], str | None], said: str = "") -> None:
@@ -20,9 +20,9 @@ def act(grant_id: str, do: Callable[[], str | None], said: str = "") -> None:
     try:
         said = do() or said
     except ShopError as error:
-        st.session_state[_TROUBLE] = (grant_id, explained(error, asked=True))
+        st.session_state[f"{_SAID}-{grant_id}"] = False, explained(error, asked=True)
     else:
-        st.session_state[_SAID] = (grant_id, said)
+        st.session_state[f"{_SAID}-{grant_id}"] = True, said
 
 
 def explained(error: ShopError, *, asked: bool = False) -> str:
@@ -51,7 +51,6 @@ def then(amount: Money, interval: str) -> str:
 def draw(grant_id: str) -> None:
     """What came of the last click on this plan, once."""
     place = st.empty()  # also without a message: what follows would move as that goes, and a popover that moves closes
-    for name, draw_it, icon in ((_SAID, place.success, "check_circle"), (_TROUBLE, place.warning, "error")):
-        if (found := st.session_state.get(name)) and found[0] == grant_id:
-            st.session_state.pop(name)
-            draw_it(found[1], icon=f":material/{icon}:")
+    if found := frame.told(f"{_SAID}-{grant_id}"):
+        draw_it = place.success if found[0] else place.warning
+        draw_it(found[1], icon=":material/check_circle:" if found[0] else ":material/error:")

@@ -7,7 +7,7 @@ from core.foundation.errors import PlacesFree, ShopError
 from core.kinds.offers import Offer
 from core.kinds.workshops import DateView
 from core.languages.sentences import _
-from storefront import dates, process, sentences, visitor, words
+from storefront import dates, frame, process, sentences, visitor, words
 
 
 def draw(offer: Offer) -> None:
@@ -16,7 +16,7 @@ def draw(offer: Offer) -> None:
     if not full:
         return
     with st.expander(_("Wait for a place"), icon=":material/hourglass_top:", expanded=len(full) == len(offer.dates)):
-        if said := st.session_state.pop(f"waiting-{offer.id}", ""):
+        if said := frame.told(f"waiting-{offer.id}"):
             st.success(said, icon=":material/check_circle:")
             return
         with st.form(f"wait-{offer.id}", border=False):

@@ -134,7 +134,9 @@ with frame.column(1180):
         with fields:
             said = draw_words(standing)
             shown = draw_pictures(standing)
-            if st.button("Save", type="primary", icon=":material/check:", key="shop-save"):
+            pressed = st.button("Save", type="primary", icon=":material/check:", key="shop-save")
+            # By the second of two clicks nothing has changed any more.
+            if pressed and not frame.told(dialogs.SAID):
                 save(said, shown)
         with preview:
             draw_preview(standing, said, shown)

@@ -32,7 +32,7 @@ def places_of(block: Block, kind: str) -> list[int]:
 
 
 @builders.on_sqlite
-def test_a_buyer_gives_seats_and_takes_them_and_sees_what_more_would_cost(visitor: Visitor) -> None:
+def test_a_buyer_gives_seats_and_takes_them_and_sees_what_more_would_cost(visitor: Visitor, clock: Clock) -> None:
     shop, stripe = visitor.shop, visitor.stripe
     _, subscription, grant = a_plan(shop, stripe, 3)
     visitor.comes_with(colleagues.signed_in(shop, NORA))
@@ -50,6 +50,7 @@ def test_a_buyer_gives_seats_and_takes_them_and_sees_what_more_would_cost(visito
     assert "They have a seat of this plan already" in words(tab)
     assert tab.text_input(key=f"guest-{grant}").value == NORA  # what was refused can be mended
     stands = places_of(tab.main, "popover")
+    clock.pass_(seconds=2)
     sound(tab.run())
     assert "They have a seat of this plan already" not in words(tab)
     assert places_of(tab.main, "popover") == stands  # one that moves closes under whoever types in it

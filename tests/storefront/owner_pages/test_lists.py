@@ -232,6 +232,24 @@ def test_somebody_is_invited_and_removed(owner: Visitor) -> None:
     assert "invited sam@berg.example as support" in words(tab)
 
 
+def test_what_a_click_came_to_is_still_said_after_the_second_of_two(owner: Visitor, clock: Clock) -> None:
+    tab = opens(owner, "staff")
+    tab.text_input(key="invite-email").set_value("sam@berg.example")
+    for _ in range(2):
+        sound(next(button for button in tab.button if button.label == "Send invitation").click().run())
+        assert ["on its way to sam" in each.value.replace(":color[@]{}", "@") for each in tab.success] == [True]
+    assert len(builders.rows(owner.shop, AuditEntry)) == 1
+    sound(next(button for button in tab.button if button.label == "Remove").click().run())
+    sound(tab.button(key="remove-do").click().run())
+    # The dialog has closed by the first click, and the second finds the page alone.
+    assert ["was removed" in each.value for each in sound(tab.run()).success] == [True]
+    tab.switch_page("owner_pages/orders.py")
+    assert not sound(tab.run()).success
+    tab.switch_page("owner_pages/staff.py")
+    clock.pass_(seconds=2)
+    assert not sound(tab.run()).success
+
+
 def test_receipts_of_chosen_orders_go_out_again(owner: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     bought(owner.shop, owner.stripe)
     builders.opened(owner.shop, cart="cart_2")

@@ -7,6 +7,7 @@ from core.catalog import products
 from core.people.audit import AuditEntry
 from core.people.staff import Role
 from tests import builders
+from tests.conftest import Clock
 from tests.storefront.conftest import Visitor, sound, words
 
 
@@ -33,10 +34,13 @@ def texts(visitor: Visitor) -> dict[str, str]:
         return products.texts(session)
 
 
-def test_what_was_typed_is_kept_and_the_rest_is_left_as_it_is(owner: Visitor) -> None:
+def test_what_was_typed_is_kept_and_the_rest_is_left_as_it_is(owner: Visitor, clock: Clock) -> None:
     tab = save(opens(owner), headline="  For makers ", intro="Two sentences. Or one.")
     assert "Everybody sees it now." in words(tab)
+    # The second click of a double click finds nothing that has changed since, and does not say so.
+    assert "Everybody sees it now." in words(save(tab))
     assert (texts(owner)["headline"], tab.text_input(key="shop-headline").value) == ("For makers", "For makers")
+    clock.pass_(seconds=2)
     assert "Nothing was changed." in words(save(tab))
     assert sorted(row.detail for row in builders.rows(owner.shop, AuditEntry)) == [
         "changed headline, intro",
