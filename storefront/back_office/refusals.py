@@ -263,6 +263,7 @@ _FIELDS = {
     "prices.amount": "The amount", "prices.currency": "The currency", "prices.interval": "How often it is billed",
     "license.machines": "Machines for each key", "download.downloads": "Downloads of each file",
     "dates.capacity": "The places", "dates.starts_at": "The day", "dates.timezone": "The time zone", "dates": "Dates",
+    "dates.hours": "The number of hours",
     "files": "The files", "code": "The code", "takes": "What it takes off", "percent": "The percentage",
     "amount": "The amount", "limit": "The number of uses", "until": "The last day", "files.name": "The name of the file",
     "subject": "The subject", "text": "The text",

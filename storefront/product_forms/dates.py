@@ -12,6 +12,7 @@ from core.catalog.catalog_file import MOST
 from core.foundation import settings
 from core.kinds.offers import Offer
 from core.kinds.workshops import DateView
+from core.languages import decimals
 from core.owner.shelves import checking, dates
 from core.people.deeds import Deed
 from storefront import process, words
@@ -56,9 +57,9 @@ def choose_beginning(zone: str, day: Day, begins: time, key: str) -> datetime | 
     return found[which]
 
 
-def choose_length(where: Any, hours: float, key: str) -> float:
-    """For how many hours something takes place; a course may go on for days, and a file may say minutes."""
-    return float(where.number_input("Hours", min(0.25, hours), float(MOST), hours, 0.25, key=key))
+def choose_length(where: Any, hours: float, key: str) -> str:
+    """For how many hours something takes place, as it was typed; a course may go on for days, and a file may say minutes."""
+    return where.text_input("Hours", decimals.typed(hours), key=key, max_chars=12) or ""
 
 
 def draw_open(offer: Offer) -> None:
@@ -103,7 +104,8 @@ def add(offer: Offer, *, name: str = "date-more") -> None:
 
         def act(deed: Deed) -> str:
             said = {
-                "starts_at": starts, "hours": hours, "timezone": zone, "capacity": capacity, "join_url": address or "",
+                "starts_at": starts, "hours": checking.hours(hours), "timezone": zone, "capacity": capacity,
+                "join_url": address or "",
             }  # fmt: skip
             dates.add(shop, offer.id, checking.date(said), deed=deed)
             return f"The date is offered: {starts:%-d %b %Y, %H:%M}."

@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.catalog.catalog_file import DateEntry, PriceEntry, ProductEntry
+from core.catalog.catalog_file import MOST, DateEntry, PriceEntry, ProductEntry
 from core.foundation.errors import Problem, ProductUnfit
 from core.foundation.money import Money
+from core.languages import decimals
 
 # Letters that are no other letter with a mark on it: without these they would be left out of words.
 _SPELLED = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
@@ -37,6 +38,14 @@ def date(fields: Mapping[str, Any]) -> DateEntry:
         return DateEntry.model_validate(fields)
     except ValidationError as error:
         raise ProductUnfit(problems(error, "dates")) from None
+
+
+def hours(text: str) -> float:
+    """For how many hours something takes place, as people write it. Raises ProductUnfit."""
+    read = decimals.parse(text)
+    if read is None or not 0 < read <= MOST:
+        raise ProductUnfit([Problem("dates.hours", 0, "is a number such as 2 or 1.5")])
+    return float(read)
 
 
 def slug(name: str) -> str:

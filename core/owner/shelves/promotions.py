@@ -15,6 +15,7 @@ from core.foundation.errors import AmountTooSmall, BadInput, Problem, PromotionN
 from core.foundation.money import Money
 from core.foundation.outbox import Job
 from core.foundation.records import new_id
+from core.languages import decimals
 from core.people import deeds
 from core.people.deeds import Deed
 from core.people.staff import Action
@@ -73,6 +74,14 @@ def listed(session: Session, *, livemode: bool, now: datetime) -> list[Promotion
     found = session.exec(query.order_by(col(PromotionCode.created_at).desc(), col(PromotionCode.id)).limit(MOST)).all()
     taken = promotion_codes.taken(session, [row.stripe_id for row in found if row.stripe_id])
     return [_row(row, taken.get(row.stripe_id or "", ()), now=now) for row in found]
+
+
+def percentage(text: str) -> float:
+    """A percentage as people write it, with or without its sign. Raises PromotionUnfit for what is none."""
+    read = decimals.parse(text.strip().removesuffix("%"))
+    if read is None:
+        raise PromotionUnfit([Problem("percent", 0, "is a number such as 10 or 12.5")])
+    return float(read)
 
 
 def create(shop: Shop, asked: Promotion, *, deed: Deed) -> str:

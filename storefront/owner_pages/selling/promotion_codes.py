@@ -76,7 +76,7 @@ def draw_form() -> None:
         left, right = st.columns(2)
         percent, text, currency = None, "", ""
         if how == PERCENT:
-            percent = left.number_input("Percent", 0.0, 100.0, 10.0, 1.0, key="promo-percent")
+            percent = left.text_input("Percent", "10", key="promo-percent", max_chars=10) or ""
         else:
             text = left.text_input("Amount", key="promo-amount", placeholder="5.00") or ""
             currency = right.text_input("Currency", "EUR", key="promo-currency", max_chars=3) or ""
@@ -94,13 +94,14 @@ def draw_form() -> None:
 
 
 def make(
-    code: str, percent: float | None, text: str, currency: str, forever: bool, first_time: bool, limit: int,
+    code: str, percent: str | None, text: str, currency: str, forever: bool, first_time: bool, limit: int,
     until: datetime | None,
 ) -> None:  # fmt: skip
     """Make it, and say so."""
     try:
         off = None if percent is not None else Money.parse(text, currency)
-        asked = Promotion(code, percent, off, forever, first_time, limit or None, until)
+        share = None if percent is None else promotions.percentage(percent)
+        asked = Promotion(code, share, off, forever, first_time, limit or None, until)
         promotions.create(shop, asked, deed=gate.deed("promote"))
     except ShopError as error:
         refusals.draw(error)

@@ -10,6 +10,7 @@ from core.attendance.dates import Concerned
 from core.foundation import settings
 from core.kinds.places.waiting_list import Waiting
 from core.kinds.workshops import Times
+from core.owner.shelves import checking
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
 from core.registers import workshops
@@ -52,7 +53,7 @@ def move(sheet: DateSheet) -> None:
     if st.button("Move it and tell them", type="primary", key="move-do", disabled=starts is None) and starts:
 
         def act(deed: Deed) -> str:
-            ends = starts + timedelta(hours=hours)
+            ends = starts + timedelta(seconds=round(checking.hours(hours) * 3600))
             new = Times(sheet.row.id, starts, ends, zone)
             changes.move(shop, sheet.row.id, new, agreed=sheet.concerned, deed=deed)
             return f"It takes place on {dates.of(new)[0]} now. Letters to all of them are on their way."

@@ -20,11 +20,11 @@ def test_a_code_is_made_and_ended_by_clicks(visitor: Visitor) -> None:
     tab = opens(visitor)
     assert "No code yet" in words(tab)
     sound(tab.text_input(key="promo-code").set_value("SPRING").run())
-    sound(tab.number_input(key="promo-percent").set_value(25.0).run())
+    sound(tab.text_input(key="promo-percent").set_value("12,5 %").run())
     sound(tab.number_input(key="promo-limit").set_value(50).run())
     sound(tab.button(key="promo-do").click().run())
     assert "**SPRING** &nbsp; :green-badge[:material/check: Works]" in words(tab)
-    assert "25% off the first payment" in words(tab)
+    assert "12.5% off the first payment" in words(tab)
     assert tab.text_input(key="promo-code").value == ""
     assert "used 0 times of 50" in words(tab)
     (made,) = visitor.stripe.promotion_codes.values()
@@ -42,6 +42,10 @@ def test_a_mistake_is_told_and_what_was_typed_stays(visitor: Visitor) -> None:
     sound(tab.button(key="promo-do").click().run())
     assert [each.value for each in tab.warning] == ["**The code** has letters, digits and hyphens only."]
     assert tab.text_input(key="promo-code").value == "not good"
+    sound(tab.text_input(key="promo-percent").set_value("a tenth").run())
+    sound(tab.button(key="promo-do").click().run())
+    assert [each.value for each in tab.warning] == ["**The percentage** is a number such as 10 or 12.5."]
+    sound(tab.text_input(key="promo-percent").set_value("10").run())
     sound(tab.text_input(key="promo-code").set_value("GOOD").run())
     sound(tab.button(key="promo-do").click().run())
     assert [each["code"] for each in visitor.stripe.promotion_codes.values()] == ["GOOD"]

@@ -65,7 +65,7 @@ def test_a_date_is_moved_and_people_are_written_to(office: Visitor) -> None:
     assert "on its way to 3 people" in words(tab)
 
 
-@pytest.mark.parametrize("hours", [0.1, 120])
+@pytest.mark.parametrize("hours", [0.1, 1 / 3, 2.125, 120])
 def test_a_date_of_a_length_that_only_a_catalogue_says_is_moved_as_well(office: Visitor, hours: float) -> None:
     (before,) = (row for row in builders.rows(office.shop, WorkshopDate) if row.id == "clinic/1")
     builders.change_date(office.shop, "clinic/1", ends_at=before.starts_at + timedelta(hours=hours))
@@ -74,6 +74,18 @@ def test_a_date_of_a_length_that_only_a_catalogue_says_is_moved_as_well(office: 
     sound(tab.button(key="move-do").click().run())
     (after,) = (row for row in builders.rows(office.shop, WorkshopDate) if row.id == "clinic/1")
     assert after.ends_at - after.starts_at == timedelta(hours=hours)
+
+
+def test_hours_are_typed_with_a_comma_as_well_and_what_is_no_number_is_said(office: Visitor) -> None:
+    tab = sound(opens(office, "workshop", id="clinic/1").button(key="open-move").click().run())
+    for text in ("long", "0", "1,500"):
+        tab.text_input(key="move-hours").set_value(text).run()
+        sound(tab.button(key="move-do").click().run())
+        assert tab.warning[-1].value == "**The number of hours** is a number such as 2 or 1.5."
+    tab.text_input(key="move-hours").set_value("1,5").run()
+    sound(tab.button(key="move-do").click().run())
+    (after,) = (row for row in builders.rows(office.shop, WorkshopDate) if row.id == "clinic/1")
+    assert after.ends_at - after.starts_at == timedelta(minutes=90)
 
 
 def test_somebody_who_waits_is_offered_what_is_free(office: Visitor) -> None:
