@@ -52,6 +52,26 @@ def findings(page: Page, *, only: Sequence[str] = ()) -> list[str]:
     ]
 
 
+def told_by_a_shade(page: Page) -> list[str]:
+    """What looks the same, chosen or not, where somebody has colours of their own; and bars that end nowhere."""
+    page.emulate_media(forced_colors="active")
+    found: list[str] = page.evaluate(_SHADES)
+    page.emulate_media(forced_colors="none")
+    return found
+
+
+# Of a colour that lets through what is below it, the browser keeps how much: below it is the same.
+_SHADES = """() => {
+    const ground = each => getComputedStyle(each).backgroundColor.match(/[0-9.]+/g).slice(0, 3).join();
+    const part = each => each.querySelector('[data-testid=stRadioOption] > div > div') || each;
+    const all = found => [...document.querySelectorAll(found)];
+    const same = all('[data-selected=true]:not(label)').filter(chosen => [...chosen.parentElement.children].some(other =>
+        other !== chosen && other.tagName === chosen.tagName && ground(part(other)) === ground(part(chosen))));
+    const bars = all('[data-testid=stProgressBarTrack]').filter(each => ground(each) === ground(each.firstChild));
+    return [...same, ...bars].map(each => each.outerHTML.slice(0, 200));
+}"""
+
+
 def same_names(page: Page) -> list[str]:
     """The names that several links bear which are to be seen: who hears of the links alone cannot tell them apart."""
     found: list[str] = page.evaluate(_LINKS)

@@ -93,6 +93,10 @@ def test_a_stranger_s_pages(buyer: Buyer, found: Findings) -> None:
         for where, address in PLAIN.items():
             buyer.page.goto(f"{buyer.stand.url}{address}")
             found.look(where, plain=True)
+    for where, address in (("a date", "/product?id=pricing-clinic"), ("a plan", "/product?id=tally")):
+        buyer.comes_to(address)
+        buyer.sees("Add to cart")
+        found.all += [f"{where}: {each}" for each in accessibility.told_by_a_shade(buyer.page)]
     buyer.opens("/purchases")
     buyer.page.get_by_label("Email").fill(buyer.email)
     found.look("where one signs in")
