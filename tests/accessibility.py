@@ -1,9 +1,10 @@
 """Accessibility: what axe finds wrong with a page as it stands in a browser, and when a page has come to rest."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, TimeoutError
 
 _AXE = Axe().axe_script
 # The rules that ask what a page looks like: in other colours, or at another width, they may find something else.
@@ -69,6 +70,40 @@ _SHADES = """() => {
         other !== chosen && other.tagName === chosen.tagName && ground(part(other)) === ground(part(chosen))));
     const bars = all('[data-testid=stProgressBarTrack]').filter(each => ground(each) === ground(each.firstChild));
     return [...same, ...bars].map(each => each.outerHTML.slice(0, 200));
+}"""
+
+
+def squeezed(page: Page) -> list[str]:
+    """What is reached by scrolling sideways alone, or whose words are cut off, on 320 pixels, as on a desk at four times its size,
+    and where somebody has letters and paragraphs set further apart."""
+    size = page.viewport_size
+    apart = page.add_style_tag(content=_APART)
+    page.set_viewport_size({"width": 320, "height": 640})
+    # A chart takes the new width a moment later.
+    with suppress(TimeoutError):
+        page.wait_for_function(f"() => !({_CUT_OFF})().length", timeout=3000)
+    found: list[str] = page.evaluate(_CUT_OFF)
+    apart.evaluate("each => each.remove()")
+    if size:
+        page.set_viewport_size(size)
+    return found
+
+
+# As WCAG 1.4.12 has it.
+_APART = (
+    "* { letter-spacing: 0.12em !important; word-spacing: 0.16em !important; } p { margin-bottom: 2em !important; }"
+)
+# What holds a page that scrolls by itself is no wider than the page; what a browser cuts off it says of the words themselves.
+_CUT_OFF = """() => {
+    const all = found => [...document.querySelectorAll(found)].filter(each => each.checkVisibility());
+    const wide = all(':root, [data-testid=stMain]').filter(each => each.scrollWidth > each.clientWidth + 1);
+    const cut = all('[data-testid=stMain] button p').filter(each => {
+        const words = each.getBoundingClientRect(), button = each.closest('button').getBoundingClientRect();
+        return words.top < button.top - 1 || words.bottom > button.bottom + 1 || each.scrollWidth > each.clientWidth + 2;
+    });
+    return [
+        ...wide.map(each => `${each.tagName} is ${each.scrollWidth} pixels wide`), ...cut.map(each => `cut off: ${each.innerText}`)
+    ];
 }"""
 
 

@@ -97,7 +97,7 @@ def looks_through(owner: Buyer, addresses: list[str], *, by_day: bool = True) ->
             # The second time it is built as it was, and only looks otherwise.
             rules = accessibility.OF_LOOKS if nth else ()
             found += [f"{address} ({scheme}): {each}" for each in accessibility.findings(owner.page, only=rules)]
-            assert owner.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, address
+        found += [f"{address}: {each}" for each in accessibility.squeezed(owner.page)]
         # The next one begins as this one ended: to turn all of a page over is dear.
         in_turns.reverse()
     owner.page.set_viewport_size(DESK)

@@ -31,6 +31,7 @@ class Findings:
                 accessibility.wait_for_rest(self.page)
             found = accessibility.findings(self.page) + accessibility.same_names(self.page)
             self.all += [f"{where} ({scheme}): {each}" for each in found]
+        self.all += [f"{where}: {each}" for each in accessibility.squeezed(self.page)]
         # The next one begins as this one ended: to turn all of a page over is dear.
         self._in_turns.reverse()
 
