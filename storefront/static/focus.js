@@ -2,7 +2,7 @@
 // closes, a row that is done with. The browser would begin at the top then; this goes on where they were, or as near as may be.
 (() => {
   const CONTROLS = "a[href], button, input, textarea, [role=combobox]";
-  let now = null, outside = null, by_pointer = false;
+  let now = null, held = false, outside = null, by_pointer = false;
   const main = (what) => [...document.querySelectorAll(`[data-testid=stMain] ${what}`)].find((each) => each.checkVisibility());
   const keys = (element) => {
     const found = [];
@@ -12,8 +12,11 @@
   };
   addEventListener("pointerdown", () => { by_pointer = true; }, true);
   addEventListener("keydown", () => { by_pointer = false; }, true);
+  // Who clicks beside everything leaves it by themselves.
+  addEventListener("click", () => { if (document.activeElement === document.body && now?.isConnected && !now.disabled) now = null; }, true);
   addEventListener("focusin", ({ target }) => {
     now = target;
+    held = false;
     if (!target.closest("[role=dialog]")) outside = { element: target, keys: keys(target), page: location.pathname };
   });
 
@@ -28,7 +31,13 @@
     return main("[data-testid=stAlert]") || main("h1");
   };
   const go_on = () => {
-    if (!now || now.isConnected || document.activeElement !== document.body) return;
+    if (!now || document.activeElement !== document.body) return;
+    if (now.isConnected) {
+      // While there is no connection Streamlit takes nothing, and lets go of the field in which somebody types.
+      if (held && !now.disabled) now.focus({ preventScroll: by_pointer });
+      else held = now.disabled;
+      return;
+    }
     if (document.querySelector("[data-testid=stApp][data-test-script-state=running], [role=dialog]")) return;
     const found = nearest();
     if (!found) return;
@@ -36,6 +45,6 @@
     found.focus({ preventScroll: by_pointer });
   };
   new MutationObserver(go_on).observe(document, {
-    subtree: true, childList: true, attributes: true, attributeFilter: ["data-test-script-state"],
+    subtree: true, childList: true, attributes: true, attributeFilter: ["data-test-script-state", "disabled"],
   });
 })();

@@ -43,6 +43,29 @@ def test_a_shop_that_goes_away_says_so_and_comes_back_by_itself(arrive: Arrive, 
     assert not ITS_OWN_WORDS.search(shown(rosa.page))
 
 
+# Keeps each connection of the page where a test can cut it.
+LINES = """(() => {
+    const send = WebSocket.prototype.send;
+    window.lines = new Set();
+    WebSocket.prototype.send = function (data) { window.lines.add(this); return send.call(this, data); };
+})()"""
+
+
+def test_whoever_types_while_the_line_breaks_goes_on_where_they_were(arrive: Arrive) -> None:
+    runa = arrive("runa")
+    runa.page.add_init_script(LINES)
+    runa.opens("/withdraw")
+    field = runa.page.get_by_label("Order number or email")
+    field.click()
+    runa.page.keyboard.type("PL-")
+    runa.page.evaluate("() => lines.forEach(line => line.close())")
+    expect(field).to_be_disabled()
+    expect(field).to_be_enabled()
+    expect(field).to_be_focused()
+    runa.page.keyboard.type("1001")
+    expect(field).to_have_value("PL-1001")
+
+
 def test_who_is_let_through_to_no_websocket_keeps_a_page_that_sells(browser: Browser, stand: Stand) -> None:
     with browser.new_context() as context:
         page, visits = context.new_page(), []
