@@ -2,8 +2,8 @@
 // closes, a row that is done with. The browser would begin at the top then; this goes on where they were, or as near as may be.
 (() => {
   const CONTROLS = "a[href], button, input, textarea, [role=combobox]";
-  let now = null, held = false, outside = null, by_pointer = false;
-  const main = (what) => [...document.querySelectorAll(`[data-testid=stMain] ${what}`)].find((each) => each.checkVisibility());
+  let now = null, own = "", held = false, outside = null, by_pointer = false;
+  const first = (root, what) => [...(root?.querySelectorAll(what) ?? [])].find((each) => each.checkVisibility());
   const keys = (element) => {
     const found = [];
     for (let each = element; each; each = each.parentElement)
@@ -17,18 +17,24 @@
   addEventListener("focusin", ({ target }) => {
     now = target;
     held = false;
-    if (!target.closest("[role=dialog]")) outside = { element: target, keys: keys(target), page: location.pathname };
+    const found = keys(target);
+    own = found[0];
+    if (!target.closest("[role=dialog]")) outside = { element: target, keys: found, page: location.pathname };
   });
 
   // The same again, maybe drawn anew; else the heading of what it stood in; else what was said of it, or what the page is called.
   const nearest = () => {
+    const dialog = [...document.querySelectorAll("[role=dialog]")].pop();
+    if (dialog) return (own && first(dialog, `.${CSS.escape(own)} :is(${CONTROLS})`)) || dialog;
+    const main = document.querySelector("[data-testid=stMain]");
     if (outside?.element.isConnected) return outside.element;
     const here = outside?.page === location.pathname ? outside.keys : [];
     for (const [depth, key] of here.entries()) {
-      const found = main(`.${CSS.escape(key)} :is(h1, h2, h3)`) || (depth === 0 && main(`.${CSS.escape(key)} :is(${CONTROLS})`));
+      const box = `.${CSS.escape(key)}`;
+      const found = first(main, `${box} :is(h1, h2, h3)`) || (depth === 0 && first(main, `${box} :is(${CONTROLS})`));
       if (found) return found;
     }
-    return main("[data-testid=stAlert]") || main("h1");
+    return first(main, "[data-testid=stAlert]") || first(main, "h1");
   };
   const go_on = () => {
     if (!now || document.activeElement !== document.body) return;
@@ -38,7 +44,7 @@
       else held = now.disabled;
       return;
     }
-    if (document.querySelector("[data-testid=stApp][data-test-script-state=running], [role=dialog]")) return;
+    if (document.querySelector("[data-testid=stApp][data-test-script-state=running]")) return;
     const found = nearest();
     if (!found) return;
     if (!found.matches(CONTROLS)) found.tabIndex = -1;

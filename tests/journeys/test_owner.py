@@ -62,6 +62,14 @@ def test_the_list_is_taken_as_a_file(arrive: Arrive) -> None:
     text = Path(started.value.path()).read_text(encoding="utf-8-sig")
     (row,) = csv.DictReader(StringIO(text))
     assert (row["email"], row["status"], row["total"]) == (buyer.email, "fulfilled", "29.00")
+    # What was clicked goes with the field it kept: whoever goes by keyboard is still in the box that is open.
+    owner.clicks(re.compile("Saved views"))
+    owner.page.get_by_label("Name of this view").fill("Theirs")
+    owner.clicks("Keep this view")
+    owner.sees(re.compile("Forget Theirs"))
+    expect(owner.page.locator("[role=dialog]:focus, [role=dialog] :focus")).to_have_count(1)
+    owner.clicks(re.compile("Forget Theirs"))
+    owner.page.keyboard.press("Escape")
     # By the menu one comes to all orders, and by the browser's Back to those that were found.
     field = owner.page.get_by_role("searchbox", name="Search")
     owner.page.get_by_test_id("stSidebarNavLink").filter(has_text="Orders").click()
