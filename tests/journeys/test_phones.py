@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
+from tests import accessibility
 from tests.journeys.conftest import Arrive
 
 
@@ -22,3 +23,20 @@ def test_a_quantity_out_of_range_says_so_and_one_s_purchases_are_one_click_away(
     where = nils.page.get_by_test_id("stMain" if width < 640 else "stHeader")
     where.get_by_role("link", name="Your purchases").click()
     nils.sees_heading("Your purchases")
+
+
+def test_whoever_goes_by_keyboard_sees_where_they_are_above_the_bar(arrive: Arrive) -> None:
+    nala = arrive("nala")
+    nala.page.set_viewport_size({"width": 390, "height": 844})
+    nala.puts_in_cart("Pricing Clinic, live")
+    nala.goes_to_cart()
+    accessibility.wait_for_rest(nala.page)
+    stands = nala.page.get_by_label("Places of Pricing Clinic, live").bounding_box()
+    assert stands
+    # The field is on the screen, and the bar in front of it.
+    nala.page.set_viewport_size({"width": 390, "height": int(stands["y"] + stands["height"])})
+    nala.tabs_to("Places of Pricing Clinic, live")
+    field, bar = (nala.page.locator(each).bounding_box() for each in (":focus", ".st-key-phone-pay"))
+    assert field
+    assert bar
+    assert field["y"] + field["height"] <= bar["y"]
