@@ -38,6 +38,20 @@
     });
   });
 
+  // A tap leaves a field and clicks in the same moment. What was typed would come to the server after the click on a link, and call
+  // back the page that is being left: so the link waits for it.
+  const LINKS = "[data-testid=stPageLink] a, [data-testid=stSidebarNavLink], [data-testid=stTopNavLink]", SENT = 80;
+  let typed = -SENT;
+  addEventListener("focusout", ({ target }) => { if (target.matches("input, textarea")) typed = performance.now(); });
+  addEventListener("click", (event) => {
+    const link = event.target.closest(LINKS);
+    if (!link || performance.now() - typed > SENT || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    typed = -SENT;
+    setTimeout(() => link.click(), SENT);
+  }, true);
+
   // Each page is one connection. While there is none, the page says so itself, and sees to it that there is one again.
   const AWAY = "The shop is away for a moment. It comes back by itself, and nothing is lost.";
   let connected = null, ever = false, leaving = false, asking = 0, answered = 0;
