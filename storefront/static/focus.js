@@ -2,7 +2,7 @@
 // closes, a row that is done with. The browser would begin at the top then; this goes on where they were, or as near as may be.
 (() => {
   const CONTROLS = "a[href], button, input, textarea, [role=combobox]";
-  let now = null, own = "", held = false, outside = null, by_pointer = false;
+  let now = null, own, inside, held = false, outside = null, by_pointer = false;
   const first = (root, what) => [...(root?.querySelectorAll(what) ?? [])].find((each) => each.checkVisibility());
   const keys = (element) => {
     const found = [];
@@ -10,22 +10,31 @@
       found.push(...[...each.classList].filter((name) => name.startsWith("st-key-")));
     return found;
   };
-  addEventListener("pointerdown", () => { by_pointer = true; }, true);
-  addEventListener("keydown", () => { by_pointer = false; }, true);
+  const again = (root, key) => key && first(root, `.${CSS.escape(key)} :is(${CONTROLS})`);
+  const acts = ({ type }) => {
+    by_pointer = type === "pointerdown";
+    const here = document.activeElement;
+    inside = here.closest("[role=dialog]") ? keys(here)[0] : "";
+  };
+  addEventListener("pointerdown", acts, true);
+  addEventListener("keydown", acts, true);
   // Who clicks beside everything leaves it by themselves.
   addEventListener("click", () => { if (document.activeElement === document.body && now?.isConnected && !now.disabled) now = null; }, true);
   addEventListener("focusin", ({ target }) => {
+    // Nobody has done anything since they were in it: the dialog was drawn anew, and begins at its top.
+    if (target.matches("[role=dialog]") && again(target, inside)) return again(target, inside).focus();
     now = target;
     held = false;
     const found = keys(target);
     own = found[0];
     if (!target.closest("[role=dialog]")) outside = { element: target, keys: found, page: location.pathname };
+    else if (!target.matches("[role=dialog]")) inside = own;
   });
 
   // The same again, maybe drawn anew; else the heading of what it stood in; else what was said of it, or what the page is called.
   const nearest = () => {
     const dialog = [...document.querySelectorAll("[role=dialog]")].pop();
-    if (dialog) return (own && first(dialog, `.${CSS.escape(own)} :is(${CONTROLS})`)) || dialog;
+    if (dialog) return again(dialog, own) || dialog;
     const main = document.querySelector("[data-testid=stMain]");
     if (outside?.element.isConnected) return outside.element;
     const here = outside?.page === location.pathname ? outside.keys : [];
