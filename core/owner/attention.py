@@ -501,7 +501,9 @@ _BY_ARRIVAL = StripeEvent.received_at, StripeEvent.id
 
 @cache
 def _failed_events() -> _Kind:
-    return _Kind(_events().where(col(StripeEvent.state) == EventState.FAILED), StripeEvent.order_id, _BY_ARRIVAL, _failed)
+    return _Kind(
+        _events().where(col(StripeEvent.state) == EventState.FAILED), StripeEvent.order_id, _BY_ARRIVAL, _failed
+    )
 
 
 @cache

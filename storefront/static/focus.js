@@ -55,7 +55,8 @@
     }
     if (document.querySelector("[data-testid=stApp][data-test-script-state=running]")) return;
     const found = nearest();
-    if (!found) return;
+    // A tap brings up no keyboard of a phone.
+    if (!found || (by_pointer && matchMedia("(pointer: coarse)").matches && found.matches("input, textarea"))) return;
     if (!found.matches(CONTROLS)) found.tabIndex = -1;
     found.focus({ preventScroll: by_pointer });
   };
