@@ -12,7 +12,7 @@ from enum import StrEnum
 from hashlib import sha256
 
 import pyotp
-from sqlalchemy import delete, func, update
+from sqlalchemy import bindparam, delete, exists, func, update
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import signing
@@ -99,17 +99,20 @@ class Device:
 
 def standing(session: Session, row: SignIn) -> Standing:
     """What this sign-in still lacks to open the owner's side."""
-    if is_set(session, row.email):
+    has_device, is_required = session.execute(_WHAT_IS_ASKED, {"folded": row.email}).one()
+    if has_device:
         return Standing.OPEN if row.second_factor_at else Standing.ASKED
-    return Standing.TO_SET_UP if session.get(StaffRule, REQUIRED) else Standing.OPEN
+    return Standing.TO_SET_UP if is_required else Standing.OPEN
+
+
+_DEVICE = exists().where(col(SecondFactor.folded) == bindparam("folded"), col(SecondFactor.confirmed_at).is_not(None))
+# Together: each page of the owner's side asks it, and more than once.
+_WHAT_IS_ASKED = select(_DEVICE, exists().where(col(StaffRule.name) == REQUIRED))
 
 
 def is_set(session: Session, folded: str) -> bool:
     """Whether whoever has this address has a device that counts."""
-    query = select(SecondFactor.folded).where(
-        SecondFactor.folded == folded, col(SecondFactor.confirmed_at).is_not(None)
-    )
-    return session.exec(query).first() is not None
+    return bool(session.execute(select(_DEVICE), {"folded": folded}).scalar_one())
 
 
 def all_set(session: Session, folded: Sequence[str]) -> set[str]:
