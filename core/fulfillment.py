@@ -122,7 +122,10 @@ def _settled(
     status = status_of(ledger.facts(states, plan_alone=plan_alone))
     order.handed = handed_of(states)
     trouble = ledger.trouble or _blocked(grants)
-    worries = [*_second_thoughts(ledger), *_unpaid_places(session, order, ledger, grants), *billing.worries]
+    worries = [
+        *_second_thoughts(ledger), *_unpaid_places(session, order, ledger, grants), *_unreferred(session, order),
+        *billing.worries,
+    ]  # fmt: skip
     order.attention = "\n".join(filter(None, [trouble, *worries]))
     if status is not order.status:
         order.status, order.updated_at = status, now
@@ -259,6 +262,15 @@ def _second_thoughts(ledger: Ledger) -> list[str]:
         *(f"paid_twice: {payment.id}" for payment in ledger.to_pay_back),
         *(f"paid_after_end: {payment.id}" for payment in ledger.paid_after_end),
     ]
+
+
+def _unreferred(session: Session, order: Order) -> list[str]:
+    """The id of the seller's programs under which the order was bought, where its customer is somebody else to these: it was paid
+    under another address than before, and the program that asks by that id is told nothing of this order."""
+    if not order.seller_reference or not order.customer_id:
+        return []
+    known_as = customers.reference_of(session, order.customer_id)
+    return [] if known_as == order.seller_reference else [f"{customers.UNREFERRED}: {order.seller_reference}"]
 
 
 def _unpaid_places(session: Session, order: Order, ledger: Ledger, grants: Sequence[Grant]) -> list[str]:

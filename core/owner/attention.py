@@ -403,6 +403,8 @@ _PAYMENTS = {
     " `pushcart refund {number} --payment {payment}`, or the first.",
     "paid_after_end": "It was paid for a plan that had ended, and gives no access. Send it back with"
     " `pushcart refund {number} --payment {payment}`, or sell its buyer the plan again.",
+    "other_external_id": "It was bought for {payment}, as your programs call somebody, and paid under an address of somebody else:"
+    " by that id they are told nothing of it. If the two are one person, merge them on the page of either.",
     "place_not_paid_back": "A place was given up, and less is left of what was paid than is to go back for it: nothing was sent"
     " back. Agree with its buyer on how much, and refund that.",
 }

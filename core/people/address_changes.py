@@ -88,6 +88,8 @@ def change(
         main = (col(Customer.id) == customer, col(Customer.email) == fold(old))
         session.exec(update(Customer).where(*main).values(email=fold(new)))
         _bring_along(session, old, new)
+    for order in theirs:
+        _settle_reference(session, order, customer)
     session.flush()
     folded = {row.folded for row in customers.addresses_of(session, customer)}
     for order in {order.id: order for order in (*theirs, *seated)}.values():
@@ -154,6 +156,14 @@ def _move(session: Session, order: Order, email: str, *, to: str, how: How, acto
     )
     number = session.exec(earlier).one() + 1
     history.note(session, order.id, f"address_changed:{number}", actor=actor, detail=how.value, now=now)
+
+
+def _settle_reference(session: Session, order: Order, customer: str) -> None:
+    """Nobody need look any more at an order whose customer goes by now by the id under which it was bought."""
+    lines = order.attention.splitlines()
+    left = [line for line in lines if not line.startswith(f"{customers.UNREFERRED}:")]
+    if left != lines and customers.reference_of(session, customer) == order.seller_reference:
+        order.attention = "\n".join(left)
 
 
 def _give(session: Session, customer: str, address: str, *, how: How, now: datetime) -> None:

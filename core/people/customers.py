@@ -61,6 +61,8 @@ class CustomerAddress(Record, table=True):
     verified_at: datetime
 
 
+# What an order needs a person for that was bought under an id of the seller's programs by which its customer does not go.
+UNREFERRED = "other_external_id"
 # Whose address it is, which nobody else changes meanwhile.
 _KNOWN = Rows(CustomerAddress, "folded", locked=True)
 _NEW_CUSTOMER = InsertOnce(Customer, "id", "email", "created_at")
@@ -122,6 +124,11 @@ def refer(session: Session, customer_id: str, reference: str) -> None:
         entitlement_records.renew(session, customer_id, now=session.info[NOW]())
 
 
+def reference_of(session: Session, customer_id: str) -> str | None:
+    """The id that a customer has in the seller's own programs, if they have one."""
+    return session.exec(select(Customer.seller_reference).where(Customer.id == customer_id)).first()
+
+
 def take_reference(session: Session, other: str, customer_id: str) -> str | None:
     """Let a customer whom another joins be known by the other's id in the seller's programs, if they have none of their own there;
     else return that id, by which nobody goes any more."""
@@ -130,8 +137,7 @@ def take_reference(session: Session, other: str, customer_id: str) -> str | None
     session.flush()
     if reference:
         refer(session, customer_id, reference)
-    known = select(Customer.seller_reference).where(Customer.id == customer_id)
-    return None if session.exec(known).one() == reference else reference
+    return None if reference_of(session, customer_id) == reference else reference
 
 
 def _row(address: str, customer_id: str, *, how: How, now: datetime) -> dict[str, Any]:

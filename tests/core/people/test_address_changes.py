@@ -1,5 +1,7 @@
 """Changes of address: with proof of both, or on an owner's word; what was bought follows, and nobody else sees it."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from sqlmodel import delete, select
@@ -26,6 +28,7 @@ from core.kinds.places.waiting_list import WaitingEntry
 from core.licensing import administration, holding
 from core.messages import contents
 from core.outgoing.messages import WebhookDelivery, WebhookMessage
+from core.owner import attention
 from core.people import address_changes, codes, customers, purchases, sign_in
 from core.people.customers import Customer, CustomerAddress, How
 from core.people.purchases import Viewer
@@ -279,6 +282,32 @@ def test_who_becomes_one_with_another_is_still_known_to_the_sellers_programs(
     assert [(each["external_id"], each["products"]) for each in said if each["person"] == gone] == [
         (each, []) for each in told
     ]
+
+
+def test_what_is_bought_for_somebody_under_another_address_is_for_the_owner_until_they_are_one(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    first, second = somebody(), somebody()
+
+    def buys(email: str, reference: str) -> str:
+        link = checkout.start(shop, replace(builders.a_basket(cart=new_id("cart")), person=reference))
+        stripe.pay(builders.session_id(link), email=email)
+        builders.deliver(shop, stripe.event("completed", builders.session_id(link)))
+        return link.order_id
+
+    def worries() -> list[tuple[str, str | None]]:
+        return [(item.detail, item.order_id) for item in attention.items(shop) if item.topic == "other_external_id"]
+
+    bought = buys(first, "user-77")
+    assert worries() == []
+    again = buys(second, "user-77")
+    assert worries() == [("user-77", again)]
+    told(shop, first, second, keep=True, join=True)
+    assert worries() == []
+    assert versions.of(shop, "user-77").found.products[0].orders == tuple(sorted([bought, again]))
+    # One who goes by another id already is somebody else as well.
+    third = buys(first, "user-88")
+    assert worries() == [("user-88", third)]
 
 
 def test_one_order_is_given_to_whom_it_belongs_and_the_others_stay(shop: Shop, stripe: FakeStripe) -> None:
