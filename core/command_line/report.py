@@ -63,6 +63,7 @@ def tax(
     from core.owner.accounting import tax as report
     from core.owner.figures.days import Days
 
+    _one_form(as_csv, as_json)
     in_order(first, last)
     shop = open_shop()
     days, livemode = Days(first, last, shop.settings.zone), shop.settings.livemode
@@ -73,6 +74,12 @@ def tax(
             return
         found = report.of_days(session, days, livemode=livemode)
     say(found, "\n".join(map(_tax, found)) or "Nothing was sold on these days.", as_json)
+
+
+def _one_form(as_csv: bool, as_json: bool) -> None:
+    """Raise typer.BadParameter where both are asked for: a script would read the one for the other."""
+    if as_csv and as_json:
+        raise typer.BadParameter("Say --csv or --json, not both.")
 
 
 def _tax(row: dict[str, Any]) -> str:
@@ -92,6 +99,7 @@ def payouts(
     """What reached the bank on these days, what is in it, and what does not add up."""
     from core.owner.accounting import payouts as report
 
+    _one_form(as_csv, as_json)
     in_order(first, last)
     shop = open_shop()
     span, livemode = (first, last), shop.settings.livemode

@@ -70,8 +70,16 @@ WRONG: dict[str, list[list[str]]] = {
     "catalog list": [["everything"]],
     "report sales": [[], ["--from", "2026-13-01", "--to", "2026-01-01"], ["--from", "2026-01-01"]],
     "report subscriptions": [["--from", "2026-01-01"]],
-    "report tax": [["--from", "x", "--to", "y"], ["--from", "2026-01-01", "--to", "9999-12-31"]],
-    "report payouts": [["--from", "x", "--to", "y"], ["--from", "2026-02-01", "--to", "2026-01-31"]],
+    "report tax": [
+        ["--from", "x", "--to", "y"],
+        ["--from", "2026-01-01", "--to", "9999-12-31"],
+        ["--from", "2026-01-01", "--to", "2026-01-31", "--csv", "--json"],
+    ],
+    "report payouts": [
+        ["--from", "x", "--to", "y"],
+        ["--from", "2026-02-01", "--to", "2026-01-31"],
+        ["--from", "2026-01-01", "--to", "2026-01-31", "--csv", "--json"],
+    ],
     "staff list": [["owners"]],
     "staff invite": [["notmail"], ["a@b.com", "--role", "king"]],
     "staff remove": [["nobody@example.com"]],
