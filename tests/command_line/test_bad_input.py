@@ -187,6 +187,7 @@ def test_what_commands_may_meet_has_words_of_its_own() -> None:
 def test_what_makes_no_sense_is_refused_in_a_line(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, cli_settings: None
 ) -> None:
+    capsys.readouterr()  # on a slow machine, that the database of all tests was being made
     for words in WRONG[command]:
         monkeypatch.setattr("sys.argv", ["pushcart", *command.split(), *words])
         with pytest.raises(SystemExit) as ended:
