@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.command_line.answers import Json, say
+from core.command_line.answers import Json, fail, say
 from core.foundation import addresses
 from core.opening import open_shop
 from core.people import audit, second_factor, staff
@@ -45,7 +45,7 @@ def remove(email: str, as_json: Json = False) -> None:
     with shop.transaction() as session:
         found = next((each for each in staff.listed(session, owners=()) if addresses.fold(email) == each.folded), None)
         if found is None:
-            raise typer.BadParameter(f"{email} was not invited; those whom OWNER_EMAILS names are removed there")
+            fail(f"{email} was not invited. Those whom OWNER_EMAILS names are removed there.")
         staff.remove(session, found.id, now=shop.now())
         audit.record(
             session, who=audit.TERMINAL, role=Role.OWNER, action=Action.STAFF, subject=found.id,
@@ -61,7 +61,7 @@ def reset_second_factor(email: str, as_json: Json = False) -> None:
     address = addresses.fold(email)
     with shop.transaction() as session:
         if not second_factor.remove(session, address):
-            raise typer.BadParameter(f"{email} has no second factor")
+            fail(f"{email} has no second factor.")
         audit.record(
             session, who=audit.TERMINAL, role=Role.OWNER, action=Action.STAFF, subject="staff",
             detail=f"second factor of {address} reset", now=shop.now(),
