@@ -103,6 +103,8 @@ def migrate(chosen: Settings, engine: Engine, *, secret: str) -> bool:
     try:
         if postgres.is_pooled(direct):
             settings.refuse([_POOLED if direct is engine else _POOLED_TOO])
+        if direct is not engine and not postgres.is_same(engine, direct):
+            settings.refuse([_ANOTHER])
         return migration.ensure(direct, chosen.direct_database, secret=secret)
     except DatabaseNewer as newer:
         raise SystemExit(
@@ -125,6 +127,8 @@ _POOLED = Mistake(
     "leads to a pooler such as PgBouncer. The shop works through it, but migrations and the worker cannot: set "
     "DATABASE_DIRECT_URL to the address of the database itself",
 )
+# The shop would read one, and have its tables made and its jobs done in the other.
+_ANOTHER = Mistake("DATABASE_DIRECT_URL", "leads to another database than DATABASE_URL")
 _POOLED_TOO = Mistake("DATABASE_DIRECT_URL", "leads to a pooler as well, and has to lead to the database itself")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import InvalidatePoolError
 
 from core.connections import documents, statements
@@ -57,6 +57,21 @@ def is_pooled(engine: Engine) -> bool:
         return False
     with engine.connect() as connection:
         return bool(connection.info[_POOLED])
+
+
+def is_same(engine: Engine, direct: Engine) -> bool:
+    """Whether both lead to one database of one server: whoever asks there sees the connection that the other has here."""
+    if engine.dialect.name != direct.dialect.name:
+        return False
+    with direct.connect() as itself, engine.connect() as asking:
+        [mine] = itself.execute(_WHO, {"pid": itself.scalar(text("select pg_backend_pid()"))}).all()
+        seen = asking.execute(_WHO, {"pid": mine.pid}).all()
+        here = asking.scalar(text("select current_database()"))
+    # Of another role's connections the server does not say since when they are.
+    return any(each.datname == mine.datname == here and each.since in (mine.since, None) for each in seen)
+
+
+_WHO = text("select pid, datname, backend_start as since from pg_stat_activity where pid = :pid")
 
 
 def options() -> str:

@@ -14,6 +14,7 @@ from core.foundation import database, outbox
 from core.foundation.settings import Settings
 from core.shop import Shop
 from tests import builders
+from tests.databases import Server
 from tests.fakes import FakeStripe, signed
 from tests.pooler import pgbouncer
 from webhook.app import create_app
@@ -99,7 +100,9 @@ def test_who_waits_for_a_lock_too_long_is_told_to_come_back(shop: Shop, monkeypa
     hasty.dispose()
 
 
-def test_without_the_databases_own_address_the_shop_says_why_it_does_not_start(database_url: str, pooled: str) -> None:
+def test_without_the_databases_own_address_the_shop_says_why_it_does_not_start(
+    database_url: str, pooled: str, postgres_server: Server
+) -> None:
     through, itself = database.connect(pooled), database.connect(database_url)
     alone = Settings(database_url=pooled, secret_key=SECRET)
     with pytest.raises(SystemExit, match=r"DATABASE_URL: leads to a pooler such as PgBouncer.*set DATABASE_DIRECT_URL"):
@@ -107,6 +110,12 @@ def test_without_the_databases_own_address_the_shop_says_why_it_does_not_start(d
     both = Settings(database_url=pooled, database_direct_url=pooled, secret_key=SECRET)
     with pytest.raises(SystemExit, match="DATABASE_DIRECT_URL: leads to a pooler as well"):
         opening.migrate(both, through, secret=SECRET)
+    elsewhere = postgres_server.address_of("postgres")
+    astray = Settings(database_url=pooled, database_direct_url=elsewhere, secret_key=SECRET)
+    with pytest.raises(SystemExit, match="DATABASE_DIRECT_URL: leads to another database than DATABASE_URL"):
+        opening.migrate(astray, through, secret=SECRET)
+    with psycopg.connect(elsewhere) as connection:
+        assert connection.execute("select to_regclass('orders')").fetchone() == (None,), "nothing was made there"
     with itself.begin() as connection:
         connection.execute(text("update schema_ready set version = '0000'"))
     fit = Settings(database_url=pooled, database_direct_url=database_url, secret_key=SECRET)
