@@ -74,7 +74,8 @@ def draw(row: DateRow, me: Staff) -> None:
         draw_person(each, me)
     if len(people) > MOST:
         words.quiet(f"{MOST} of {len(people)}. Type a name to find somebody else.")
-    words.quiet("Or scan the code of a ticket with your camera: while you are signed in here, that checks it in.")
+    if me.may(Action.ATTENDEES):
+        words.quiet("Or scan the code of a ticket with your camera: while you are signed in here, that checks it in.")
 
 
 @st.fragment(run_every=timedelta(seconds=20))

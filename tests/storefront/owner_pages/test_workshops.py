@@ -116,8 +116,9 @@ def test_who_may_not_change_dates_has_no_buttons_for_it(office: Visitor, role: R
     shown = {each.key for each in opens(office, "workshop", id="clinic/1").button}
     assert not shown & {"open-move", "open-cancel"}
     assert ("open-write" in shown) is (role is Role.SUPPORT)
-    there = labels(opens(office, "check_in", id="clinic/1"))
-    assert ("Check in" in there) is (role is Role.SUPPORT)
+    door = opens(office, "check_in", id="clinic/1")
+    assert ("Check in" in labels(door)) is (role is Role.SUPPORT)
+    assert ("scan the code of a ticket" in words(door)) is (role is Role.SUPPORT)
 
 
 @pytest.mark.parametrize("dialog", ["move", "cancel", "write"])
