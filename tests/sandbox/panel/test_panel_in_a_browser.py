@@ -222,6 +222,21 @@ def test_whoever_wants_no_motion_gets_none(world: World, browser: Browser) -> No
     still.leaves()
 
 
+def test_whoever_has_colours_of_their_own_sees_which_page_and_which_letter_is_open(
+    world: World, browser: Browser
+) -> None:
+    send(world, "Your receipt")
+    send(world, "Another")
+    hers = Visitor(browser, world.settings.base_url, forced_colors="active")
+    hers.opens("/inbox")
+    here, elsewhere = (hers.page.locator(f".tabs a{each}").first for each in ("[aria-current]", ":not([aria-current])"))
+    line = "each => getComputedStyle(each).borderBottomColor"
+    assert here.evaluate(line) != elsewhere.evaluate(line)
+    expect(hers.page.locator(".letters a[aria-current]")).to_have_css("outline-style", "solid")
+    expect(hers.page.locator(".letters a:not([aria-current])")).to_have_css("outline-style", "none")
+    hers.leaves()
+
+
 def test_on_a_phone_no_page_scrolls_sideways_and_axe_finds_nothing_at_all(world: World, browser: Browser) -> None:
     _a_bit_of_everything(world)
     subscription, invoice = world.api.subscriptions.list().data[0], world.api.invoices.list().data[0]
