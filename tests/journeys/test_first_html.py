@@ -33,6 +33,8 @@ def test_a_shop_that_goes_away_says_so_and_comes_back_by_itself(arrive: Arrive, 
     ):
         stand.kill("storefront")
         expect(away).to_be_visible()
+        # In colours of somebody's own all that has a border shows where it begins.
+        expect(away).to_have_css("border-top-style", "solid")
         # Long enough for Streamlit to have said its own.
         rosa.page.wait_for_timeout(4000)
         assert not ITS_OWN_WORDS.search(shown(rosa.page))
