@@ -63,7 +63,8 @@ def _telling_what_failed() -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.OperationalError) as error:
-        raise BackupHindered(Hindrance.NOT_WRITTEN, str(error)) from error
+        # Without its number, and the name of a file that was beside its place for a moment.
+        raise BackupHindered(Hindrance.NOT_WRITTEN, getattr(error, "strerror", None) or str(error)) from error
 
 
 def _add_files(shop: Shop, writer: Writer, progress: Callable[[str], object]) -> None:

@@ -203,7 +203,8 @@ _HINDERED = {
     Hindrance.OLD_TOOL: "{detail}: pg_dump must not be older than its server. Install the newer client programs, and say in which"
     " folder they are with --tools.",
     Hindrance.TOOL_FAILED: "PostgreSQL's program did not do it: {detail}",
-    Hindrance.NOT_WRITTEN: "No backup was made: {detail}. Nothing of it is left; look whether there is room where it is to be.",
+    Hindrance.NOT_WRITTEN: "No backup was made: {detail}. Nothing of it is left; look whether there is room where it is to be, and"
+    " whether you may write there.",
 }
 _HOLDS = {
     Hold.ORDER: "{} is not paid or not delivered yet. Wait for it, or refund it.",

@@ -257,6 +257,13 @@ def test_a_full_disk_makes_no_backup_and_keeps_nothing_of_it(shop: Shop, tmp_pat
 
 
 @on_sqlite
+def test_a_place_that_takes_no_file_is_said_without_the_names_of_files_beside_it(shop: Shop) -> None:
+    with pytest.raises(BackupHindered) as hindered:
+        making.make(shop, Path("/proc/shop.backup"))
+    assert (hindered.value.why, hindered.value.detail) == (Hindrance.NOT_WRITTEN, "No such file or directory")
+
+
+@on_sqlite
 def test_a_bucket_is_told_again_what_its_files_are(request: pytest.FixtureRequest, shop: Shop, tmp_path: Path) -> None:
     manifest = making.make(shop, tmp_path / "shop.backup")
     sold = {f"files/{file.key}": (file.media_type, file.name) for file in builders.rows(shop, DownloadFile)}
