@@ -127,29 +127,54 @@ def test_of_a_plan_the_newest_period_counts_and_any_that_a_bank_took(
     assert state(ledger, PLAN) == expected
 
 
+def of_change(name: str, amount: int, *, proration: bool | None = True) -> PaymentLine:
+    return PaymentLine(
+        payment_id=name, position=0, order_line_id="plan", quantity=1, amount_subtotal=amount, amount_discount=0,
+        amount_tax=0, amount=amount, proration=proration,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("amount", "proration", "refunds", "expected"),
+    ("paid", "amount", "proration", "refunds", "expected"),
     [
-        (400, True, [back("in_3", 400)], "active"),
-        (400, True, [back("in_2", 900)], "active"),
-        (400, True, [back("in_2", 900), back("in_3", 400)], "revoked"),
-        (400, True, [back("in_1", 900), back("in_3", 400)], "active"),
-        # What was credited for fewer seats can go back to nobody.
-        (-400, True, [back("in_2", 900)], "revoked"),
+        (400, 400, True, [back("in_3", 400)], "active"),
+        (400, 400, True, [back("in_2", 900)], "active"),
+        (400, 400, True, [back("in_2", 900), back("in_3", 400)], "revoked"),
+        (400, 400, True, [back("in_1", 900), back("in_3", 400)], "active"),
+        (1, 1, True, [back("in_2", 900)], "active"),
+        # What was credited for fewer seats can go back to nobody, nor what another plan's credit has paid for, nor what another
+        # plan's change alone has cost.
+        (0, -400, True, [back("in_2", 900)], "revoked"),
+        (0, 400, True, [back("in_2", 900)], "revoked"),
+        (500, -400, True, [back("in_2", 900)], "revoked"),
+        (500, 0, True, [back("in_2", 900)], "revoked"),
         # Another interval begins a period, and what was listed of before does not say what it is for.
-        (400, False, [back("in_3", 400)], "revoked"),
-        (400, None, [back("in_3", 400)], "revoked"),
+        (400, 400, False, [back("in_3", 400)], "revoked"),
+        (400, 400, None, [back("in_3", 400)], "revoked"),
     ],
 )
 def test_of_a_plan_that_was_changed_the_whole_of_its_newest_period_counts(
-    amount: int, proration: bool | None, refunds: list[Refund], expected: str
+    paid: int, amount: int, proration: bool | None, refunds: list[Refund], expected: str
 ) -> None:
-    change = renewal("in_3", max(amount, 0), day=40, billing_reason="subscription_update")
-    listed = PaymentLine(
-        payment_id="in_3", position=0, order_line_id="plan", quantity=1, amount_subtotal=amount, amount_discount=0,
-        amount_tax=0, amount=amount, proration=proration,
-    )  # fmt: skip
-    ledger = of_plan_of(payments=[first(), renewal("in_2"), change], listed={"in_3": [listed]}, refunds=refunds)
+    change = renewal("in_3", paid, day=40, billing_reason="subscription_update")
+    listed = {"in_3": [of_change("in_3", amount, proration=proration)]}
+    ledger = of_plan_of(payments=[first(), renewal("in_2"), change], listed=listed, refunds=refunds)
+    assert state(ledger, PLAN) == expected
+
+
+@pytest.mark.parametrize(
+    ("refunds", "expected"),
+    [
+        ([], "active"),
+        ([back("in_3", 400)], "active"),
+        ([back("in_4", 500)], "active"),
+        ([back("in_3", 400), back("in_4", 500)], "revoked"),
+    ],
+)
+def test_of_a_plan_of_which_only_changes_are_known_all_of_them_count(refunds: list[Refund], expected: str) -> None:
+    known = {name: renewal(name, amount, day=40) for name, amount in (("in_3", 400), ("in_4", 500))}
+    listed = {name: [of_change(name, payment.amount)] for name, payment in known.items()}
+    ledger = of_plan_of(payments=[*known.values()], listed=listed, refunds=refunds)
     assert state(ledger, PLAN) == expected
 
 
@@ -243,6 +268,9 @@ def test_another_plan_that_is_owed_for_is_the_one_of_before_once_grace_is_over()
     assert found(unpaid_since=BEFORE) == PlanAccess(GrantState.ACTIVE, "plan", 2)
     assert found(unpaid_since=BEFORE, grace_until=LATER) == PlanAccess(GrantState.ACTIVE, "bigger", 1)
     assert found() == PlanAccess(GrantState.ACTIVE, "bigger", 1)
+    # And of one and the same at another price never more than there are.
+    switched.paid_product_id = "bigger"
+    assert found(unpaid_since=BEFORE) == PlanAccess(GrantState.ACTIVE, "bigger", 1)
 
 
 def test_of_two_subscriptions_for_a_line_each_ends_by_its_own_money() -> None:

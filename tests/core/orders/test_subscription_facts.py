@@ -200,7 +200,10 @@ def test_of_a_price_that_a_change_bills_for_the_first_time_nothing_had_been_paid
     # Another interval begins a period of its own.
     assert paid_before(priced("month", -900, 2), priced("year", 9000, 2, change=False)) == {"month": 2, "year": 0}
     assert paid_before(priced("added", 900, 1)) == {"added": 0}
+    assert paid_before(priced("added", 1, 1)) == {"added": 0}
+    assert paid_before(priced("for nothing", 0, 1)) == {}
     assert paid_before(priced("renewed", 900, 1, change=False)) == {}
+    assert paid_before(billed(30, proration=True, amount=900, quantity=1, pricing=None)) == {}
 
 
 @pytest.mark.parametrize(

@@ -312,6 +312,7 @@ def item(name: str, price: str, **more: Any) -> ItemFacts:
 
 def test_the_items_of_a_subscription_are_those_that_were_fetched_last(shop: Shop) -> None:
     order_id = checkout.start(shop, a_basket("guide-eur", "plan-month")).order_id
+    builders.sell_bigger_plan(shop, stripe_price_id="price_3")
     with shop.transaction() as session:
         subscriptions.expect(session, order_id, "sub_1", now=DAY)
         _, plan = orders.lines(session, order_id)
@@ -339,6 +340,9 @@ def test_the_items_of_a_subscription_are_those_that_were_fetched_last(shop: Shop
         # Another price of the item is owed for: what was credited for it had been paid for, as the plan that was bought.
         [switched, _] = write(replace(first, stripe_price_id="price_2", quantity=5), second, price_1=2, price_2=0)
         assert (switched.paid_quantity, switched.paid_product_id) == (2, "plan")
+        # And where that is in the catalogue by Stripe's own id, as that plan, whichever was bought.
+        [switched, _] = write(replace(first, stripe_price_id="price_2", quantity=5), second, price_3=4, price_2=0)
+        assert (switched.paid_quantity, switched.paid_product_id) == (4, "bigger")
         [added, _] = write(replace(first, quantity=5), second, price_1=0)
         assert (added.paid_quantity, added.paid_product_id) == (None, None)
         assert write(second) == [rows[1]]
