@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
+from core.catalog.plan_prices import PlanPrice
 from core.catalog.products import Price
 from core.journeys import checkout
 from core.orders import orders, subscription_changes, subscription_items, subscriptions
@@ -378,6 +379,8 @@ def test_items_stand_subscription_by_subscription_as_stripe_has_them(shop: Shop)
         ({"stripe_price_id": "price_month"}, "plan-month"),
         ({"lookup_key": "plan-year"}, "plan-year"),
         ({"stripe_price_id": "price_month", "lookup_key": "plan-year"}, "plan-month"),
+        # A price that was made at Stripe for one that the catalogue does not name there.
+        ({"stripe_price_id": "price_made"}, "plan-year"),
         # No plan of ours, whatever it is called.
         ({"lookup_key": "kit-eur"}, None),
         ({"stripe_price_id": "price_kit"}, None),
@@ -399,6 +402,8 @@ def test_an_item_is_what_its_price_sells(shop: Shop, said: dict[str, Any], known
     with shop.transaction() as session:
         for price, name in (("plan-month", "price_month"), ("kit-eur", "price_kit")):
             session.get_one(Price, price).stripe_price_id = name
+        made = {"stripe_price_id": "price_made", "stripe_product_id": "prod_made"}
+        session.add(PlanPrice(price_id="plan-year", mode="sandbox", **made))
         session.flush()
         asked = item("si_1", **{"price": said.pop("stripe_price_id", "price_9"), **said})
 
