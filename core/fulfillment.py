@@ -4,7 +4,7 @@
 many. It may be called from anywhere, any number of times and at once: the orders' rows are locked, and the result is the same.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -83,11 +83,13 @@ def settle(session: Session, cases: Sequence[Case], *, now: datetime) -> list[Se
     found = convergence.converge(session, tasks, now=now)
     billing = [_summed_up(session, task) for task in tasks]
     _adopt(session, tasks, now=now)
+    of_programs = {task.order.customer_id for task in tasks if task.order.seller_reference and task.order.customer_id}
+    known_as = customers.references_of(session, of_programs)
     first: list[Order] = []
     settled = []
     for case, task, converged, worries, before in zip(cases, tasks, found, billing, earlier, strict=True):
         with requests.taken_up(case.request):
-            settled.append(_settled(session, task, converged, worries, before, first, now=now))
+            settled.append(_settled(session, task, converged, worries, before, known_as, first, now=now))
     _write(session, first, now=now)
     return settled
 
@@ -111,11 +113,13 @@ def _settled(
     found: Converged,
     billing: Billing,
     before: Before,
+    known_as: Mapping[str, str | None],
     first: list[Order],
     *,
     now: datetime,
 ) -> Settled:
-    """Say on the order what its facts come to, and owe what follows. Who is fulfilled by that joins `first`."""
+    """Say on the order what its facts come to, and owe what follows. `known_as` is by which id the seller's programs know its
+    customer, by customer. Who is fulfilled by that joins `first`."""
     order, ledger, grants = task.order, task.ledger, found.grants
     plan_alone = all(grant.kind is Kind.PLAN for grant in grants)
     states = [grant.state for grant in grants]
@@ -123,7 +127,7 @@ def _settled(
     order.handed = handed_of(states)
     trouble = ledger.trouble or _blocked(grants)
     worries = [
-        *_second_thoughts(ledger), *_unpaid_places(session, order, ledger, grants), *_unreferred(session, order),
+        *_second_thoughts(ledger), *_unpaid_places(session, order, ledger, grants), *_unreferred(order, known_as),
         *billing.worries,
     ]  # fmt: skip
     order.attention = "\n".join(filter(None, [trouble, *worries]))
@@ -264,13 +268,14 @@ def _second_thoughts(ledger: Ledger) -> list[str]:
     ]
 
 
-def _unreferred(session: Session, order: Order) -> list[str]:
+def _unreferred(order: Order, known_as: Mapping[str, str | None]) -> list[str]:
     """The id of the seller's programs under which the order was bought, where its customer is somebody else to these: it was paid
     under another address than before, and the program that asks by that id is told nothing of this order."""
     if not order.seller_reference or not order.customer_id:
         return []
-    known_as = customers.reference_of(session, order.customer_id)
-    return [] if known_as == order.seller_reference else [f"{customers.UNREFERRED}: {order.seller_reference}"]
+    if known_as.get(order.customer_id) == order.seller_reference:
+        return []
+    return [f"{customers.UNREFERRED}: {order.seller_reference}"]
 
 
 def _unpaid_places(session: Session, order: Order, ledger: Ledger, grants: Sequence[Grant]) -> list[str]:

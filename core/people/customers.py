@@ -1,8 +1,9 @@
 """Customers: who bought, and the addresses that were found to be theirs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Column, ForeignKey, Index, String, update
@@ -117,16 +118,29 @@ def take(session: Session, address: str, customer_id: str, *, how: How, now: dat
 
 def refer(session: Session, customer_id: str, reference: str) -> None:
     """Note the id that a customer has in the seller's own programs, unless they have one, or somebody else has this one."""
-    another = aliased(Customer)
+    another = _another()
     other = select(another.id).where(another.seller_reference == reference).exists()
     mine = (col(Customer.id) == customer_id, col(Customer.seller_reference).is_(None), ~other)
     if session.exec(update(Customer).where(*mine).values(seller_reference=reference)).rowcount:
         entitlement_records.renew(session, customer_id, now=session.info[NOW]())
 
 
+@cache  # to name all columns once more takes longer than to ask
+def _another() -> type[Customer]:
+    return aliased(Customer)
+
+
 def reference_of(session: Session, customer_id: str) -> str | None:
     """The id that a customer has in the seller's own programs, if they have one."""
-    return session.exec(select(Customer.seller_reference).where(Customer.id == customer_id)).first()
+    return references_of(session, [customer_id]).get(customer_id)
+
+
+def references_of(session: Session, customer_ids: Collection[str]) -> dict[str, str | None]:
+    """The same of these customers, by customer. Of nobody nothing is asked."""
+    if not customer_ids:
+        return {}
+    query = select(Customer.id, Customer.seller_reference).where(col(Customer.id).in_(customer_ids))
+    return dict(session.exec(query).all())
 
 
 def take_reference(session: Session, other: str, customer_id: str) -> str | None:

@@ -14,7 +14,7 @@
   const acts = ({ type }) => {
     by_pointer = type === "pointerdown";
     const here = document.activeElement;
-    inside = here.closest("[role=dialog]") ? keys(here)[0] : "";
+    inside = here?.closest("[role=dialog]") ? keys(here)[0] : "";
   };
   addEventListener("pointerdown", acts, true);
   addEventListener("keydown", acts, true);

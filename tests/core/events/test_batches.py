@@ -104,6 +104,16 @@ def test_many_events_take_as_many_statements_as_few(
     assert len(counts[0]) == len(counts[1]), "\n".join(counts[1])
 
 
+def test_by_which_id_programs_know_the_buyers_is_asked_of_all_at_once(shop: Shop, stripe: FakeStripe) -> None:
+    _, events = paid_orders(shop, stripe, 3, "guide-eur")
+    with shop.transaction() as session:
+        session.execute(text("update orders set seller_reference = 'user-' || number"))
+    waiting = told(shop, *events)
+    heard = asked(shop, lambda: inbox.take_all(shop, waiting))
+    questions = [each for each in heard if each.startswith("SELECT customers") and "seller_reference" in each]
+    assert len(questions) == 1, "\n".join(heard)
+
+
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_of_a_new_shop_whose_rows_were_counted_when_there_were_none_no_table_is_read_as_a_whole(
     shop: Shop, stripe: FakeStripe
