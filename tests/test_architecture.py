@@ -198,6 +198,10 @@ ROOMS: dict[str, set[str]] = {
         "core/owner", "core/opening",
     },
     "storefront/sign_in": {"core/traffic", "core/foundation", "core/shop", "core/people", "storefront"},
+    # What is sold, and what was bought, as people see it.
+    "storefront/goods": {
+        "core/foundation", "core/catalog", "core/orders", "core/kinds", "core/licensing", "storefront",
+    },
     # What buyers may do about their own orders, addresses and data.
     "storefront/library": {
         "core/traffic",
@@ -208,6 +212,7 @@ ROOMS: dict[str, set[str]] = {
     "storefront/papers": {
         "storefront/library", "core/journeys", "core/kinds",
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/people", "core/invoicing", "storefront",
+        "storefront/goods",
     },
     "storefront/plans": {"core/foundation", "core/catalog", "core/kinds", "core/seats", "core/journeys", "storefront"},
     "storefront/workshops": {
@@ -226,7 +231,7 @@ ROOMS: dict[str, set[str]] = {
         "core/foundation", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/licensing",
         "core/people", "core/journeys",
         "storefront", "storefront/sign_in", "storefront/papers", "storefront/library",
-        "core/seats", "storefront/plans", "storefront/paying",
+        "core/seats", "storefront/plans", "storefront/paying", "storefront/goods",
     },
     # The pieces that the owner's pages share, and those pages.
     "storefront/back_office": {
@@ -236,7 +241,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "storefront/product_forms": {
         "core/foundation", "core/shop", "core/catalog", "core/kinds", "core/people", "core/owner", "storefront",
-        "storefront/back_office", "storefront/paying",
+        "storefront/back_office", "storefront/paying", "storefront/goods",
     },
     "storefront/order_desk": {
         "core/foundation", "core/rights", "core/shop", "core/kinds", "core/journeys", "core/people", "core/owner", "storefront",
@@ -252,7 +257,7 @@ ROOMS: dict[str, set[str]] = {
         "core/journeys", "core/messages", "core/owner", "core/registers", "storefront", "storefront/sign_in",
         "storefront/back_office",
         "storefront/product_forms", "core/correspondence", "storefront/order_desk", "storefront/people",
-        "core/outgoing", "core/integrations",
+        "core/outgoing", "core/integrations", "storefront/goods",
     },
     # What Streamlit runs for every page, of buyers and of owners.
     "storefront/pages": {
@@ -262,6 +267,7 @@ ROOMS: dict[str, set[str]] = {
     "storefront/serving": {
         "core/connections",
         "core/traffic", "core/foundation", "core/rights", "core/shop", "core/catalog", "core/kinds", "storefront",
+        "storefront/goods",
     },
     # The composition root mounts the sidecar and may run the worker; nobody else reaches over the fence.
     "storefront/app": {

@@ -17,7 +17,8 @@ from core.languages.sentences import _, ngettext
 from core.people import purchases
 from core.rights import clauses
 from core.rights.clauses import Asked
-from storefront import amounts, dates, frame, links, pictures, process, sentences, tiles, visitor, words
+from storefront import amounts, dates, frame, links, pictures, process, sentences, visitor, words
+from storefront.goods import tiles
 from storefront.paying import buy_now, consent_boxes, free_order, prices
 from storefront.plans import beginnings
 

@@ -4,7 +4,8 @@ from core.languages.sentences import _
 from core.orders.status import Status
 from core.people import purchases
 from core.people.purchases import Purchase
-from storefront import deliveries, frame, links, pictures, process, visitor, words
+from storefront import frame, links, pictures, process, visitor, words
+from storefront.goods import deliveries
 from storefront.papers import order_view
 
 shop = process.shop()

@@ -11,7 +11,8 @@ from core.kinds.offers import Availability, Offer, PriceTag
 from core.kinds.workshops import DateView
 from core.languages.sentences import _, ngettext
 from core.rights import clauses
-from storefront import dates, frame, links, process, product_view, sentences, visitor, words
+from storefront import dates, frame, links, process, sentences, visitor, words
+from storefront.goods import product_view
 from storefront.paying import buy_now, consent_boxes, free_order, prices
 from storefront.plans import beginnings
 from storefront.workshops import waiting_form

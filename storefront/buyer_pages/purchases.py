@@ -16,7 +16,8 @@ from core.people import purchases, sign_in
 from core.people.purchases import Purchase
 from core.people.receipts import order_links
 from core.seats import invitations
-from storefront import deliveries, frame, links, pictures, process, sentences, visitor, words
+from storefront import frame, links, pictures, process, sentences, visitor, words
+from storefront.goods import deliveries
 from storefront.library import plans
 from storefront.papers import order_view, purchase_papers
 from storefront.plans import interval_card, seats_card

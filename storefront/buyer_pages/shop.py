@@ -5,7 +5,8 @@ import streamlit as st
 from core.kinds import offers, shelf_pages
 from core.kinds.offers import Offer
 from core.languages.sentences import _, ngettext
-from storefront import frame, pictures, process, tiles, visitor, words
+from storefront import frame, pictures, process, visitor, words
+from storefront.goods import tiles
 from storefront.sign_in import sign_in_form
 
 ALL = "All"

@@ -9,7 +9,8 @@ from core.kinds.grants import Closing, Delivery
 from core.languages.sentences import _
 from core.orders.status import GrantState, Status
 from core.people.purchases import Purchase
-from storefront import amounts, deliveries, frame, links, process, words
+from storefront import amounts, frame, links, process, words
+from storefront.goods import deliveries
 from storefront.library import plans
 from storefront.papers import purchase_papers
 

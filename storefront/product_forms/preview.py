@@ -8,7 +8,8 @@ import streamlit as st
 
 from core.catalog.products import Kind
 from core.kinds.offers import Availability, Offer, PriceTag
-from storefront import product_view, tiles, words
+from storefront import words
+from storefront.goods import product_view, tiles
 from storefront.paying import prices
 
 _TEXTS = ("name", "summary", "facts", "description", "image", "image_alt", "call_to_action", "max_quantity")

@@ -32,7 +32,8 @@ from core.traffic import counting
 from core.traffic.counting import Count
 from core.traffic.rate_limits import Limit
 from core.traffic.senders import household_of
-from storefront import frame, pictures, stylesheets, tiles
+from storefront import frame, pictures, stylesheets
+from storefront.goods import tiles
 from storefront.serving import buy_form, sharing
 from storefront.serving.buy_form import Link, tag_of
 from storefront.serving.sharing import About

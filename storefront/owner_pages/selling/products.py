@@ -6,9 +6,10 @@ from core.owner.shelves.applied import Drift
 from core.owner.shelves.listing import ProductRow, Sold
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
-from storefront import dates, frame, links, pictures, process, tiles, words
+from storefront import dates, frame, links, pictures, process, words
 from storefront.amounts import price
 from storefront.back_office import gate, lists
+from storefront.goods import tiles
 from storefront.product_forms import prices
 
 shop = process.shop()

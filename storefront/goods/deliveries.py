@@ -12,7 +12,8 @@ from core.catalog.products import Kind
 from core.kinds.grants import Closing, Delivery, File, License
 from core.languages.sentences import _, marked, ngettext
 from core.orders.status import GrantState
-from storefront import amounts, dates, frame, licenses, pictures, process, tickets, words
+from storefront import amounts, dates, frame, pictures, process, words
+from storefront.goods import licenses, tickets
 
 # Links to files live for fifteen minutes: a page that stays open makes new ones in good time.
 LINKS_LAST = timedelta(minutes=8)
