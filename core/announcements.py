@@ -12,9 +12,9 @@ from sqlalchemy import event
 from sqlmodel import Session, col, select, update
 
 from core.catalog.products import Kind
-from core.foundation import outbox
 from core.foundation.database import NOW
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.writes.later import at_the_end
 from core.kinds import entitlement_records
 from core.kinds.entitlement_records import EntitlementRecord

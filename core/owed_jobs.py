@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from core.foundation import outbox
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.kinds import plan_billing
 from core.kinds.convergence import Converged
 from core.kinds.places import cancellations

@@ -8,10 +8,10 @@ from sqlmodel import Session, col, or_, select
 
 from core import announcements
 from core.catalog.products import Kind
-from core.foundation import outbox
 from core.foundation.addresses import fold
 from core.foundation.errors import PlanNotActive, SeatHeld, SeatNotFound, SeatsTaken
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.records import new_id
 from core.kinds import entitlement_records
 from core.kinds.grants import Grant

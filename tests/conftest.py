@@ -22,8 +22,9 @@ from hypothesis.internal.conjecture import providers
 from sqlalchemy import Pool, event
 from sqlmodel import Session
 
-from core.foundation import database, migration, outbox
-from core.foundation.outbox import Stage
+from core.foundation import database, migration
+from core.foundation.jobs import standing
+from core.foundation.jobs.standing import Stage
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.owner import publishing
@@ -207,7 +208,7 @@ def _stock(url: str, files: Path) -> None:
 def put_on_sale(shop: Shop) -> None:
     """Apply the tests' catalogue, and owe nothing of it: each test looks at the jobs that it owes itself."""
     publishing.apply(shop, CATALOGUE)
-    outbox.forget(shop.engine, [job.id for job in outbox.jobs(shop.engine, Stage.WAITING, limit=10)])
+    standing.forget(shop.engine, [job.id for job in standing.jobs(shop.engine, Stage.WAITING, limit=10)])
 
 
 def _in_one_file(url: str) -> None:

@@ -15,7 +15,7 @@ DOORS = {
     "fastapi": {"webhook", "sandbox"},
     # The sidecar only warms it up, and never calls it.
     "stripe": {"core/gateway", "webhook/app.py", "sandbox"},
-    "dbos": {"core/foundation/outbox.py", "core/foundation/migration.py", "worker"},
+    "dbos": {"core/foundation/jobs/outbox.py", "core/foundation/migration.py", "worker"},
     "sqlalchemy": {"core"},
     "sqlmodel": {"core"},
     "obstore": {"core/foundation/storage.py", "webhook/downloads.py"},

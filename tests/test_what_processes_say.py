@@ -27,7 +27,7 @@ from websockets.sync.client import connect
 
 from core.events.inbox import StripeEvent
 from core.foundation import signing
-from core.foundation.outbox import open_client
+from core.foundation.jobs.outbox import open_client
 from core.foundation.records import new_id
 from core.messages.letters import LetterState
 from core.owner import attention

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from core.events.intake import Intake
-from core.foundation import outbox
+from core.foundation.jobs import outbox
 from core.foundation.telemetry import logs
 from core.languages import asked, sentences
 from core.opening import open_shop

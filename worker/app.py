@@ -16,7 +16,9 @@ from core.attendance import reminders as workshop_reminders
 from core.connections import postgres
 from core.correspondence import digest
 from core.events import reconciliation
-from core.foundation import database, outbox
+from core.foundation import database
+from core.foundation.jobs import standing
+from core.foundation.jobs.kinds import APPLICATION, APPLICATION_VERSION
 from core.foundation.settings import Settings
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
@@ -128,9 +130,9 @@ class _Worker:
         logging.getLogger("dbos").addFilter(_is_of_this_run)
         DBOS(
             config={
-                "name": outbox.APPLICATION,
+                "name": APPLICATION,
                 "system_database_url": self._shop.settings.direct_database,
-                "application_version": outbox.APPLICATION_VERSION,
+                "application_version": APPLICATION_VERSION,
                 # Never the host's name: a container that restarts has another, and two on one host the same.
                 "executor_id": run,
                 "run_migrations": False,
@@ -265,7 +267,7 @@ class _Worker:
         from dbos import DBOS
 
         # In this order: a worker that starts in between has its heartbeat before it has jobs.
-        holding = outbox.executors(self._shop.engine)
+        holding = standing.executors(self._shop.engine)
         with self._shop.reading() as session:
             gone = holding - heartbeats.at_work(session)
         if gone:

@@ -5,7 +5,7 @@ from threading import Event, Thread
 from time import time
 from typing import Any
 
-from core.foundation import outbox
+from core.foundation.jobs import standing
 
 # Seconds between two looks: so long somebody who waits for a letter waits for nothing, at most.
 _LOOKS = 0.5
@@ -17,7 +17,7 @@ class Bell:
     def __init__(self, system: Any, ring: Callable[[str], None]) -> None:
         """`system` is DBOS's way to the database; `ring` is told the name of each queue in which a job waits."""
         self._system, self._ring = system, ring
-        self._at_hand: outbox.AtHand | None = None
+        self._at_hand: standing.AtHand | None = None
         self._version: int | None = None
         self._ending = Event()
         self._thread = Thread(target=self._watch, name="bell", daemon=True)
@@ -48,7 +48,7 @@ class Bell:
         version = _version_of(connection)
         known = self._at_hand
         if known is None or known.queues or version is None or version != self._version:
-            self._at_hand = known = outbox.at_hand(connection, self._system.tables.workflow_status)
+            self._at_hand = known = standing.at_hand(connection, self._system.tables.workflow_status)
             self._version = version
         for queue in known.queues:
             self._ring(queue)

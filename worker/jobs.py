@@ -11,9 +11,10 @@ from dbos import DBOS
 from core.attendance import giving_up
 from core.correspondence import drafts
 from core.events import questions
-from core.foundation import masking, outbox
+from core.foundation import masking
 from core.foundation.errors import JobFailed, StripeKeyRefused, StripeUnreachable
-from core.foundation.outbox import Job, Turn
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import NEXT_TURN, Job, Turn
 from core.foundation.signals import milestones
 from core.foundation.telemetry import counters, requests, spans
 from core.foundation.telemetry.counters import Stopwatch
@@ -40,7 +41,7 @@ def register(post: Post) -> None:
     """Make this process one that runs the jobs of this shop."""
     for job in Job:
         DBOS.workflow(name=job.value, max_recovery_attempts=_RESTARTS)(_discreet(_first_turn(post, job)))
-    DBOS.workflow(name=outbox.NEXT_TURN, max_recovery_attempts=_RESTARTS)(_discreet(_next_turn(post)))
+    DBOS.workflow(name=NEXT_TURN, max_recovery_attempts=_RESTARTS)(_discreet(_next_turn(post)))
 
 
 def _discreet(run: Callable[..., None]) -> Callable[..., None]:

@@ -9,8 +9,8 @@ from threading import Event
 from time import monotonic
 from typing import Any
 
-from core.foundation import outbox
-from core.foundation.outbox import BY_DOMAIN, Queue
+from core.foundation.jobs import standing
+from core.foundation.jobs.kinds import BY_DOMAIN, Queue
 from worker.bell import Bell
 
 
@@ -119,7 +119,7 @@ def look_first() -> Callable[[], None]:
     system.get_queue, system.list_queues = _Settings(system.get_queue), _Settings(system.list_queues)
     system.get_queue_partitions = partial(_domains, dbos)
     # A job of a later version waits for a worker that knows it: here it could only be failed.
-    known = outbox.is_known(system.tables.workflow_status, system.engine)
+    known = standing.is_known(system.tables.workflow_status, system.engine)
     system._claim_gate = lambda _queue, _domain: [known]
 
     def end() -> None:
@@ -158,7 +158,7 @@ def _scopes(system: Any, pauses: Mapping[str, _Pause], name: str) -> list[None]:
     pause = pauses.get(name)
     if pause:
         pause.wait()
-    if not outbox.is_waiting(system.engine, system.tables.workflow_status, name):
+    if not standing.is_waiting(system.engine, system.tables.workflow_status, name):
         return []
     if pause:
         pause.found()
@@ -183,7 +183,7 @@ def _domains(dbos: Any, queue: str) -> list[str]:
     most = places.per_domain or 0
     full = [domain for domain, count in running.items() if count >= most]
     system = dbos._sys_db
-    found = outbox.next_partitions(system.engine, system.tables.workflow_status, queue, besides=full)
+    found = standing.next_partitions(system.engine, system.tables.workflow_status, queue, besides=full)
     # Half of the places at most, as long as they are not over: the other half is for what comes first at the next looks, so that
     # it is not worded and handed over beside many others.
     room = max(1, places.total // 2 - running.total())

@@ -14,9 +14,9 @@ import structlog
 from core.catalog.looks import brand
 from core.correspondence import drafts
 from core.correspondence.drafts import Draft
-from core.foundation import outbox
 from core.foundation.errors import NoOwners
-from core.foundation.outbox import Turn
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Turn
 from core.foundation.telemetry import counters
 from core.mailboxes import marks
 from core.messages import letters, mail

@@ -6,10 +6,11 @@ from sqlmodel import Session
 
 from core.attendance import tickets
 from core.attendance.tickets import Place
-from core.foundation import addresses, outbox
+from core.foundation import addresses
 from core.foundation.addresses import fold
 from core.foundation.database import repeatable
 from core.foundation.errors import Fixed, NameMissing, PlaceFixed, UnknownDate
+from core.foundation.jobs import outbox
 from core.kinds import workshops
 from core.kinds.places import attendees, waiting_list
 from core.kinds.places.attendees import Attendee

@@ -10,9 +10,9 @@ from sqlmodel import Session, col, func, select, update
 
 from core.attendance import giving_up
 from core.catalog import products
-from core.foundation import outbox
 from core.foundation.database import repeatable
 from core.foundation.errors import DateCanceled, DateChanged, Problem, ProductUnfit, UnknownDate
+from core.foundation.jobs import outbox
 from core.foundation.records import new_id
 from core.kinds import workshops
 from core.kinds.places import attendees, waiting_list

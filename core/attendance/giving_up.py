@@ -8,11 +8,12 @@ from sqlmodel import Session, col, select
 
 from core import fulfillment
 from core.attendance import tickets
-from core.foundation import masking, outbox
+from core.foundation import masking
 from core.foundation.currencies import step_of
 from core.foundation.database import repeatable
 from core.foundation.errors import Fixed, MadeUp, NothingToRefund, OtherMode, PlaceFixed, RefundTooBig, StripeRefused
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.records import new_id
 from core.journeys import payment_contents, refund
 from core.kinds import workshops

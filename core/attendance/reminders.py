@@ -5,8 +5,8 @@ from functools import partial
 
 from sqlmodel import Session, col, select
 
-from core.foundation import outbox
 from core.foundation.database import apart
+from core.foundation.jobs import outbox
 from core.kinds.places.attendees import Attendee
 from core.kinds.workshops import WorkshopDate
 from core.messages import place_letters

@@ -13,7 +13,7 @@ from core.catalog import products, seller
 from core.catalog.looks import brand
 from core.correspondence import digest, samples, shop_notices
 from core.correspondence.veil import Veil
-from core.foundation.outbox import Job, Notice
+from core.foundation.jobs.kinds import Job, Notice
 from core.foundation.settings import Settings
 from core.kinds.places import attendees
 from core.languages import catalogs, sentences

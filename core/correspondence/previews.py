@@ -8,8 +8,8 @@ from core.catalog import products
 from core.catalog.looks import brand
 from core.correspondence import drafts, samples
 from core.correspondence.veil import Veil
-from core.foundation import outbox
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.settings import Settings
 from core.journeys.refund import RefundPlan
 from core.languages import sentences

@@ -9,8 +9,8 @@ from core.catalog.looks import brand
 from core.catalog.products import Kind
 from core.correspondence import shop_notices
 from core.correspondence.shop_notices import ShopNotice
+from core.foundation.jobs.kinds import Job, Notice
 from core.foundation.money import Money
-from core.foundation.outbox import Job, Notice
 from core.kinds.grants import Delivery, File, License
 from core.kinds.workshops import Times
 from core.messages import after_purchase, place_wording, wording

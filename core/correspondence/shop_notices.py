@@ -6,8 +6,8 @@ from typing import assert_never
 from sqlmodel import Session
 
 from core.foundation.errors import NoOwners
+from core.foundation.jobs.kinds import Notice
 from core.foundation.money import Money
-from core.foundation.outbox import Notice
 from core.foundation.settings import Settings
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name

@@ -11,8 +11,8 @@ from sqlmodel import Session
 from core import admission, fulfillment
 from core.admission import Fate, Refused
 from core.catalog import plan_prices
-from core.foundation import outbox
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.gateway.objects import id_of, moment
 from core.invoicing import invoices
 from core.orders import checkouts, disputes, history, payments, refunds, subscriptions

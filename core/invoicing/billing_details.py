@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Field, Session, col, select
 
-from core.foundation import outbox
 from core.foundation.errors import DetailsTooLate, DetailsUnfit, OrderNotFound
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.records import Record
 from core.orders import history, orders, payments
 from core.orders.orders import Order

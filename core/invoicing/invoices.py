@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlmodel import Field, Session, col, select
 
-from core.foundation import outbox
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.records import Record
 from core.gateway.objects import moment
 from core.invoicing import billing_details

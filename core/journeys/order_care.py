@@ -8,7 +8,7 @@ from sqlmodel import Session, col, func, select
 
 from core.catalog import promotion_codes
 from core.catalog.products import Price
-from core.foundation import addresses, outbox
+from core.foundation import addresses
 from core.foundation.errors import (
     AccessDenied,
     AlreadyPaid,
@@ -19,7 +19,8 @@ from core.foundation.errors import (
     OtherMode,
     TooManyTries,
 )
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.records import new_id
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item, PaymentLink

@@ -7,8 +7,8 @@ from sqlmodel import Session, col, select, update
 
 from core import fulfillment
 from core.catalog.products import Price, Product
-from core.foundation import outbox
 from core.foundation.errors import UnknownPrice
+from core.foundation.jobs import outbox
 from core.foundation.records import new_id
 from core.gateway.sessions import CheckoutState, Money
 from core.kinds.grants import Grant

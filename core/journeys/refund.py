@@ -10,7 +10,6 @@ from sqlmodel import Session, col, select
 
 from core import fulfillment
 from core.admission import Refused
-from core.foundation import outbox
 from core.foundation.errors import (
     MadeUp,
     NoSuchLine,
@@ -23,6 +22,7 @@ from core.foundation.errors import (
     StripeRefused,
     StripeUnreachable,
 )
+from core.foundation.jobs import outbox
 from core.foundation.money import Money
 from core.foundation.records import new_id
 from core.foundation.settings import Settings

@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlmodel import Session
 
 from core import fulfillment
-from core.foundation import outbox
 from core.foundation.errors import NeverPaid, NoSuchLine, OrderNotFound, RevocationChanged
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.kinds import convergence
 from core.kinds.convergence import Foreseen
 from core.orders import history, ledger, orders

@@ -3,9 +3,9 @@
 import re
 
 from core.admission import Refused
-from core.foundation import outbox
 from core.foundation.database import TROUBLE, is_held
 from core.foundation.errors import CheckoutNotFound, StripeUnreachable
+from core.foundation.jobs import outbox
 from core.journeys import ownership
 from core.orders import checkouts
 from core.shop import Shop

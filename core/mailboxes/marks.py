@@ -11,7 +11,7 @@ from sqlmodel import Field, Session, col, delete, select
 
 from core.foundation import masking
 from core.foundation.addresses import fold
-from core.foundation.outbox import Job
+from core.foundation.jobs.kinds import Job
 from core.foundation.records import Record, text_enum
 from core.foundation.writes.inserts import InsertOnce
 from core.orders.orders import Order

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from core.foundation import outbox
+from core.foundation.jobs import outbox
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds import deliverables

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlmodel import Session
 
-from core.foundation import outbox
 from core.foundation.errors import NoOwners
+from core.foundation.jobs import outbox
 from core.foundation.money import Money
 from core.invoicing import invoices
 from core.kinds import deliverables, workshops

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Field, Session
 
-from core.foundation import outbox
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.money import Money
-from core.foundation.outbox import Job
 from core.foundation.records import Record
 from core.foundation.writes.inserts import InsertOnce
 

@@ -7,8 +7,8 @@ from enum import StrEnum
 from sqlmodel import Session, col, select
 
 from core.catalog.products import Product
-from core.foundation import outbox
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.kinds.grants import Grant
 from core.kinds.places import attendees, waiting_list
 from core.kinds.places.attendees import Attendee

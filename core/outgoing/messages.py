@@ -15,9 +15,9 @@ import orjson
 from sqlalchemy import Index, UniqueConstraint, func, update
 from sqlmodel import Field, Session, col, select
 
-from core.foundation import outbox
 from core.foundation.errors import HookNotFound
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.records import Record, new_id, text_enum
 from core.foundation.writes.inserts import InsertOnce
 from core.foundation.writes.later import at_the_end

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 import structlog
 from sqlmodel import Session
 
-from core.foundation import outbox
 from core.foundation.errors import SealBroken
-from core.foundation.outbox import Turn
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Turn
 from core.outgoing import attempts, endpoints, messages, posting, signatures
 from core.outgoing.endpoints import Off, WebhookEndpoint
 from core.outgoing.messages import DeliveryState, WebhookDelivery, WebhookMessage

@@ -13,9 +13,10 @@ from sqlmodel import Session, col, func, select
 from core.events import inbox
 from core.events.handlers import EventState
 from core.events.inbox import OF_THE_OTHER_MODE, StripeEvent
-from core.foundation import outbox
+from core.foundation.jobs import standing
+from core.foundation.jobs.kinds import Job
+from core.foundation.jobs.standing import dead_jobs
 from core.foundation.money import Money
-from core.foundation.outbox import Job, dead_jobs
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Milestone, Name
 from core.journeys.checkout_sessions.lost_orders import LostOrder
@@ -594,7 +595,7 @@ _COMPLAINT = (
 
 
 def _jobs(shop: Shop, *, limit: int) -> Iterator[Item]:
-    for job in outbox.unknown(shop.engine, limit=limit):
+    for job in standing.unknown(shop.engine, limit=limit):
         if job.since < datetime.now(UTC) - _UPGRADING:
             yield Item("unknown_job", job.id, None, job.since, None, f"waits in {job.queue}", _LATER_VERSION)
     for job_id, died_at, error in dead_jobs(shop.engine):

@@ -15,8 +15,8 @@ from core.catalog.catalog_file import CatalogFile, FileEntry, ProductEntry
 from core.catalog.demo import catalogue as demo
 from core.catalog.prices import bundles
 from core.catalog.products import Kind, Product, ShopText
-from core.foundation import outbox
 from core.foundation.errors import CatalogInvalid, StripeTrouble
+from core.foundation.jobs import outbox
 from core.kinds import downloads, entitlement_records, file_versions
 from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import NewFile

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, func, select
 
 from core.events.inbox import StripeEvent
-from core.foundation.outbox import Job
+from core.foundation.jobs.kinds import Job
 from core.messages.letters import Letter, LetterState
 from core.orders.checkouts import at_stripe
 from core.orders.orders import MADE_UP, Order

@@ -12,9 +12,10 @@ from hashlib import sha256
 from sqlalchemy import ColumnElement, update
 from sqlmodel import Field, Session, col, select
 
-from core.foundation import outbox
 from core.foundation.addresses import fold
 from core.foundation.errors import LinkExpired, LinkInvalid
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.records import Record, new_id
 from core.languages import sentences
 from core.people import customers
@@ -88,7 +89,7 @@ def owe(
 ) -> None:
     """Write a new code for this address, and owe the letter that brings it."""
     code = make(session, email, about=about, browser=browser, veiled=veiled, now=now)
-    outbox.owe(session, outbox.Job.SIGN_IN_CODE, code.id, key=code.id, to=code.email)
+    outbox.owe(session, Job.SIGN_IN_CODE, code.id, key=code.id, to=code.email)
 
 
 def make(

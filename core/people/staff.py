@@ -12,8 +12,9 @@ from enum import StrEnum
 from sqlalchemy import func, update
 from sqlmodel import Field, Session, col, select
 
-from core.foundation import outbox
 from core.foundation.addresses import fold
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.records import Record, new_id, text_enum
 from core.people import second_factor
 from core.people.second_factor import Standing
@@ -194,7 +195,7 @@ def invite(session: Session, address: str, role: Role, *, by: str, now: datetime
     session.add(member)
     session.flush()
     time = outbox.stamp(now)  # a second invitation is a second letter
-    outbox.owe(session, outbox.Job.INVITATION, member.id, time, key=f"{member.id}:{time}")
+    outbox.owe(session, Job.INVITATION, member.id, time, key=f"{member.id}:{time}")
     return member
 
 

@@ -18,8 +18,8 @@ from sqlmodel import Field, Session, col, exists, select
 from core.events import inbox
 from core.events.handlers import EventState
 from core.events.inbox import StripeEvent
-from core.foundation import outbox
 from core.foundation.database import apart, lock_names
+from core.foundation.jobs import standing
 from core.foundation.records import Record
 from core.foundation.signals import milestones
 from core.foundation.signals.heartbeats import Heartbeat
@@ -96,7 +96,7 @@ def due(shop: Shop) -> dict[str, int]:
         }
     days = shop.settings.retention_jobs_days
     before = shop.now() - timedelta(days=days)
-    return {**found, "jobs": len(outbox.finished(shop.engine, before=before, limit=BATCH)) if days else 0}
+    return {**found, "jobs": len(standing.finished(shop.engine, before=before, limit=BATCH)) if days else 0}
 
 
 def last(session: Session) -> Milestone | None:
@@ -131,8 +131,8 @@ def _forget_jobs(shop: Shop) -> int:
     days, removed = shop.settings.retention_jobs_days, 0
     before = shop.now() - timedelta(days=days)
     for _ in range(_BATCHES if days else 0):
-        found = outbox.finished(shop.engine, before=before, limit=BATCH)
-        outbox.forget(shop.engine, found)
+        found = standing.finished(shop.engine, before=before, limit=BATCH)
+        standing.forget(shop.engine, found)
         removed += len(found)
         if len(found) < BATCH:
             break

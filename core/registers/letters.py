@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlmodel import Session, select
 
 from core.foundation.errors import OrderNotFound
-from core.foundation.outbox import Job
+from core.foundation.jobs.kinds import Job
 from core.journeys import order_care
 from core.messages import letters
 from core.messages.letters import Letter, LetterState

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from core.events import reconciliation
 from core.events.attempts import Report
-from core.foundation import outbox
-from core.foundation.outbox import JobRow, Stage
+from core.foundation.jobs import standing
+from core.foundation.jobs.standing import JobRow, Stage
 from core.foundation.settings import Mistake
 from core.foundation.signals import heartbeats, milestones
 from core.foundation.signals.heartbeats import Run
@@ -73,7 +73,7 @@ def look(shop: Shop) -> Machinery:
         goods = live_mode.demo_goods(session) if not shop.settings.demo else []
     return Machinery(
         tuple(readiness.checks(shop)), (*live_mode.mistakes(shop.settings), *goods),
-        {stage: tuple(outbox.jobs(shop.engine, stage, limit=most)) for stage, most in _SHOWN.items()},
+        {stage: tuple(standing.jobs(shop.engine, stage, limit=most)) for stage, most in _SHOWN.items()},
         tuple(runs), last_pass, examined, retained, size,
     )  # fmt: skip
 
@@ -82,7 +82,7 @@ def retry_job(shop: Shop, job_id: str, *, deed: Deed) -> bool:
     """Let a dead job have its turn again; False if it is not dead (any more). Raises NotPermitted or DoneAlready."""
     with shop.transaction() as session:
         deeds.begin(session, shop.settings, deed, Action.MEND, subject=job_id, detail="retry", now=shop.now())
-    return outbox.retry(shop.engine, job_id)
+    return standing.retry(shop.engine, job_id)
 
 
 def reconcile(shop: Shop, *, deed: Deed, progress: Callable[[str], object]) -> Report:

@@ -13,7 +13,7 @@ from core.events import inbox
 from core.events.inbox import StripeEvent
 from core.foundation import masking
 from core.foundation.errors import RealMoney, ShopError
-from core.foundation.outbox import Job
+from core.foundation.jobs.kinds import Job
 from core.foundation.records import new_id
 from core.journeys import checkout, refund, success_page
 from core.journeys.checkout import Basket, Item, PaymentLink

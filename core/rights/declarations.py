@@ -10,11 +10,12 @@ from urllib.parse import quote
 
 from sqlmodel import Session, select
 
-from core.foundation import addresses, outbox
+from core.foundation import addresses
 from core.foundation.addresses import fold
 from core.foundation.database import lock_names, repeatable
 from core.foundation.errors import NothingSaid, TooManyTries
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.records import new_id
 from core.languages import sentences
 from core.orders import history, orders

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, UniqueConstraint, exists
 from sqlmodel import Field, Session, col, select
 
 from core.catalog.products import Interval
-from core.foundation import outbox
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.records import Record, new_id, text_enum
 from core.foundation.writes.inserts import InsertOnce
 from core.orders import orders

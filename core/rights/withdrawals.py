@@ -10,9 +10,10 @@ from enum import StrEnum
 from sqlalchemy import JSON, ColumnElement, Index, or_
 from sqlmodel import Field, Session, col, select
 
-from core.foundation import outbox
 from core.foundation.addresses import fold
 from core.foundation.errors import WithdrawalDecided, WithdrawalNotFound
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.records import Record, text_enum
 from core.orders import history, orders
 from core.orders.orders import Order
@@ -124,7 +125,7 @@ def decline(session: Session, withdrawal_id: str, *, reason: str, by: str, now: 
 
 def owe_letter(session: Session, row: Withdrawal, stage: Stage) -> None:
     """Owe the buyer the letter about this stage of it."""
-    outbox.owe(session, outbox.Job.WITHDRAWAL, row.id, stage, key=f"{row.id}:{stage}", to=row.email)
+    outbox.owe(session, Job.WITHDRAWAL, row.id, stage, key=f"{row.id}:{stage}", to=row.email)
 
 
 def meant(session: Session, *, reference: str, email: str, livemode: bool) -> Order | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from core.foundation.outbox import Job
+from core.foundation.jobs.kinds import Job
 from core.kinds.grants import Delivery
 from core.licensing.found_licenses import Standing as LicenseStanding
 from core.messages.letters import LetterState

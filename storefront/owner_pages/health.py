@@ -3,7 +3,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from core.foundation.errors import ShopError
-from core.foundation.outbox import JobRow, Stage
+from core.foundation.jobs.standing import JobRow, Stage
 from core.owner.doctor.findings import Examination, Finding, Level
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff

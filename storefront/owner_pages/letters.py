@@ -5,7 +5,7 @@ import streamlit as st
 from core.correspondence import digest, previews
 from core.correspondence.samples import SAMPLES
 from core.foundation.errors import NoOwners
-from core.foundation.outbox import Job
+from core.foundation.jobs.kinds import Job
 from core.messages import digests
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff

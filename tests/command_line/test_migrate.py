@@ -13,7 +13,8 @@ from sqlalchemy import Engine, inspect, text
 
 from core import opening, tables
 from core.events.inbox import StripeEvent
-from core.foundation import database, migration, outbox, records
+from core.foundation import database, migration, records
+from core.foundation.jobs import outbox
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.journeys import revocation

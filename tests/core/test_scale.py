@@ -17,9 +17,10 @@ from sqlalchemy import Engine, UniqueConstraint, event, insert, text
 from core.catalog.promotion_codes import PromotionCode, PromotionSum, PromotionUse
 from core.correspondence import digest
 from core.events import reconciliation
-from core.foundation import database, outbox, records
+from core.foundation import database, records
 from core.foundation.errors import CustomerNotFound
-from core.foundation.outbox import Stage
+from core.foundation.jobs import outbox, standing
+from core.foundation.jobs.standing import Stage
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.integrations import versions
@@ -286,7 +287,7 @@ def test_the_shop_is_measured_without_reading_tables(old_shop: Shop, heard: Hear
     found = {(each.name, *each.labels): each.value for each in measures.take(old_shop)}
     assert found["pushcart_database_up",] == 1
     assert found["pushcart_letters", "refused"] == found["pushcart_events_unfinished", "failed"] == 20
-    assert outbox.unknown(old_shop.engine, limit=10) == []
+    assert standing.unknown(old_shop.engine, limit=10) == []
     assert _whole_tables(old_shop.engine, heard) == []
 
 
@@ -394,12 +395,12 @@ def test_jobs_are_found_among_those_that_are_done(old_shop: Shop, heard: Heard, 
     names = {"waiting": ("ENQUEUED", "DELAYED"), "running": ("PENDING",), "dead": ("ERROR",)}[stage]
     _do_jobs(old_shop, stage, names)
     heard.clear()
-    found = outbox.jobs(old_shop.engine, stage, limit=100)
+    found = standing.jobs(old_shop.engine, stage, limit=100)
     # Other tests leave what they owe to endpoints.
     assert {job.id for job in found if not job.id.startswith("webhook:")} == {f"{stage}_{name}" for name in names}
     system = outbox.open_client(old_shop.engine)._sys_db
     with system.engine.connect() as connection:
-        at_hand = outbox.at_hand(connection, system.tables.workflow_status)
+        at_hand = standing.at_hand(connection, system.tables.workflow_status)
     assert "buyers" in at_hand.queues or stage is not Stage.WAITING
     assert _whole_tables(old_shop.engine, heard, {"workflow_status"}) == []
 

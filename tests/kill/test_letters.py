@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from core.correspondence import drafts
-from core.foundation import outbox
-from core.foundation.outbox import Job, Turn
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job, Turn
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
 from core.messages import letters

@@ -6,7 +6,7 @@ from itertools import cycle
 from sqlmodel import select
 
 from core.events import questions, reconciliation
-from core.foundation import outbox
+from core.foundation.jobs import outbox
 from core.journeys import refund
 from core.orders.orders import Order
 from core.orders.refunds import Refund, RefundStatus

@@ -8,7 +8,7 @@ from sqlmodel import col, func, select
 
 from core.events import inbox, reconciliation
 from core.events.inbox import StripeEvent
-from core.foundation import outbox
+from core.foundation.jobs import outbox
 from core.journeys import checkout, success_page
 from core.journeys.checkout import Basket, Item
 from core.kinds.grants import Grant

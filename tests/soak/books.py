@@ -8,7 +8,7 @@ import httpx
 from sqlmodel import select
 
 from core.catalog.products import Kind
-from core.foundation import outbox
+from core.foundation.jobs import outbox
 from core.kinds import deliverables, offers
 from core.orders.disputes import Dispute
 from core.owner import attention, reports

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from core.foundation.outbox import Queue
+from core.foundation.jobs.kinds import Queue
 from core.shop import Shop
 from tests import fork_server
 from tests.journeys.stand import ROOT, Stand

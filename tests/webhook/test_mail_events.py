@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from core.correspondence import drafts
-from core.foundation.outbox import Job, Turn
+from core.foundation.jobs.kinds import Job, Turn
 from core.foundation.signals import heartbeats
 from core.mailboxes import confirmations, marks, unsubscribing
 from core.mailboxes.marks import Kind, MailMark

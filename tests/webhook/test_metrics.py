@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from core.events import reconciliation
 from core.foundation import database
-from core.foundation.outbox import Queue
+from core.foundation.jobs.kinds import Queue
 from core.foundation.signals import milestones
 from core.foundation.telemetry import counters
 from core.owner.doctor.measures import MEASURES

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlmodel import select
 
 from core.events import inbox
-from core.foundation import outbox
+from core.foundation.jobs import outbox
 from core.foundation.records import new_id
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage

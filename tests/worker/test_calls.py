@@ -4,8 +4,8 @@ import pytest
 
 from core.catalog.products import Price
 from core.foundation.errors import PermissionMissing, StripeKeyRefused, StripeRefused, StripeTrouble, StripeUnreachable
+from core.foundation.jobs.kinds import Job, Turn
 from core.foundation.money import Money
-from core.foundation.outbox import Job, Turn
 from core.journeys import refund
 from core.owner import attention
 from core.owner.shelves import pricing, promotions

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from dbos import DBOS, _queue
 
-from core.foundation import outbox
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from tests.machine import eventually
 from tests.worker.conftest import Trade
 from worker import app

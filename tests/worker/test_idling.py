@@ -13,8 +13,8 @@ from sqlalchemy import BigInteger, Column, Engine, MetaData, String, Table, crea
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import StaticPool
 
-from core.foundation import outbox
-from core.foundation.outbox import Job, Notice, Queue, Turn
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job, Notice, Queue, Turn
 from tests.machine import eventually, wakes
 from tests.worker.conftest import Trade, worker_process
 from worker import app

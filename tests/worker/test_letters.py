@@ -4,7 +4,7 @@ import re
 
 from sqlmodel import select
 
-from core.foundation import outbox
+from core.foundation.jobs import outbox
 from core.journeys import order_care, success_page
 from core.kinds import deliverables
 from core.kinds.grants import Grant

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from core.foundation.outbox import Job, Turn
+from core.foundation.jobs.kinds import Job, Turn
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
 from core.messages import letters

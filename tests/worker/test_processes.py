@@ -6,7 +6,7 @@ import subprocess
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from core.foundation import outbox
+from core.foundation.jobs import outbox
 from core.foundation.settings import Settings
 from core.foundation.signals.heartbeats import Heartbeat
 from core.messages.letters import LetterState

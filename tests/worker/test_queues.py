@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from core.foundation import outbox
-from core.foundation.outbox import Job, Queue
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job, Queue
 from core.messages.letters import LetterState
 from core.outgoing import messages
 from core.outgoing.topics import Topic

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pydantic import SecretStr
 from sqlmodel import select
 
-from core.foundation.outbox import Job, Turn
+from core.foundation.jobs.kinds import Job, Turn
 from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
 from core.mailboxes import marks

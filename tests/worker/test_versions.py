@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from core.foundation import outbox
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox, standing
+from core.foundation.jobs.kinds import APPLICATION_VERSION, NEXT_TURN, Job
 from core.messages.letters import LetterState
 from core.owner import attention
 from tests.machine import environment, eventually
@@ -71,7 +71,7 @@ def test_a_worker_leaves_alone_what_it_does_not_know_and_takes_what_it_knows_a_p
     client.delete_workflows([f"receipt:{order_id}"])
     owed = {
         "queue_name": "buyers",
-        "app_version": outbox.APPLICATION_VERSION,
+        "app_version": APPLICATION_VERSION,
         "queue_partition_key": "x",
         "priority": 1,
     }
@@ -81,7 +81,7 @@ def test_a_worker_leaves_alone_what_it_does_not_know_and_takes_what_it_knows_a_p
     )
     client.enqueue({**owed, "workflow_name": "farewell", "workflow_id": "farewell:1"}, order_id, "sad")
     client.enqueue(
-        {**owed, "workflow_name": outbox.NEXT_TURN, "workflow_id": "farewell:2#1"}, "farewell", "farewell:2", 1, "x"
+        {**owed, "workflow_name": NEXT_TURN, "workflow_id": "farewell:2#1"}, "farewell", "farewell:2", 1, "x"
     )
     with trade.shop.engine.begin() as connection:
         connection.execute(text("update dbos.workflow_status set created_at = 1 where workflow_uuid like 'farewell:%'"))
@@ -104,7 +104,7 @@ def test_a_worker_leaves_alone_what_it_does_not_know_and_takes_what_it_knows_a_p
         trade.wait_until_idle()
     assert len(trade.postbox.to(buyer)) == 1
     assert [item for item in attention.items(trade.shop) if item.topic in ("unknown_job", "dead_job")] == []
-    assert outbox.unknown(trade.shop.engine, limit=10) == []
+    assert standing.unknown(trade.shop.engine, limit=10) == []
 
 
 def _statuses(client: Any, ids: set[str]) -> set[str]:

@@ -7,9 +7,10 @@ from hashlib import sha256
 
 from sqlmodel import Session, col, delete, select, update
 
-from core.foundation import masking, outbox
+from core.foundation import masking
 from core.foundation.errors import PermissionMissing, StripeKeyRefused
-from core.foundation.outbox import Job, Notice
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job, Notice
 from core.foundation.records import Record, text_enum
 from core.foundation.writes.inserts import InsertOnce
 

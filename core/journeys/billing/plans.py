@@ -4,9 +4,9 @@ from sqlmodel import Session
 
 from core import fulfillment
 from core.admission import Refused
-from core.foundation import outbox
 from core.foundation.errors import MadeUp, OrderNotFound, OtherMode
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.settings import Settings
 from core.journeys import ownership
 from core.kinds import plan_billing

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Field, Session, col, delete, select
 
-from core.foundation import outbox
-from core.foundation.outbox import Job, Notice
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job, Notice
 from core.foundation.records import Record, minor_units
 from core.foundation.writes.inserts import InsertOnce
 from core.gateway.sessions import SessionFacts

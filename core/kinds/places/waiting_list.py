@@ -13,11 +13,12 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, col, select
 
 from core.catalog.products import Product
-from core.foundation import outbox, signing
+from core.foundation import signing
 from core.foundation.addresses import fold
 from core.foundation.database import NOW
 from core.foundation.errors import LinkInvalid, OfferOver, PlacesFree
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.records import Record, constant, index_where, new_id, text_enum
 from core.foundation.writes.later import at_the_end
 from core.kinds import workshops

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from core.events.handlers import EventState
 from core.events.inbox import StripeEvent
-from core.foundation import outbox
+from core.foundation.jobs import standing
 from core.foundation.signals import heartbeats, milestones
 from core.foundation.signals.milestones import Name
 from core.foundation.telemetry.counters import Stopwatch
@@ -123,7 +123,7 @@ _PARTS: tuple[Callable[[Session, datetime], Iterator[Measured]], ...] = (_events
 
 
 def _jobs(shop: Shop, *, now: datetime) -> Iterator[Measured]:
-    for tally in outbox.tallies(shop.engine):
+    for tally in standing.tallies(shop.engine):
         labels = (tally.queue, tally.stage)
         age = max(now - tally.oldest, timedelta()).total_seconds() if tally.oldest else 0
         yield Measured("pushcart_jobs", tally.count, labels)

@@ -15,8 +15,9 @@ from sqlalchemy import Connection
 from sqlmodel import Session, col, update
 
 from core.catalog import plan_prices
-from core.foundation import database, outbox
+from core.foundation import database
 from core.foundation.errors import NoSeason, NotTheDemo, SeasonThere, SeasonUnderWay, UnknownPrice
+from core.foundation.jobs import outbox
 from core.foundation.records import new_id
 from core.gateway.client import Stripe
 from core.kinds.workshops import WorkshopDate

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import literal, tuple_, update
 from sqlmodel import Session, UTCDateTime, col, select
 
-from core.foundation import outbox
 from core.foundation.errors import DoneAlready, UnknownFile
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.kinds import file_versions, licenses
 from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import FileVersion

@@ -9,8 +9,8 @@ from sqlmodel import Session, col, select, update
 from core.catalog import plan_prices
 from core.catalog.catalog_file import PriceEntry
 from core.catalog.products import Price
-from core.foundation import outbox
-from core.foundation.outbox import Job
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 
 
 def bring(session: Session, product_id: str, entries: list[PriceEntry], *, now: datetime) -> None:

@@ -9,11 +9,11 @@ from sqlmodel import Session, col, or_, select
 
 from core.catalog import promotion_codes
 from core.catalog.promotion_codes import PromotionCode, Taken
-from core.foundation import outbox
 from core.foundation.currencies import check_amount
 from core.foundation.errors import AmountTooSmall, BadInput, Problem, PromotionNotFound, PromotionUnfit, StripeRefused
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job
 from core.foundation.money import Money
-from core.foundation.outbox import Job
 from core.foundation.records import new_id
 from core.languages import decimals
 from core.people import deeds

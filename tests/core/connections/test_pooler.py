@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from core import opening
 from core.connections import postgres
-from core.foundation import database, outbox
+from core.foundation import database
+from core.foundation.jobs import outbox, standing
 from core.foundation.settings import Settings
 from core.shop import Shop
 from tests import builders
@@ -59,7 +60,7 @@ def test_sixteen_checkouts_at_once_and_their_payments_go_through_it(
     # What is owed went through it as well, once.
     owed = outbox.open_client(through.engine).list_workflows(name="receipt")
     assert len(owed) == 16
-    assert builders.at_once(*[lambda: len(outbox.executors(through.engine)) for _ in range(16)]) == [0] * 16
+    assert builders.at_once(*[lambda: len(standing.executors(through.engine)) for _ in range(16)]) == [0] * 16
     through.engine.dispose()
 
 

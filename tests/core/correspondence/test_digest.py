@@ -7,7 +7,7 @@ import pytest
 
 from core.correspondence import digest, drafts
 from core.foundation.errors import NoOwners, NotPermitted
-from core.foundation.outbox import Job
+from core.foundation.jobs.kinds import Job
 from core.journeys import refund
 from core.messages import digests, wording
 from core.messages.digests import DigestLetter

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.correspondence import drafts, samples
-from core.foundation.outbox import Job
+from core.foundation.jobs.kinds import Job
 from core.journeys import checkout
 from core.languages import sentences
 from core.people import sign_in

@@ -7,7 +7,7 @@ import pytest
 from core.correspondence import drafts, previews
 from core.correspondence.samples import SAMPLES
 from core.foundation.errors import DoneAlready, NotPermitted
-from core.foundation.outbox import Job
+from core.foundation.jobs.kinds import Job
 from core.journeys import refund
 from core.messages.wording import Message
 from core.people import codes

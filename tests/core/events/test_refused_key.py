@@ -5,7 +5,7 @@ import pytest
 from core.correspondence import drafts
 from core.events import reconciliation
 from core.foundation.errors import PermissionMissing, StripeKeyRefused
-from core.foundation.outbox import Job
+from core.foundation.jobs.kinds import Job
 from core.journeys import refund
 from core.orders.refunds import Refund, RefundStatus
 from core.owner import attention

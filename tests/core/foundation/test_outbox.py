@@ -5,8 +5,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlmodel import Session
 
-from core.foundation import database, outbox
-from core.foundation.outbox import Job, Stage
+from core.foundation import database
+from core.foundation.jobs import outbox, standing
+from core.foundation.jobs.kinds import Job
+from core.foundation.jobs.standing import Stage
 from core.shop import Shop
 from tests import builders
 
@@ -64,7 +66,7 @@ def test_whoever_looks_at_the_jobs_waits_for_nobody_who_writes(shop: Shop) -> No
         outbox.owe(session, Job.RECEIPT, "ord_1", key="ord_1")
     other = database.connect(shop.settings.database_url)
     with other.begin():
-        (job,) = outbox.jobs(shop.engine, Stage.WAITING, limit=10)
-        assert (job.id, outbox.unknown(shop.engine, limit=10)) == ("receipt:ord_1", [])
-        assert sum(each.count for each in outbox.tallies(shop.engine) if each.stage == "waiting") == 1
+        (job,) = standing.jobs(shop.engine, Stage.WAITING, limit=10)
+        assert (job.id, standing.unknown(shop.engine, limit=10)) == ("receipt:ord_1", [])
+        assert sum(each.count for each in standing.tallies(shop.engine) if each.stage == "waiting") == 1
     other.dispose()

@@ -9,7 +9,7 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
-from core.foundation.outbox import Job, Turn
+from core.foundation.jobs.kinds import Job, Turn
 from core.outgoing import endpoints, sending
 from core.outgoing.messages import DeliveryState, WebhookDelivery
 from core.shop import Shop

@@ -6,8 +6,9 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from core.foundation import database, outbox
+from core.foundation import database
 from core.foundation.errors import HookNotFound, HookUnfit
+from core.foundation.jobs import outbox
 from core.foundation.settings import SANDBOX_RECEIVER_SECRET, Settings
 from core.journeys import refund
 from core.kinds.licenses import LicenseKey

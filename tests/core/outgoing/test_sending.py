@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
-from core.foundation.outbox import Job, Turn
+from core.foundation.jobs.kinds import Job, Turn
 from core.outgoing import destinations, endpoints, messages, posting, sending
 from core.outgoing.attempts import WebhookAttempt
 from core.outgoing.destinations import PrivateDestination

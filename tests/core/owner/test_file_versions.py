@@ -8,7 +8,7 @@ from sqlmodel import select
 from core.catalog.products import Product
 from core.correspondence import drafts
 from core.foundation.errors import DoneAlready, DownloadsUsedUp, NotPermitted, UnknownFile
-from core.foundation.outbox import Job
+from core.foundation.jobs.kinds import Job
 from core.journeys import refund
 from core.kinds import downloads, file_versions
 from core.kinds.downloads import DownloadFile

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from core.catalog.products import Product
 from core.events import reconciliation
 from core.foundation.errors import RealMoney
-from core.foundation.outbox import Job
+from core.foundation.jobs.kinds import Job
 from core.journeys import success_page
 from core.journeys.checkout import PaymentLink
 from core.messages.letters import Letter, LetterState

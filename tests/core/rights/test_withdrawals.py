@@ -18,7 +18,7 @@ from core.foundation.errors import (
     WithdrawalDecided,
     WithdrawalNotFound,
 )
-from core.foundation.outbox import Job
+from core.foundation.jobs.kinds import Job
 from core.journeys import refund, withdrawal
 from core.messages import contents
 from core.messages.wording import Message

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.correspondence.samples import SAMPLES
-from core.foundation.outbox import Job
+from core.foundation.jobs.kinds import Job
 from core.messages.letters import Letter, LetterState
 from core.people.audit import AuditEntry
 from core.people.staff import Role
