@@ -19,9 +19,14 @@ MOST_DEAD = 1000
 
 def is_waiting(engine: Engine, jobs: Table, queue: str) -> bool:
     """Whether a job of this queue waits to be taken, by the engine and the table that DBOS has for them."""
-    waiting = select(literal(1)).where(jobs.c.queue_name == queue, jobs.c.status == constant("ENQUEUED")).limit(1)
+    waiting = select(literal(1)).where(jobs.c.queue_name == queue, *_waits(jobs)).limit(1)
     with engine.connect() as connection:
         return connection.execute(waiting).first() is not None
+
+
+def _waits(jobs: Table) -> tuple[ColumnElement[bool], ...]:
+    """Conditions: that a job waits to be taken. SQLite finds it by DBOS's index where the words of that stand beside it."""
+    return jobs.c.status.in_([constant(each) for each in _IN_FLIGHT]), jobs.c.status == constant("ENQUEUED")
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ def at_hand(connection: Connection, jobs: Table) -> AtHand:
 @cache
 def _of_all_queues(jobs: Table) -> Executable:
     waiting = [
-        select(literal(1)).where(jobs.c.queue_name == constant(queue.value), jobs.c.status == constant("ENQUEUED")).exists()
+        select(literal(1)).where(jobs.c.queue_name == constant(queue.value), *_waits(jobs)).exists()
         for queue in Queue
     ]  # fmt: skip
     put_off = select(func.min(jobs.c.delay_until_epoch_ms)).where(jobs.c.status == constant("DELAYED"))
@@ -65,9 +70,8 @@ def unknown(engine: Engine, *, limit: int) -> "list[JobRow]":
     """The jobs that wait for a worker of a later version, the oldest first."""
     system = open_client(engine)._sys_db
     jobs = system.tables.workflow_status
-    of_index = jobs.c.status.in_([constant(each) for each in _IN_FLIGHT])
-    waiting = (of_index, jobs.c.status == constant("ENQUEUED"), ~is_known(jobs, engine))
-    query = select(jobs.c.workflow_uuid, jobs.c.queue_name, jobs.c.created_at).where(*waiting)
+    query = select(jobs.c.workflow_uuid, jobs.c.queue_name, jobs.c.created_at)
+    query = query.where(*_waits(jobs), ~is_known(jobs, engine))
     with reading(system.engine).connect() as connection:
         rows = connection.execute(query.order_by(jobs.c.created_at).limit(limit)).all()
     return [
@@ -78,8 +82,7 @@ def unknown(engine: Engine, *, limit: int) -> "list[JobRow]":
 
 def next_partitions(engine: Engine, jobs: Table, queue: str, *, besides: list[str]) -> list[str]:
     """The partitions of the jobs of this queue that come next, those first of which each is one; a hundred jobs are looked at."""
-    of_index = jobs.c.status.in_([constant(each) for each in _IN_FLIGHT])
-    waiting = (jobs.c.queue_name == queue, of_index, jobs.c.status == constant("ENQUEUED"), is_known(jobs, engine))
+    waiting = (jobs.c.queue_name == queue, *_waits(jobs), is_known(jobs, engine))
     query = select(jobs.c.queue_partition_key).where(*waiting, jobs.c.queue_partition_key.is_not(None))
     query = query.where(jobs.c.queue_partition_key.not_in(besides)) if besides else query
     with engine.connect() as connection:
@@ -87,9 +90,13 @@ def next_partitions(engine: Engine, jobs: Table, queue: str, *, besides: list[st
 
 
 def executors(engine: Engine) -> set[str]:
-    """The ids of the workers that jobs are in the hands of, also of workers that are gone."""
-    under_way = open_client(engine).list_workflows(status="PENDING", load_input=False, load_output=False)
-    return {job.executor_id for job in under_way if job.executor_id}
+    """The ids of the workers that jobs are in the hands of, also of workers that are gone. DBOS itself would look through all
+    jobs."""
+    system = open_client(engine)._sys_db
+    jobs = system.tables.workflow_status
+    under_way = select(jobs.c.executor_id).where(jobs.c.status == constant("PENDING")).distinct()
+    with reading(system.engine).connect() as connection:
+        return {executor for executor in connection.execute(under_way).scalars() if executor}
 
 
 def dead_jobs(engine: Engine) -> list[tuple[str, datetime, str]]:
