@@ -265,6 +265,7 @@ def _second_thoughts(ledger: Ledger) -> list[str]:
     return [
         *(f"paid_twice: {payment.id}" for payment in ledger.to_pay_back),
         *(f"paid_after_end: {payment.id}" for payment in ledger.paid_after_end),
+        *(f"partly_lost: {payment.id}" for payment in ledger.partly_lost),
     ]
 
 

@@ -12,7 +12,8 @@ from tests.fake_balance import DISPUTE_FEE, FakeBalance
 # How long a dispute waits for evidence.
 _ANSWERING = timedelta(days=9)
 # A dispute in one of these has the money already.
-_TAKEN = ("needs_response", "under_review", "lost")
+_HELD = ("needs_response", "under_review")
+_TAKEN = (*_HELD, "lost")
 
 
 class FakePayments(FakeBalance):
@@ -107,14 +108,15 @@ class FakePayments(FakeBalance):
         self.move(refund, refund["amount"], "refund_failure", fee=0)
         return refund
 
-    def dispute(self, payment_intent: str, *, status: str = "needs_response") -> dict[str, Any]:
-        """The cardholder's bank takes the money back for now, or only asks; or its dispute comes to stand like this."""
+    def dispute(self, payment_intent: str, *, status: str = "needs_response", amount: int = 0) -> dict[str, Any]:
+        """The cardholder's bank takes the money back for now, all that is left or this `amount`, or only asks; or its dispute
+        comes to stand like this."""
         charge, now = self.charge_of(payment_intent), self.now()
         id = "du_test_" + charge["id"].rpartition("_")[2]
         known = self.disputes.get(id) or {
-            "id": id, "object": "dispute", "amount": charge["amount"] - charge["amount_refunded"], "livemode": False,
-            "currency": charge["currency"], "charge": charge["id"], "payment_intent": payment_intent, "metadata": {},
-            "reason": "general" if status.startswith("warning") else "fraudulent", "created": int(now.timestamp()),
+            "id": id, "object": "dispute", "amount": amount or charge["amount"] - charge["amount_refunded"],
+            "livemode": False, "currency": charge["currency"], "charge": charge["id"], "payment_intent": payment_intent,
+            "metadata": {}, "reason": "general" if status.startswith("warning") else "fraudulent", "created": int(now.timestamp()),
             "evidence_details": {"due_by": int((now + _ANSWERING).timestamp())}, "balance_transactions": [],
         }  # fmt: skip
         moved = list(known["balance_transactions"])
@@ -171,9 +173,11 @@ class FakePayments(FakeBalance):
         left = charge["amount"] - charge["amount_refunded"]
         if not left:
             raise StripeRefused("charge_already_refunded", f"Charge {charge['id']} has already been refunded.")
-        if any(each["charge"] == charge["id"] and each["status"] in _TAKEN for each in self.disputes.values()):
+        about = [each for each in self.disputes.values() if each["charge"] == charge["id"]]
+        taken = sum(each["amount"] for each in about if each["status"] in _TAKEN)
+        if taken and (left <= taken or any(each["status"] in _HELD for each in about)):
             raise StripeRefused("charge_disputed", f"Charge {charge['id']} has been charged back")
-        if amount > left:
+        if amount > left - taken:
             raise StripeRefused("invalid_request_error", "Refund amount is greater than unrefunded amount on charge")
         return charge
 

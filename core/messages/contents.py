@@ -16,7 +16,7 @@ from core.kinds.grants import Delivery
 from core.kinds.seats import Seat, SeatState
 from core.kinds.workshops import Times
 from core.messages import place_letters
-from core.orders import disputes, orders, payments, refunds
+from core.orders import disputes, ledger, orders, payments, refunds
 from core.orders.disputes import Stage
 from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
@@ -113,7 +113,7 @@ class SeatLetter:
 class NoticeLetter:
     """What the letter to the owners needs. `topic` is what happened, such as `disputed` or `refund_failed`; `detail` is the
     reason, `amount` the money in question, `due_by` the bank's deadline; `escalated` if a bank's question came first,
-    `withdrawn` if the money was taken from the balance already."""
+    `withdrawn` if the money was taken from the balance already, `in_part` if something of the payment is left."""
 
     owners: tuple[str, ...]
     number: str
@@ -124,6 +124,7 @@ class NoticeLetter:
     due_by: datetime | None = None
     escalated: bool = False
     withdrawn: bool = False
+    in_part: bool = False
 
 
 def about_order(shop: Shop, order_id: str, *, copy: str = "") -> OrderLetter:
@@ -244,7 +245,10 @@ def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:
         total = Money(order.amount_expected if order.amount_total is None else order.amount_total, order.currency)
         plain = NoticeLetter(shop.settings.owners, order.number, name, total, total)
         if name in (*Stage, "dispute"):
-            return _of_dispute(session.get_one(disputes.Dispute, subject), plain)
+            dispute = session.get_one(disputes.Dispute, subject)
+            book = ledger.read(session, order)
+            payment = payments.named(book.payments, dispute.payment_id)
+            return _of_dispute(dispute, plain, in_part=payment is not None and not book.is_gone(payment))
         if name in ("refund_failed", "refund_refused"):
             refund = session.get_one(refunds.Refund, subject)
             return replace(plain, detail=refund.failure, amount=Money(refund.amount, refund.currency))
@@ -260,7 +264,7 @@ def _of_payment(payment: Payment, plain: NoticeLetter) -> NoticeLetter | None:
     return None if gone else replace(plain, amount=Money(payment.amount, payment.currency))
 
 
-def _of_dispute(dispute: disputes.Dispute, plain: NoticeLetter) -> NoticeLetter | None:
+def _of_dispute(dispute: disputes.Dispute, plain: NoticeLetter, *, in_part: bool) -> NoticeLetter | None:
     # Owed by the version before this one: "dispute", whatever had become of it.
     told = disputes.stage(dispute) if plain.topic == "dispute" else Stage(plain.topic)
     if not disputes.is_news(dispute, told):
@@ -268,6 +272,7 @@ def _of_dispute(dispute: disputes.Dispute, plain: NoticeLetter) -> NoticeLetter 
     return replace(
         plain, topic=told, amount=Money(dispute.amount, dispute.currency or plain.total.currency),
         detail=dispute.reason, due_by=dispute.due_by, escalated=dispute.was_inquiry, withdrawn=dispute.withdrawn,
+        in_part=in_part,
     )  # fmt: skip
 
 

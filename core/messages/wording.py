@@ -585,6 +585,12 @@ def _moment(moment: datetime | None) -> str:
     return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M} UTC" if moment else ""
 
 
+_PARTLY_LOST = (
+    "The rest is yours, and what it was paid for is open, as after a refund of a part: pushcart attention says how to end"
+    " access, if it should."
+)
+
+
 def _notice(letter: NoticeLetter) -> tuple[str, str]:
     match letter.topic:
         case disputes.Stage.INQUIRY:
@@ -607,9 +613,13 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
                 f" dispute is won: pushcart evidence {letter.number} puts the proof together."
             )
         case disputes.Stage.PREVENTED:
-            return "A dispute was prevented", (
-                "Stripe gave the money back before the bank could dispute it, and the buyer's access has ended."
+            access = _PARTLY_LOST if letter.in_part else "The buyer's access has ended."
+            return (
+                "A dispute was prevented",
+                f"Stripe gave the money back before the bank could dispute it. {access}",
             )
+        case disputes.Stage.LOST if letter.in_part:
+            return "A part of a payment was lost", f"That part stays with the buyer. {_PARTLY_LOST}"
         case disputes.Stage.LOST:
             return "A dispute was lost", "The money stays with the buyer, and what it was paid for is closed."
         case disputes.Stage.WON:

@@ -88,7 +88,7 @@ def _refundable(ledger: Ledger, payment: Payment) -> Refundable:
     if ledger.standing(payment):
         return Refundable(payment.id, 0)
     taken = ledger.refunds_of(payment)
-    rest = max(payment.amount - refunds.claimed(taken), 0)
+    rest = max(payment.amount - refunds.claimed(taken) - ledger.lost(payment), 0)
     lines = {
         line.id: max(min(ledger.share(payment, line) - refunds.claimed_of_line(taken, line.id), rest), 0)
         for line in ledger.lines

@@ -31,6 +31,8 @@ _RANK = (
 # An inquiry is a question: no money has moved, and access stays.
 INQUIRY = ("warning_needs_response", "warning_under_review", "warning_closed")
 _LOST = ("lost", "prevented", "appeal_needs_response", "appeal_under_review")
+# Between currencies a dispute about all of a payment may come to a little less: what leaves no more than a tenth is all.
+_NEARLY_ALL = 10
 
 
 class Stage(StrEnum):
@@ -213,6 +215,16 @@ def is_news(dispute: Dispute, told: Stage) -> bool:
 def lost_ones(disputes: Sequence[Dispute]) -> list[Dispute]:
     """Those that took the money for good, or for as long as an appeal lasts."""
     return [dispute for dispute in disputes if dispute.status in _LOST]
+
+
+def loss(disputes: Sequence[Dispute], *, of: int, currency: str) -> int:
+    """How much these took for good of what a payment had left, in minor units: all of it where none says how much."""
+    lost = lost_ones(disputes)
+    if not lost:
+        return 0
+    taken = sum(dispute.amount for dispute in lost)
+    untold = any(dispute.amount <= 0 or dispute.currency != currency for dispute in lost)
+    return of if untold or (of - taken) * _NEARLY_ALL <= of else taken
 
 
 def without_payment(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[tuple[str, str]]:

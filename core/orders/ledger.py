@@ -151,10 +151,29 @@ class Ledger:
         """The refunds that were taken from a payment."""
         return [refund for refund in self.refunds if refund.payment_id == payment.id]
 
+    def disputes_of(self, payment: Payment) -> list[Dispute]:
+        """The disputes about a payment. One of which only the order is known may be about any of them."""
+        return [each for each in self.disputes if each.payment_id in (payment.id, None)]
+
     def standing(self, payment: Payment) -> str:
-        """What the disputes about a payment come to. One of which only the order is known may be about any of them."""
-        about = [each for each in self.disputes if each.payment_id in (payment.id, None)]
-        return disputes.standing(about) if about else ""
+        """What the disputes about a payment come to: "lost" if they left nothing of it, "open" while one is not decided."""
+        about = self.disputes_of(payment)
+        found = disputes.standing(about) if about else ""
+        if found == "lost" and self.lost(payment) < payment.amount - self.back(payment):
+            return disputes.standing([each for each in about if each not in disputes.lost_ones(about)])
+        return found
+
+    def lost(self, payment: Payment) -> int:
+        """How much of a payment its disputes took for good, in minor units, of what had not gone back."""
+        rest = payment.amount - self.back(payment)
+        return disputes.loss(self.disputes_of(payment), of=rest, currency=payment.currency)
+
+    @property
+    def partly_lost(self) -> list[Payment]:
+        """The payments of which banks took a part for good, while something of what they paid for is open."""
+        parts = [each for each in self.payments if self.lost(each) and not self.is_gone(each)]
+        kept = {line.id for line in self.lines if not self.is_taken_back(line)}
+        return [each for each in parts if kept & {share.order_line_id for share in self.shares(each)}]
 
     @property
     def is_disputed(self) -> bool:
@@ -204,11 +223,10 @@ class Ledger:
 
     def facts(self, grants: list[GrantState], *, plan_alone: bool) -> Facts:
         """What the order's status follows from. A plan that ended cancels the order only if nothing else was bought."""
-        lost = [payment for payment in self.payments if self.standing(payment) == "lost"]
         taken_back = bool(self.lines) and all(map(self.is_taken_back, self.lines))
         return Facts(
             progress=self.progress, grants=tuple(grants), total=self.total, refunded=self.refunded,
-            lost=sum(payment.amount - self.back(payment) for payment in lost),
+            lost=sum(map(self.lost, self.payments)),
             disputed=self.is_disputed,
             ended=(self.ended and plan_alone) or taken_back,
         )  # fmt: skip

@@ -5,9 +5,12 @@ from collections.abc import Callable
 import pytest
 from starlette.testclient import TestClient
 
+from core.foundation.errors import RefundTooBig
+from core.journeys import refund, revocation
 from core.kinds.workshops import WorkshopDate
 from core.messages import contents
 from core.orders.disputes import Dispute
+from core.orders.refunds import Refund
 from core.owner import attention
 from core.shop import Shop
 from tests import builders
@@ -85,6 +88,44 @@ def test_a_dispute_lost_revokes_and_frees_the_places(shop: Shop, tell: Tell, ord
     (clinic,) = [date for date in builders.rows(shop, WorkshopDate) if date.product_id == "clinic"]
     assert clinic.taken == 0
     assert attention.items(shop) == []
+
+
+def test_of_a_dispute_about_a_part_that_is_lost_the_rest_is_ours(
+    shop: Shop, stripe: FakeStripe, tell: Tell, order_id: str
+) -> None:
+    payment = builders.payment_of(shop, order_id)
+    stripe.dispute(payment, amount=5900)
+    tell("created", payment, OPEN)
+    assert standing(shop, order_id) == ("disputed", {"suspended"})
+    tell("closed", payment, LOST)
+    assert standing(shop, order_id) == ("partially_refunded", {"active"})
+    (letter,) = [found for topic in told(shop) if (found := contents.to_owners(shop, order_id, topic))]
+    assert (letter.topic, letter.amount.amount, letter.in_part) == ("dispute_lost", 5900, True)
+    with pytest.raises(RefundTooBig) as refused:
+        refund.request(shop, order_id, 30001, actor="owner")
+    assert refused.value.left == 30000
+    (item,) = attention.items(shop)
+    assert (item.topic, item.order_id, item.detail) == ("partly_lost", order_id, payment)
+    revocation.revoke(shop, order_id, reason="misused", actor="owner")
+    assert attention.items(shop) == []
+    refund.request(shop, order_id, 30000, actor="owner")
+    (back,) = builders.rows(shop, Refund)
+    tell_refund = stripe.tell("refund.updated", stripe.refunds[back.stripe_refund_id or ""])
+    builders.deliver(shop, tell_refund)
+    assert standing(shop, order_id) == ("charged_back", {"revoked"})
+
+
+def test_a_part_of_a_plans_payment_that_is_lost_leaves_the_plan_and_is_told(
+    shop: Shop, stripe: FakeStripe, tell: Tell
+) -> None:
+    order_id, _subscription = builders.subscribed(shop, stripe)
+    payment = builders.payment_of(shop, order_id)
+    stripe.dispute(payment, amount=300)
+    tell("closed", payment, LOST)
+    builders.ask_stripe(shop)
+    assert standing(shop, order_id) == ("partially_refunded", {"active"})
+    assert [item.topic for item in attention.items(shop)] == ["partly_lost"]
+    assert not [job for job in builders.jobs(shop) if job.startswith("cancel_subscription")]
 
 
 @pytest.mark.parametrize(("verdict", "then"), [(WON, "fulfilled"), (LOST, "charged_back")])

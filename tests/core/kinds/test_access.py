@@ -63,6 +63,11 @@ def item(name: str = "si_1", line_id: str | None = "plan", *, of: str = "sub_1",
         ([], [dispute("pi_1", "won")], "active", "active"),
         ([], [dispute("pi_1", "lost")], "revoked", "revoked"),
         ([], [dispute("pi_9", "lost")], "active", "active"),
+        # A part that is lost is of no line: it counts as a refund of a part.
+        ([], [dispute("pi_1", "lost", 3000)], "active", "active"),
+        ([], [dispute("pi_1", "needs_response", 3000)], "suspended", "suspended"),
+        ([back("pi_1", 7800)], [dispute("pi_1", "lost", 3000)], "revoked", "revoked"),
+        ([back("pi_1", 2900, guide=2900)], [dispute("pi_1", "lost", 3000)], "revoked", "active"),
         ([back("pi_1", 2900, guide=2900)], [dispute("pi_1", "needs_response")], "revoked", "suspended"),
     ],
 )
@@ -117,6 +122,7 @@ def test_of_what_was_bought_twice_one_purchase_is_enough(
         ([back("in_2", 900)], [], "revoked"),
         ([], [dispute("in_1", "lost")], "revoked"),
         ([], [dispute("in_2", "lost")], "revoked"),
+        ([], [dispute("in_2", "lost", 300)], "active"),
         ([], [dispute("in_1", "under_review")], "suspended"),
     ],
 )

@@ -309,6 +309,13 @@ def test_a_question_that_became_a_dispute_is_told_as_one() -> None:
     assert _notice(Stage.DISPUTED, escalated=True).subject.startswith("A bank's question became a dispute")
 
 
+@pytest.mark.parametrize("topic", [Stage.LOST, Stage.PREVENTED])
+def test_of_a_part_that_was_lost_owners_hear_that_the_rest_stays_open(topic: Stage) -> None:
+    said = _notice(topic, in_part=True).text
+    assert "The rest is yours, and what it was paid for is open" in said
+    assert "ended" not in said
+
+
 def test_a_dispute_whose_money_was_taken_says_so() -> None:
     assert "from your balance meanwhile" in _notice(Stage.DISPUTED, withdrawn=True).text
     assert "from your balance meanwhile" not in _notice(Stage.DISPUTED).text

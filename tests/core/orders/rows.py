@@ -50,9 +50,10 @@ def back(payment: str | None, amount: int, status: RefundStatus = RefundStatus.S
     )  # fmt: skip
 
 
-def dispute(payment: str | None, status: str) -> Dispute:
+def dispute(payment: str | None, status: str, amount: int = 10800, *, currency: str = "eur") -> Dispute:
+    """About all of a payment, however much it brought, unless a part is named."""
     return Dispute(
-        id=f"du_{payment}", order_id="ord_1", payment_id=payment, amount=900, currency="eur", reason="fraudulent",
+        id=f"du_{payment}", order_id="ord_1", payment_id=payment, amount=amount, currency=currency, reason="fraudulent",
         status=status, created_at=DAY,
     )  # fmt: skip
 

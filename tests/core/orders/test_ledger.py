@@ -16,7 +16,7 @@ from core.orders.orders import Order
 from core.orders.payment_lines import PaymentLine
 from core.orders.payments import Payment
 from core.orders.refunds import Refund, RefundStatus
-from core.orders.status import GrantState, Progress
+from core.orders.status import GrantState, Progress, status_of
 from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
 from core.shop import Shop
@@ -51,6 +51,69 @@ def test_what_can_go_back_is_what_did_not_yet_of_the_payment_and_of_each_line(
 def test_of_what_a_bank_holds_nothing_can_go_back(status: str, left: int) -> None:
     ledger = book(payments=[paid(), renewal("in_2")], disputes=[dispute("pi_1", status)], lines=())
     assert [each.left for each in refundable(ledger)] == [900, left]
+
+
+@pytest.mark.parametrize(
+    ("disputes", "refunds", "lost", "left", "gone"),
+    [
+        ([], [], 0, 10800, False),
+        ([dispute("pi_1", "lost", 3000)], [], 3000, 7800, False),
+        ([dispute("pi_1", "prevented", 3000)], [], 3000, 7800, False),
+        ([dispute("pi_1", "appeal_under_review", 3000)], [], 3000, 7800, False),
+        ([dispute("pi_1", "won", 3000)], [], 0, 10800, False),
+        ([dispute("pi_2", "lost", 3000)], [], 0, 10800, False),
+        ([dispute("pi_1", "lost", 3000), dispute("pi_1", "lost", 4000)], [], 7000, 3800, False),
+        ([dispute("pi_1", "lost", 3000), dispute("pi_1", "lost", 7800)], [], 10800, 0, True),
+        # While a bank holds another part, Stripe sends nothing back.
+        ([dispute("pi_1", "lost", 3000), dispute("pi_1", "under_review", 4000)], [], 3000, 0, False),
+        ([dispute("pi_1", "lost", 3000)], [back("pi_1", 5000)], 3000, 2800, False),
+        ([dispute("pi_1", "lost", 3000)], [back("pi_1", 7800)], 3000, 0, True),
+        ([dispute("pi_1", "lost", 3000)], [back("pi_1", 800, RefundStatus.REQUESTED)], 3000, 7000, False),
+        # Banks dispute all of what was refunded in part, and take what is left of it.
+        ([dispute("pi_1", "lost", 10800)], [back("pi_1", 5000)], 5800, 0, True),
+        ([dispute("pi_1", "lost", 12000)], [], 10800, 0, True),
+        # Between currencies all of a payment may come to a little less, and of how much it is may not be told.
+        ([dispute("pi_1", "lost", 9720)], [], 10800, 0, True),
+        ([dispute("pi_1", "lost", 9719)], [], 9719, 1081, False),
+        ([dispute("pi_1", "lost", 0)], [], 10800, 0, True),
+        ([dispute("pi_1", "lost", 3000, currency="usd")], [], 10800, 0, True),
+    ],
+)
+def test_a_dispute_about_a_part_takes_that_part_alone(
+    disputes: list[Dispute], refunds: list[Refund], lost: int, left: int, gone: bool
+) -> None:
+    ledger = book(payments=[paid()], disputes=disputes, refunds=refunds)
+    (payment,) = ledger.payments
+    assert ledger.lost(payment) == ledger.facts([], plan_alone=False).lost == lost
+    assert [each.left for each in refundable(ledger)] == [left]
+    assert ledger.is_gone(payment) is gone
+
+
+def test_an_order_that_lost_a_part_to_a_bank_counts_as_partly_refunded() -> None:
+    def status(*disputes: Dispute) -> str:
+        return status_of(book(payments=[paid()], disputes=list(disputes)).facts([GrantState.ACTIVE], plan_alone=False))
+
+    assert status(dispute("pi_1", "under_review", 3000)) == "disputed"
+    assert status(dispute("pi_1", "lost", 3000)) == "partially_refunded"
+    assert status(dispute("pi_1", "lost")) == "charged_back"
+
+
+def test_a_part_that_was_lost_is_for_an_owner_while_something_that_it_paid_for_is_open() -> None:
+    guide, kit = line("guide", 2900), line("kit", 7900)
+    of_guide = [PaymentLine(
+        payment_id="pi_1", position=0, order_line_id="guide", quantity=1, amount_subtotal=2900, amount_discount=0,
+        amount_tax=0, amount=2900,
+    )]  # fmt: skip
+    part = dispute("pi_1", "lost", 900)
+    ledger = book(payments=[paid(amount=2900)], lines=(guide, kit), listed={"pi_1": of_guide}, disputes=[part])
+    assert [each.id for each in ledger.partly_lost] == ["pi_1"]
+    kit.taken_back_at = DAY
+    assert [each.id for each in ledger.partly_lost] == ["pi_1"]
+    ledger.refunds = [back("pi_1", 2000)]
+    assert ledger.partly_lost == []
+    ledger.refunds, ledger.decided = [], {"guide": True, "kit": False}
+    assert ledger.partly_lost == []
+    assert book(payments=[paid()], disputes=[dispute("pi_1", "under_review", 900)]).partly_lost == []
 
 
 def test_a_payment_loses_no_more_than_it_brought() -> None:
