@@ -1,5 +1,6 @@
 """Receipts of our own: a page for each payment, with who sold what to whom, for how much, at which tax, and what went back."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,18 +18,23 @@ from core.invoicing import billing_details, invoices
 from core.invoicing.billing_details import Details
 from core.invoicing.invoices import Invoice
 from core.kinds import workshops
+from core.kinds.license_keys import ALPHABET
 from core.kinds.workshops import Times
 from core.languages import sentences
 from core.languages.sentences import marked
 from core.orders import orders, payment_lines, payments, refunds
+from core.orders.checkouts import Checkout
 from core.orders.orders import Order, OrderLine
 from core.orders.payment_lines import Share
-from core.orders.payments import Payment
+from core.orders.payments import CHECKOUT, FIRST_OF_PLAN, Payment
 from core.orders.refunds import GONE
 from core.people import purchases
 from core.people.purchases import Viewer
 from core.people.receipts import order_links
 from core.shop import Shop
+
+# So many letters tell the payments of one order apart.
+_LETTERS = 6
 
 
 @dataclass(frozen=True)
@@ -146,11 +152,9 @@ def of_payment(session: Session, shop: Shop, payment_id: str) -> Receipt:
         raise OrderNotFound(order=payment_id)
     order = session.get_one(Order, payment.order_id)
     lines = orders.lines(session, order.id)
-    received = payments.of_order(session, order.id)
     shares = payment_lines.of_payment(
         payment, payment_lines.of_orders_payments(session, [payment]).get(payment.id, []), lines
     )
-    place = [each.id for each in received].index(payment.id)
     details = billing_details.of_order(session, order.id)
     back = [
         each for each in refunds.of_order(session, order.id) if each.payment_id == payment.id and each.status in GONE
@@ -160,7 +164,7 @@ def of_payment(session: Session, shop: Shop, payment_id: str) -> Receipt:
         return Money(amount, payment.currency)
 
     return Receipt(
-        payment_id=payment.id, number=f"{order.number}-{place + 1}" if place else order.number, order_id=order.id,
+        payment_id=payment.id, number=_number(session, order, payment), order_id=order.id,
         order_number=order.number, paid_at=payment.paid_at, seller=seller.of(products.texts(session), shop.settings),
         buyer=(details.name, *details.lines, country(details.country)) if details else _buyer(order),
         tax_id=details.tax_id if details else order.tax_id,
@@ -198,6 +202,22 @@ def for_buyer(shop: Shop, payment_id: str, viewer: Viewer) -> Receipt:
         if order_links.opens(session, viewer.cookie, order, signing_key=shop.signing_key, now=shop.now()):
             return _veiled(of_payment(session, shop, payment_id), order)
         raise OrderNotFound(order=payment_id)
+
+
+def _number(session: Session, order: Order, payment: Payment) -> str:
+    """The order's own number for what its first Checkout brought, and for any other payment with letters that follow from Stripe's
+    name for it. To count them would shift the numbers of others, where one is learned of late or anew."""
+    name = payment.id
+    if payment.billing_reason in (CHECKOUT, FIRST_OF_PLAN):
+        first = select(Checkout.stripe_checkout_session_id).where(Checkout.order_id == order.id, Checkout.attempt == 1)
+        # One that Stripe recovered from it names the same attempt.
+        opened = session.exec(first.order_by(col(Checkout.created_at), col(Checkout.id))).first()
+        if payment.stripe_checkout_session_id in (None, opened):
+            return order.number
+        # By which of its other names it was learned first is chance.
+        name = payment.stripe_checkout_session_id or name
+    letters = hashlib.sha256(name.encode()).digest()[:_LETTERS]
+    return f"{order.number}-{''.join(ALPHABET[byte % len(ALPHABET)] for byte in letters)}"
 
 
 def _veiled(found: Receipt, order: Order) -> Receipt:

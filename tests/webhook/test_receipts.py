@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from sqlmodel import select
 from starlette.testclient import TestClient
 
 from core.catalog.products import ShopText
 from core.foundation import signing
-from core.invoicing import billing_details
+from core.invoicing import billing_details, receipts
 from core.invoicing.billing_details import Details
 from core.journeys import checkout
 from core.messages import after_purchase, contents
@@ -142,6 +143,44 @@ def test_by_the_link_of_a_letter_a_receipt_opens_after_a_click_and_shows_no_addr
     assert somebody.post(link).headers["location"].startswith("/purchases?letter=")
 
 
+def numbers(shop: Shop) -> dict[str, str]:
+    """The number of the receipt of each payment that is known."""
+    with shop.reading() as session:
+        return {row.id: receipts.of_payment(session, shop, row.id).number for row in session.exec(select(Payment))}
+
+
+@builders.on_sqlite
+def test_a_receipt_keeps_its_number_whatever_is_learned_later(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    invoices = []
+    for _ in range(3):
+        clock.pass_(days=31)
+        invoices.append(stripe.renew(name))
+    known: dict[str, str] = numbers(shop)
+    assert list(known.values()) == [builders.order(shop, order_id).number]
+    for invoice in reversed(invoices):  # the first that was paid is told of last
+        builders.deliver(shop, stripe.tell("invoice.paid", invoice))
+        now = numbers(shop)
+        assert known.items() <= now.items()
+        known = now
+    assert len(set(known.values())) == 4
+    assert all(number.startswith(builders.order(shop, order_id).number) for number in known.values())
+
+
+@builders.on_sqlite
+def test_the_receipts_of_an_order_that_was_paid_twice_keep_their_numbers(shop: Shop, stripe: FakeStripe) -> None:
+    _, first = builders.opened(shop, "guide-eur")
+    second = stripe.recover(first)["id"]
+    stripe.pay(second)
+    stripe.pay(first)
+    known: dict[str, str] = {}
+    for paid in (second, first):
+        builders.deliver(shop, stripe.event("completed", paid))
+        assert known.items() <= numbers(shop).items()
+        known = numbers(shop)
+    assert len(set(known.values())) == 2
+
+
 @builders.on_sqlite
 def test_the_letter_about_a_renewal_opens_the_receipt_of_that_payment(
     shop: Shop, stripe: FakeStripe, clock: Clock
@@ -155,8 +194,7 @@ def test_the_letter_about_a_renewal_opens_the_receipt_of_that_payment(
     link, somebody = letter.receipt_url.removeprefix("http://localhost:8501"), browser(shop)
     assert "Open the receipt" in somebody.get(link).text
     assert somebody.post(link).headers["location"] == f"/api/receipts/{renewal}"
-    number = builders.order(shop, order_id).number
-    assert f"{number}-2" in somebody.get(f"/receipts/{renewal}").text
+    assert numbers(shop)[renewal] in somebody.get(f"/receipts/{renewal}").text
     # A payment of another order is no way of this one's.
     other = somebody.post(link.replace(renewal, "in_of_another"))
     assert other.headers["location"] == f"/order?id={order_id}"
