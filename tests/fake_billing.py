@@ -218,6 +218,18 @@ class FakeBilling(FakePayments):
         subscription["items"]["data"].append(self._item(self.on_sale(self.prices[price]), quantity, **times))
         return subscription
 
+    def add_unpaid(self, subscription_id: str, price: str, quantity: int) -> dict[str, Any]:
+        """The same, billed at once, and the card declines. Returns the open invoice."""
+        subscription = self.add_item(subscription_id, price, quantity)
+        added = subscription["items"]["data"][-1]
+        invoice = self._invoice(
+            subscription, "subscription_update", [self._line(added, self._sold(added), change=True)]
+        )
+        invoice["created"] = self._stamp()
+        subscription["status"] = "past_due"
+        self.refuse(self._payment_for(invoice))
+        return invoice
+
     def pause(self, subscription_id: str, behavior: str = "void") -> dict[str, Any]:
         """The owner pauses collection: periods go by, and their invoices are given up. Returns the subscription."""
         self.subscriptions[subscription_id]["pause_collection"] = {"behavior": behavior, "resumes_at": None}

@@ -118,6 +118,8 @@ def _by(ledger: Ledger, subscription: Subscription | None, line: OrderLine, *, n
     items = ledger.items_of(subscription)
     item = next((each for each in items if each.order_line_id == line.id), None)
     if item:
+        if item.paid_quantity == 0 and not _is_forgiven(subscription, now=now):
+            state = max(state, GrantState.SUSPENDED, key=_BEST_FIRST.index)  # it was added, and never paid for
         return PlanAccess(state, *_as_paid(subscription, item, now=now))
     # Its price may be foreign now. Where all items are known, and none is this line's, it was taken out of the plan.
     taken_out = bool(items) and all(each.product_id for each in items)
@@ -131,11 +133,15 @@ def _state(subscription: Subscription, *, now: datetime) -> GrantState:
     return GrantState.ACTIVE if lasts else GrantState.SUSPENDED
 
 
+def _is_forgiven(subscription: Subscription, *, now: datetime) -> bool:
+    """Whether what is billed counts as it is billed: nothing is owed, or grace lasts."""
+    lasts = subscription.grace_until is not None and subscription.grace_until > now
+    return subscription.unpaid_since is None or lasts
+
+
 def _as_paid(subscription: Subscription, item: SubscriptionItem, *, now: datetime) -> tuple[str | None, int]:
     """The plan and as many seats as are billed; while these are owed for longer than grace lasts, what was paid for."""
-    if subscription.unpaid_since is None or item.paid_quantity is None:
-        return item.product_id, item.quantity
-    if subscription.grace_until is not None and subscription.grace_until > now:
+    if item.paid_quantity is None or _is_forgiven(subscription, now=now):
         return item.product_id, item.quantity
     if item.paid_product_id not in (None, item.product_id):
         return item.paid_product_id, item.paid_quantity

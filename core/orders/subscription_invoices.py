@@ -16,13 +16,14 @@ class Standing:
     """`paid_until` is when the last period ends that was paid for; `unpaid_since` is when the first invoice was made that
     is owed, `unpaid_amount` what it asks for in minor units, and `payment_url` Stripe's page to pay it, if it has one;
     `paid_quantities` says, by Stripe's price, how much of it was paid for before that invoice billed a change: none of a price
-    that was not billed before."""
+    that was not billed before. `paid_before` are Stripe's items that a paid invoice was for, where it names none its price."""
 
     paid_until: datetime | None = None
     unpaid_since: datetime | None = None
     unpaid_amount: int = 0
     payment_url: str = ""
     paid_quantities: Mapping[str, int] = field(default_factory=dict)
+    paid_before: frozenset[str] = frozenset()
 
 
 def needed(subscription: dict[str, Any]) -> bool:
@@ -43,7 +44,8 @@ def read_standing(invoices: Sequence[dict[str, Any]]) -> Standing:
         unpaid_since=moment(first["created"]) if first else None,
         unpaid_amount=_left(first) if first else 0,
         payment_url=(first.get("hosted_invoice_url") or "") if first else "",
-        paid_quantities=_paid_before(first) if first else {},
+        paid_quantities=_credited(first) if first else {},
+        paid_before=frozenset(_billed_of(line) for invoice in paid for line in _lines(invoice)),
     )
 
 
@@ -64,7 +66,11 @@ def _period_ends(invoice: dict[str, Any]) -> list[int]:
     return [line["period"]["end"] for line in _lines(invoice) if _is_plans(line) and not _is_change(line)]
 
 
-def _paid_before(invoice: dict[str, Any]) -> dict[str, int]:
+def _billed_of(line: dict[str, Any]) -> str:
+    return str(_details(line).get("subscription_item") or _price_of(line))
+
+
+def _credited(invoice: dict[str, Any]) -> dict[str, int]:
     """How much of each price was credited, because it had been paid for, when a change was billed; nothing of a new one."""
     changes = [line for line in _lines(invoice) if _is_change(line)]
     credited = {str(_price_of(line)): line.get("quantity") or 0 for line in changes if _amount(line) < 0}

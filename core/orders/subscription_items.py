@@ -101,12 +101,19 @@ def write(
     *,
     currency: str,
     paid_quantities: Mapping[str, int],
+    paid_before: Collection[str] | None = None,
 ) -> None:
-    """Bring the rows to what was fetched. The order must be locked."""
+    """Bring the rows to what was fetched. The order must be locked.
+
+    `paid_before` are the items, or their prices, that were ever paid for; None where that is not known.
+    """
     lines = [line for line in orders.lines(session, order_id) if line.kind is Kind.PLAN]
     known = identify(session, items, lines, currency=currency)
     places = assign(items, known, lines)
-    paid = _paid_of(session, items, paid_quantities, lines, places)
+    new = {
+        item.id for item in items if paid_before is not None and not {item.id, item.stripe_price_id} & {*paid_before}
+    }
+    paid = _paid_of(session, items, new, paid_quantities, lines, places)
     rows = {row.id: row for row in of_subscriptions(session, [subscription_id])}
     for gone in rows.keys() - {item.id for item in items}:
         session.delete(rows[gone])
@@ -126,22 +133,27 @@ def write(
 def _paid_of(
     session: Session,
     items: Sequence[ItemFacts],
+    new: Collection[str],
     paid_quantities: Mapping[str, int],
     lines: Sequence[OrderLine],
     places: Mapping[str, str],
 ) -> dict[str, dict[str, Any]]:
-    """What was paid for of each item while it is owed for, by the item's id: of one whose price is new, what it had before."""
+    """What was paid for of each item while it is owed for, by the item's id: of one whose price is new, what it had before, and
+    nothing of a `new` one that came in place of none."""
     left = [price for price in paid_quantities if price not in {item.stripe_price_id for item in items}]
     sold = _plan_prices(session, left, [])[0] if left else {}
     bought = {line.id: line.product_id for line in lines}
     found: dict[str, dict[str, Any]] = {}
-    for item in items:
+    for item in sorted(items, key=lambda each: each.id in new):
         if item.stripe_price_id not in paid_quantities:
             continue
         quantity, product = paid_quantities[item.stripe_price_id], None
         if not quantity:
-            if not left:
+            if not left and item.id not in new:
                 continue  # nothing was credited for it: what it had before stays, whatever is billed for more of it
+            if not left:
+                found[item.id] = {"paid_quantity": 0, "paid_product_id": None}
+                continue
             before = left.pop(0)
             quantity = paid_quantities[before]
             # A price that Checkout made because it was described is the one that the line was bought at.

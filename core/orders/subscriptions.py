@@ -179,7 +179,7 @@ def record(
     session.flush()
     subscription_items.write(
         session, order_id, facts.id, facts.items, currency=facts.currency,
-        paid_quantities=facts.standing.paid_quantities,
+        paid_quantities=facts.standing.paid_quantities, paid_before=facts.standing.paid_before,
     )  # fmt: skip
     _note_change(session, row, facts, now=fetched_at)
     return _known_of(row) != before

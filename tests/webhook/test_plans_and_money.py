@@ -35,6 +35,11 @@ def grant(shop: Shop, order_id: str) -> tuple[str, str, int]:
     return found[0]["product"], found[0]["state"], found[0]["quantity"]
 
 
+def states(shop: Shop, order_id: str) -> list[tuple[str, str, int]]:
+    """The same of each of its plans."""
+    return [(each["product"], each["state"], each["quantity"]) for each in builders.detail(shop, order_id)["grants"]]
+
+
 def topics(shop: Shop) -> list[tuple[str, str]]:
     return sorted((item.topic, item.detail) for item in attention.items(shop))
 
@@ -201,6 +206,25 @@ def test_a_plan_switched_and_not_paid_for_has_its_grace_and_then_what_was_paid_f
     assert grant(shop, order_id)[1] == "suspended"
     tell("invoice.paid", stripe.renew(name))
     assert grant(shop, order_id) == ("bigger", "active", 5)
+
+
+def test_a_plan_that_was_added_and_never_paid_for_has_its_grace_and_is_put_on_hold_then(
+    shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock
+) -> None:
+    bigger = stripe.sell(2000, interval="month")
+    builders.sell_bigger_plan(shop, stripe_price_id=bigger)
+    order_id, name = builders.subscribed(shop, stripe, ("plan-month", 2), "bigger-month")
+    clock.time = DAY_20
+    taken_out = stripe.subscriptions[name]["items"]["data"].pop()
+    tell("customer.subscription.updated", stripe.subscriptions[name])
+    assert states(shop, order_id) == [("plan", "active", 2), ("bigger", "revoked", 1)]
+    owed = stripe.add_unpaid(name, taken_out["price"]["id"], 3)
+    tell("invoice.payment_failed", owed)
+    assert states(shop, order_id) == [("plan", "active", 2), ("bigger", "active", 3)]
+    settle_at(shop, clock, DAY_20 + timedelta(days=7, minutes=1))
+    assert states(shop, order_id) == [("plan", "active", 2), ("bigger", "suspended", 0)]
+    tell("invoice.paid", stripe.renew(name))
+    assert states(shop, order_id) == [("plan", "active", 2), ("bigger", "active", 3)]
 
 
 def test_to_pay_back_a_change_within_a_period_ends_no_plan_and_to_pay_back_the_period_does(

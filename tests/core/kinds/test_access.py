@@ -263,6 +263,23 @@ def test_seats_that_are_owed_for_last_as_long_as_grace(
     assert of_plan(ledger, PLAN, now=DAY).quantity == seats
 
 
+@pytest.mark.parametrize(
+    ("subscription", "expected"),
+    [
+        ({"unpaid_since": BEFORE, "grace_until": LATER}, PlanAccess(GrantState.ACTIVE, "plan", 3)),
+        ({"unpaid_since": BEFORE, "grace_until": DAY}, PlanAccess(GrantState.SUSPENDED, "plan", 0)),
+        ({"unpaid_since": BEFORE}, PlanAccess(GrantState.SUSPENDED, "plan", 0)),
+        ({}, PlanAccess(GrantState.ACTIVE, "plan", 3)),
+        ({"unpaid_since": BEFORE, "status": "canceled"}, PlanAccess(GrantState.REVOKED, "plan", 0)),
+    ],
+)
+def test_what_was_never_paid_for_is_put_on_hold_once_grace_is_over(
+    subscription: dict[str, Any], expected: PlanAccess
+) -> None:
+    ledger = of_plan_of(payments=[first()], subscriptions=[plan(**subscription)], items=[item(paid_quantity=0)])
+    assert access.of_plan(ledger, PLAN, now=DAY) == expected
+
+
 def test_another_plan_that_is_owed_for_is_the_one_of_before_once_grace_is_over() -> None:
     switched = item(product_id="bigger", quantity=1, paid_quantity=2, paid_product_id="plan")
 

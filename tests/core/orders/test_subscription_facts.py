@@ -188,6 +188,17 @@ def test_what_was_credited_when_more_was_billed_had_been_paid_for() -> None:
     assert subscription_invoices.read_standing([{**owed, "status": "paid"}]).paid_quantities == {}
 
 
+def test_what_was_paid_for_before_is_known_by_its_item_or_else_by_its_price() -> None:
+    pricing = {"pricing": {"price_details": {"price": "price_1"}}}
+    of_item = billed(30, **pricing)
+    of_item["parent"]["subscription_item_details"]["subscription_item"] = "si_1"
+    of_price, other = billed(30, **pricing), billed(30, pricing={"price_details": {"price": "price_2"}})
+    invoices = [bill(1, "paid", lines=[of_item]), bill(2, "open", lines=[other])]
+    assert subscription_invoices.read_standing(invoices).paid_before == {"si_1"}
+    invoices += [bill(3, "paid", lines=[of_price])]
+    assert subscription_invoices.read_standing(invoices).paid_before == {"si_1", "price_1"}
+
+
 def test_of_a_price_that_a_change_bills_for_the_first_time_nothing_had_been_paid_for() -> None:
     def priced(price: str, amount: int, quantity: int, *, change: bool = True) -> dict[str, Any]:
         of = {"price_details": {"price": price}}

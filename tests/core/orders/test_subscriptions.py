@@ -346,6 +346,20 @@ def test_the_items_of_a_subscription_are_those_that_were_fetched_last(shop: Shop
         assert (switched.paid_quantity, switched.paid_product_id) == (4, "bigger")
         [added, _] = write(replace(first, quantity=5), second, price_1=0)
         assert (added.paid_quantity, added.paid_product_id) == (None, None)
+
+        def owed(*before: str, **paid: int) -> list[int | None]:
+            subscription_items.write(
+                session, order_id, "sub_1", [first, second], currency="eur", paid_quantities=paid, paid_before=before
+            )
+            rows = subscription_items.of_subscriptions(session, ["sub_1"])
+            return [row.paid_quantity for row in rows]
+
+        # Of what was never paid for nothing is kept, but what it came in place of.
+        assert owed("si_1", price_1=0) == [0, None]
+        assert owed("si_2", price_1=0) == owed("price_1", price_1=0) == [None, None]
+        assert owed("si_1", price_1=0, price_3=4) == [4, None]
+        assert owed("si_1", price_1=0, price_9=0, price_3=4) == [0, 4]
+        assert owed("si_2", price_1=0, price_9=0, price_3=4) == [4, 0]
         assert write(second) == [rows[1]]
         behind(session, SubscriptionItem, quantity=8)
         assert [row.quantity for row in subscription_items.of_subscriptions(session, ["sub_1"])] == [8]
