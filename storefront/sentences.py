@@ -43,6 +43,7 @@ from core.foundation.errors import (
     StripeRefused,
     StripeUnreachable,
     TooManyTries,
+    TrialUsed,
     Unfit,
     UnknownDate,
     UnknownPrice,
@@ -69,7 +70,7 @@ def explain(error: ShopError, *, where: str, button: str = "") -> None:
     match error:
         case AlreadyPaid(session_id=session_id) | StillSettling(session_id=session_id):
             links.to(links.THANKS, _("See this order"), where=where, session_id=session_id)
-        case PlanHeld():
+        case PlanHeld() | TrialUsed():
             links.to(links.PURCHASES, _("See all you bought"), where=where)
 
 
@@ -131,6 +132,11 @@ def of(error: ShopError, *, button: str = "") -> str:
             return _(
                 "You already have this plan. **You don't need to buy it again.** More seats, another card or "
                 "its end are in Your purchases. To have it twice all the same, choose {button} again."
+            ).format(button=button or _("Go to payment"))
+        case TrialUsed():
+            return _(
+                "You have had your free trial of this plan, so this time it is **charged from the first day**. If you still have "
+                "it, you don't need to buy it again. To buy it all the same, choose {button} again."
             ).format(button=button or _("Go to payment"))
         case AddressUnfit(why=why):
             return _unfit(why)

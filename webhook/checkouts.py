@@ -36,8 +36,9 @@ class BasketBody(BaseModel):
 
     `consents` are the versions of the clauses of `GET /products` that the buyer agreed to or was shown. Without any what they
     agreed to before stays, and what nobody agreed to is kept as such: then the right of withdrawal stays.
-    `again` is for who was told that they have this already (PlanHeld), or that its money is on its way (StillSettling), and
-    `business` for who buys for one. `external_id` is the id that the buyer has in the seller's own programs.
+    `again` is for who was told that they have this already (PlanHeld), have had its trial (TrialUsed), or that its money is on
+    its way (StillSettling), and `business` for who buys for one. `external_id` is the id that the buyer has in the seller's own
+    programs.
     """
 
     model_config = ConfigDict(extra="forbid")

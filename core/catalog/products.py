@@ -128,13 +128,8 @@ class Priced:
     at_stripe: str | None = None
 
 
-def trial_days(session: Session, plan_ids: Sequence[str]) -> int:
-    """For how many days these plans may be tried for nothing; in one subscription, as many as the shortest allows."""
-    return shortest_trial(session.exec(select(Product.terms).where(col(Product.id).in_(plan_ids))))
-
-
 def shortest_trial(terms: Iterable[Mapping[str, Any]]) -> int:
-    """The same, by the terms of the plans."""
+    """For how many days plans of these terms may be tried for nothing; in one subscription, as many as the shortest allows."""
     return min((int(each.get("trial_days") or 0) for each in terms), default=0)
 
 

@@ -38,6 +38,7 @@
     │   ├── AlreadyPaid
     │   ├── StillSettling
     │   ├── PlanHeld
+    │   ├── TrialUsed       who would try a plan for nothing has done so before
     │   ├── SeatHeld        whoever is to have a seat has one, or waits for one
     │   ├── SeatsTaken      everybody has a seat whom the plan has one for
     │   ├── PlanChanged     not as it was when what a change costs was shown
@@ -469,6 +470,14 @@ class PlanNotActive(NotOpen):
 @dataclass(eq=False)
 class PlanHeld(NotOpen):
     """Who wants this plan has it already: another one would be billed beside it."""
+
+    product: str
+    order_id: str
+
+
+@dataclass(eq=False)
+class TrialUsed(NotOpen):
+    """Who wants this plan has tried it for nothing before, by that order: now it is charged from the first day."""
 
     product: str
     order_id: str

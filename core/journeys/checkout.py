@@ -3,7 +3,7 @@
 The order is committed before Stripe hears of it, so that whatever happens at Stripe has an order to belong to.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +30,7 @@ from core.foundation.errors import (
     StripeRefused,
     StripeTrouble,
     StripeUnreachable,
+    TrialUsed,
     UnknownPrice,
 )
 from core.foundation.money import Money, check_chargeable
@@ -47,7 +48,7 @@ from core.kinds.places.waiting_list import Waiting, WaitingEntry
 from core.kinds.workshops import DateView, Times
 from core.languages import sentences
 from core.orders import checkouts, history, orders
-from core.orders.checkouts import Checkout
+from core.orders.checkouts import Checkout, Tried
 from core.orders.orders import LineDraft, Order, OrderLine
 from core.orders.status import Progress
 from core.people import customers
@@ -82,7 +83,8 @@ class Basket:
     """What somebody wants to pay for. The same `cart_id` is the same purchase; `browser_id` may open its deliveries.
 
     `email` is what they typed, and only a wish; `signed_in` is an address that they have proved. `again` says that they know
-    of a plan that they have already, or of an order for the same things whose money is still to come, and want these too.
+    of a plan that they have already, or have tried for nothing before, or of an order for the same things whose money is still
+    to come, and want these too.
     `consents` are the versions of the clauses that they agreed to or were shown, None if nobody asked them now.
     `business` if they buy for one, and want an invoice that says so. `person` is the id that the buyer has in the seller's own
     programs. `offer` is the entry of the waiting list to which its places are offered. `code` is a promotion code to take off;
@@ -125,7 +127,8 @@ class _Wish:
 
     `asked` is what its buyer is to agree to, and `held` how many places its order holds by now, by date: so many are
     free to it beside those that the dates say. `promotion` is Stripe's id of the code that is taken off, and `texts` are the
-    seller's own words. It is `free` if nothing is to be paid and no page is to be opened for that.
+    seller's own words. It is `free` if nothing is to be paid and no page is to be opened for that. `trial` is for how many days
+    its plans are tried for nothing.
     """
 
     drafts: list[LineDraft]
@@ -137,6 +140,7 @@ class _Wish:
     promotion: str = ""
     texts: Mapping[str, str] = field(default_factory=dict)
     free: bool = False
+    trial: int = 0
 
     def is_of(self, lines: Sequence[OrderLine]) -> bool:
         """Whether an order with these lines is the same purchase, in whatever order they stand."""
@@ -161,7 +165,7 @@ def start(shop: Shop, basket: Basket) -> PaymentLink:
     """Open the payment page for a basket, or the one that is open for it already.
 
     A changed basket, or one whose Session has ended, makes a new attempt; the old Session is expired first, so that never
-    two can be paid. Raises BadInput, NotOpen (AlreadyPaid, StillSettling, PlanHeld, SoldOut, Withdrawn, PriceChanged) or
+    two can be paid. Raises BadInput, NotOpen (AlreadyPaid, StillSettling, TrialUsed, PlanHeld, SoldOut, Withdrawn, PriceChanged) or
     StripeTrouble, after which the same call may be made again.
     """
     with counters.counted(counters.CHECKOUTS, "opened"):
@@ -229,8 +233,11 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     order = orders.lock_cart(session, basket.cart_id)
     priced = plan_prices.priced(session, prices, mode)
     drafts = bundle_lines.opened(session, _drafts(basket, priced, now=now), priced, now=now)
+    trial, used = _trial(session, basket, priced, livemode=shop.settings.livemode)
     if not basket.again:
         _refuse_if_settling_elsewhere(session, basket, drafts)
+        if used:
+            raise TrialUsed(product=used.product_id, order_id=used.order_id)
         _refuse_if_held(session, basket, drafts, livemode=shop.settings.livemode)
     known = checkouts.of_order(session, order.id) if order else []
     if order:
@@ -253,13 +260,14 @@ def _ticket(session: Session, shop: Shop, basket: Basket, *, now: datetime) -> _
     if free:
         basket = replace(basket, email=_address_of(shop, basket))
         free_orders.check(session, dated[0], basket.signed_in)
-    wish = _Wish(*dated, priced, held, asked, promotion=promotion, texts=texts, free=free)
+    wish = _Wish(*dated, priced, held, asked, promotion=promotion, texts=texts, free=free, trial=trial)
     if basket.offer:
         wish = _offered(session, wish, basket.offer, order.id if order else "", now=now)
     if order is None or live is None:
         return _new_attempt(session, shop, order, standing, basket, wish, now=now)
     same = wish.is_of(standing) and (order.email, order.business) == (basket.email, basket.business)
     same = same and parameters.promotion_in(live.parameters) == promotion and not wish.free
+    same = same and parameters.trial_in(live.parameters) == trial
     if not same:
         # Before the open Session is ended: a basket that cannot be had must not cost the buyer the page they have.
         _check_to_be_had(wish, now=now)
@@ -365,15 +373,13 @@ def _opening(
     """The order's attempt to be, with all that Stripe is asked for. `agreed` are the versions of clauses that it is under."""
     holding = any(draft.kind is Kind.WORKSHOP for draft in wish.drafts)
     expires_at = now + (_HOLDING if holding else _UNHURRIED)
-    plans = [draft.product_id for draft in wish.drafts if draft.interval]
-    trial = products.trial_days(session, plans) if plans else 0
     # Only an invoice says who sells.
     who = seller.of(wish.texts, shop.settings) if shop.settings.invoices != "off" else None
     return Checkout(
         id=f"checkout:{order.id}:{order.attempts}", order_id=order.id, attempt=order.attempts, created_at=now,
         expires_at=expires_at, ask_after=checkouts.ask_next(now, now),
         parameters=parameters.build(
-            shop, order, wish.drafts, wish.dates, expires_at, trial, who, agreed,
+            shop, order, wish.drafts, wish.dates, expires_at, wish.trial, who, agreed,
             back=basket.back, promotion=wish.promotion, texts=wish.texts,
         ),
     )  # fmt: skip
@@ -451,6 +457,37 @@ def _refuse_if_held(session: Session, basket: Basket, drafts: list[LineDraft], *
     )  # fmt: skip
     if held:
         raise PlanHeld(product=held[0].product, order_id=held[0].order_id)
+
+
+def _trial(
+    session: Session, basket: Basket, priced: Mapping[str, Priced], *, livemode: bool
+) -> tuple[int, Tried | None]:
+    """For how many days the plans of the basket are tried for nothing, and the earlier trial by which they no longer are."""
+    plans = {each.product.id: each.product.terms for each in priced.values() if each.price.interval}
+    days = products.shortest_trial(plans.values())
+    if not days or basket.from_season:
+        return days, None
+    used = tried_before(
+        session,
+        plans,
+        signed_in=basket.signed_in,
+        browser_id=basket.browser_id,
+        besides=basket.cart_id,
+        livemode=livemode,
+    )
+    return (0, used) if used else (days, None)
+
+
+def tried_before(
+    session: Session, plans: Collection[str], *, signed_in: str, browser_id: str, besides: str = "", livemode: bool
+) -> Tried | None:
+    """The first trial that whoever is signed in under this address, or has this browser, had of one of these plans: each is
+    tried for nothing once. A typed address is not asked about: it would tell anybody who has tried what."""
+    customer_id = customers.whose(session, signed_in) if signed_in else None
+    found = checkouts.tried(
+        session, plans, customer_id=customer_id, browser_id=browser_id, besides=besides, livemode=livemode
+    )
+    return found[0] if found else None
 
 
 def _creation_lost(row: Checkout, *, now: datetime) -> bool:

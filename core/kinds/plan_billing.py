@@ -1,14 +1,14 @@
 """What a plan's subscription bills for, held against what its buyer may use: what to end, and what to tell the owner."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
 from core.catalog import products
 from core.catalog.products import Kind
 from core.kinds import access
-from core.orders import disputes, orders, refunds
+from core.orders import checkouts, disputes, orders, refunds
 from core.orders.ledger import Ledger
 from core.orders.orders import Order, OrderLine
 from core.orders.status import Progress
@@ -31,7 +31,22 @@ def of_order(session: Session, order: Order, ledger: Ledger) -> Billing:
     ledger.lines = ledger.lines or orders.lines(session, order.id)
     plans = [line for line in ledger.lines if line.kind is Kind.PLAN]
     kept = products.kept_after_refund(session, [line.product_id for line in plans]) if ledger.refunds else set()
-    return look(ledger, plans, kept)
+    found = look(ledger, plans, kept)
+    return replace(found, worries=(*found.worries, *_tried_before(session, order, ledger, plans)))
+
+
+def _tried_before(session: Session, order: Order, ledger: Ledger, plans: Sequence[OrderLine]) -> list[str]:
+    """The earlier order in which its buyer has tried one of these plans, while it is tried again: who buys under which address
+    is mostly known only once they have. Of two that were begun side by side it is the one that was placed later."""
+    trying = any(each.status == "trialing" for each in ledger.subscriptions)
+    if not trying or ledger.paid is None or not checkouts.is_trial(ledger.paid):
+        return []
+    found = checkouts.tried(
+        session, {line.product_id for line in plans}, customer_id=order.customer_id, browser_id=order.browser_id,
+        besides=order.cart_id, livemode=order.livemode,
+    )  # fmt: skip
+    earlier = [each.number for each in found if (each.placed_at, each.order_id) < (order.created_at, order.id)]
+    return [f"tried_before: {earlier[0]}"] if earlier else []
 
 
 def causes(ledger: Ledger) -> list[str]:

@@ -15,7 +15,7 @@ from core.foundation.signals.corrections import Dated
 from core.foundation.writes.rows import Rows
 from core.foundation.writes.selections import Selection
 from core.gateway.sessions import CheckoutState, Money, SessionFacts
-from core.orders.orders import Order
+from core.orders.orders import Order, OrderLine
 from core.orders.status import Progress, Status
 
 _STATES = list(CheckoutState)
@@ -191,6 +191,45 @@ def is_trial(row: Checkout) -> bool:
     """Whether we opened it with a trial."""
     asked = row.parameters.get("subscription_data") or {}
     return bool(asked.get("trial_period_days") or asked.get("trial_end"))
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A plan that was tried for nothing, and the order by which it was."""
+
+    product_id: str
+    order_id: str
+    number: str
+    placed_at: datetime
+
+
+def tried(
+    session: Session,
+    plans: Collection[str],
+    *,
+    customer_id: str | None,
+    browser_id: str = "",
+    besides: str,
+    livemode: bool,
+) -> list[Tried]:
+    """Which of these plans the customer, or who bought with this browser, has tried for nothing, be it over or not: the first
+    trial first, without what the cart `besides` was for."""
+    theirs = [col(Order.customer_id) == customer_id] if customer_id else []
+    theirs += [col(Order.browser_id) == browser_id] if browser_id else []
+    if not theirs or not plans:
+        return []
+    query = (
+        select(Checkout, OrderLine.product_id, Order)
+        .join(Order, col(Order.id) == Checkout.order_id)
+        .join(OrderLine, col(OrderLine.order_id) == Order.id)
+        .where(
+            or_(*theirs), Order.livemode == livemode, Order.cart_id != besides, Checkout.money == Money.PAID,
+            col(OrderLine.interval).is_not(None), col(OrderLine.product_id).in_(plans),
+        )
+        .order_by(col(Order.created_at), col(Order.id))
+    )  # fmt: skip
+    found = session.exec(query)
+    return [Tried(product, order.id, order.number, order.created_at) for row, product, order in found if is_trial(row)]
 
 
 def misfit(row: Checkout, said: "Checkout | SessionFacts", due: Due) -> str:

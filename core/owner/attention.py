@@ -406,6 +406,9 @@ _PAYMENTS = {
     " `pushcart refund {number} --payment {payment}`, or sell its buyer the plan again.",
     "partly_lost": "A bank took a part of {payment} for good. The rest is yours, and what was bought stays open, as after a"
     " refund of a part; a plan bills on. End access with `pushcart revoke {number}`, or set this aside.",
+    "tried_before": "Its buyer has tried this plan before, with order {payment}, and does once more for nothing: that it was they"
+    " was known only when they had bought it. End the trial in Stripe's dashboard, which charges them now, or set this aside; it"
+    " goes when the trial ends.",
     "other_external_id": "It was bought for {payment}, as your programs call somebody, and paid under an address of somebody else:"
     " by that id they are told nothing of it. If the two are one person, merge them on the page of either.",
     "place_not_paid_back": "A place was given up, and less is left of what was paid than is to go back for it: nothing was sent"

@@ -6,7 +6,7 @@ import structlog
 
 from core.catalog.prices import introductions
 from core.catalog.products import Interval
-from core.foundation.errors import PlanHeld, ShopError, StillSettling, StripeTrouble
+from core.foundation.errors import PlanHeld, ShopError, StillSettling, StripeTrouble, TrialUsed
 from core.foundation.money import Money
 from core.journeys import carts, checkout_limits
 from core.journeys.carts import CartView, LineView
@@ -147,16 +147,21 @@ def later(lines: list[LineView]) -> str:
     parts = [every[each].format(amount=total_of(some)) for each, some in billed.items() if some]
     if not parts:
         return ""
-    what, days = _(" and ").join(parts), beginnings.trial_of(lines)
+    what, days = _(" and ").join(parts), trial_of(lines)
     if not days:
         return _("Then {what}, until you cancel.").format(what=what)
     day = dates.day(shop.now() + timedelta(days=days))
     return _("Then {what} from {day} on, until you cancel.").format(what=what, day=day)
 
 
+def trial_of(lines: list[LineView]) -> int:
+    """For how many days nothing is charged for the plans among these lines."""
+    return 0 if tried else beginnings.trial_of(lines)
+
+
 def today(lines: list[LineView]) -> str:
     """What is charged now: of a plan that is tried first, nothing."""
-    free = [line for line in lines if line.price.interval] if beginnings.trial_of(lines) else []
+    free = [line for line in lines if line.price.interval] if trial_of(lines) else []
     charged = [line for line in lines if line not in free]
     return total_of(charged) if charged else amounts.price(Money(0, lines[0].total.currency))
 
@@ -177,7 +182,7 @@ def draw_summary(lines: list[LineView], asked: tuple[Asked, ...]) -> tuple[bool,
             for line in lines:
                 amounts.pair(words.plain(named(line)), amounts.price(line.total))
         amounts.pair(_("Today"), today(lines), strong=True)
-        if days := beginnings.trial_of(lines):
+        if days := trial_of(lines):
             free_for = ngettext(
                 "Your plan is free for {number} day: cancel before and you pay nothing.",
                 "Your plan is free for {number} days: cancel before and you pay nothing.",
@@ -247,7 +252,7 @@ def pay(cart: CartView, lines: list[LineView], asked: tuple[Asked, ...]) -> Paym
             pageless=True,
         )
         return checkout_limits.start(shop, basket, visitor.sender())
-    except (StillSettling, PlanHeld):
+    except (StillSettling, PlanHeld, TrialUsed):
         st.session_state.warned = cart.id
         raise
 
@@ -275,6 +280,7 @@ with shop.reading() as session:
     cart = carts.view(session, browser, now=shop.now())
     terms = next((line.offer.terms for line in cart.lines if line.price.interval), {})
     introduction = introductions.of(session, terms, livemode=shop.settings.livemode, now=shop.now())
+tried = beginnings.has_tried(line.offer for line in cart.lines if line.price.interval)
 trouble = st.session_state.pop("trouble", "")
 
 with frame.column(1080):

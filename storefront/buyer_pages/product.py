@@ -65,7 +65,7 @@ def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], tr
     quantity = product_view.choose_quantity(offer, date, line.quantity if line else 0)
     product_view.draw_price(offer, tag, quantity)
     prices.draw_sale(tag)
-    beginnings.draw(offer, tag, tag.amount * quantity, introduction, now=shop.now())
+    beginnings.draw(offer, tag, tag.amount * quantity, introduction, tried=tried, now=shop.now())
     product_view.draw_tax(tag)
     consent_boxes.draw_business()
     asked = clauses.asked([offer], frame.texts())
@@ -150,6 +150,7 @@ with shop.reading() as session:
     introduction = (
         introductions.of(session, offer.terms, livemode=shop.settings.livemode, now=shop.now()) if offer else None
     )
+tried = offer is not None and beginnings.has_tried([offer])
 trouble = st.session_state.pop("trouble", "")
 if offer and offer.draft and not visitor.works_here():
     offer = None

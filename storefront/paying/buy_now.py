@@ -7,7 +7,7 @@ import streamlit as st
 import structlog
 
 from core.catalog import products
-from core.foundation.errors import PlanHeld, ShopError, StillSettling, StripeTrouble
+from core.foundation.errors import PlanHeld, ShopError, StillSettling, StripeTrouble, TrialUsed
 from core.journeys import carts, checkout_limits
 from core.journeys.checkout import Basket, Item, PaymentLink
 from core.languages.sentences import _
@@ -77,6 +77,6 @@ def _start(product_id: str, item: Item, asked: tuple[Asked, ...]) -> PaymentLink
     )
     try:
         return checkout_limits.start(shop, basket, visitor.sender())
-    except (StillSettling, PlanHeld):
+    except (StillSettling, PlanHeld, TrialUsed):
         st.session_state["warned-now"] = cart_id
         raise

@@ -1,6 +1,6 @@
 """How a plan begins, in words: when and what is charged first after a trial, and what an introductory code makes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import streamlit as st
@@ -8,16 +8,20 @@ import streamlit as st
 from core.catalog import products
 from core.catalog.prices.introductions import Introduction
 from core.foundation.money import Money
+from core.journeys import checkout
 from core.journeys.carts import LineView
 from core.kinds.offers import Offer, PriceTag
 from core.languages.sentences import _, ngettext
-from storefront import dates, words
+from storefront import dates, process, visitor, words
 from storefront.amounts import price
 
 
-def draw(offer: Offer, tag: PriceTag, total: Money, found: Introduction | None, *, now: datetime) -> None:
-    """How it begins at this price, with the code if one was found; nothing where it begins like any other."""
-    if first := first_charge(offer, tag, total, now=now):
+def draw(
+    offer: Offer, tag: PriceTag, total: Money, found: Introduction | None, *, tried: bool = False, now: datetime
+) -> None:
+    """How it begins at this price, with the code if one was found; nothing where it begins like any other, as it does for who
+    has `tried` it."""
+    if not tried and (first := first_charge(offer, tag, total, now=now)):
         st.markdown(f":material/hourglass_top: {first}")
     if found and (less := introduction(found, tag, total)):
         st.markdown(f":material/sell: {less}")
@@ -47,6 +51,19 @@ def first_charge(offer: Offer, tag: PriceTag, total: Money, *, now: datetime) ->
         )
     )
     return said.format(number=days, amount=price(total), day=on)
+
+
+def has_tried(offers: Iterable[Offer]) -> bool:
+    """Whether whoever is here has had the trial of one of these plans: then they are charged from the first day."""
+    plans = {offer.id: offer.terms for offer in offers if offer.kind is products.Kind.PLAN}
+    if not products.shortest_trial(plans.values()):
+        return False
+    shop, signed_in = process.shop(), visitor.signed_in() or ""
+    with shop.reading() as session:
+        used = checkout.tried_before(
+            session, plans, signed_in=signed_in, browser_id=visitor.browser_id(), livemode=shop.settings.livemode
+        )
+    return used is not None
 
 
 def trial_of(lines: Sequence[LineView]) -> int:

@@ -311,6 +311,23 @@ def test_who_has_the_plan_already_is_warned_and_may_have_it_once_more(
 
 
 @builders.on_sqlite
+def test_who_has_tried_the_plan_is_told_that_it_costs_and_may_go_on(
+    shop: Shop, stripe: FakeStripe, client: TestClient, clock: Clock
+) -> None:
+    builders.let_try(shop, days=14)
+    client.post(FORM, data=PLAN)
+    (tried,) = stripe.sessions
+    stripe.pay(tried)
+    builders.deliver(shop, stripe.event("completed", tried))
+    clock.pass_(seconds=1)
+    warned = client.post(FORM, data=PLAN)
+    assert warned.status_code == 409
+    assert "this time it is charged from the first day" in warned.text
+    assert client.post(FORM, data=dict(fields_of(warned.text))).status_code == 303
+    assert [each["amount_total"] for each in stripe.sessions.values()][1:] == [900]
+
+
+@builders.on_sqlite
 def test_stripe_s_trouble_is_told_without_its_words(shop: Shop, stripe: FakeStripe, client: TestClient) -> None:
     stripe.trouble.append(StripeUnreachable("rate_limit", "Too many requests of acct_123", "req_1"))
     answer = client.post(FORM, data=GUIDE)

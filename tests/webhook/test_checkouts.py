@@ -201,6 +201,25 @@ def test_a_plan_that_this_browser_has_already_is_409_until_it_is_wanted_again(
 
 
 @builders.on_sqlite
+def test_a_plan_that_this_browser_has_tried_is_409_until_it_is_wanted_without_a_trial(
+    shop: Shop, stripe: FakeStripe, client: TestClient
+) -> None:
+    builders.let_try(shop, days=14)
+    plan = [{"price": "plan-month"}]
+    first = client.post("/checkout", json={"cart_id": "c1", "items": plan}).json()
+    tried = builders.session_in(first["url"])
+    assert stripe.sessions[tried]["amount_total"] == 0
+    stripe.pay(tried)
+    builders.deliver(shop, stripe.event("completed", tried))
+    answer = client.post("/checkout", json={"cart_id": "c2", "items": plan})
+    assert (answer.status_code, answer.json()) == (
+        409, {"error": "TrialUsed", "product": "plan", "order_id": first["order_id"]}
+    )  # fmt: skip
+    wanted = client.post("/checkout", json={"cart_id": "c2", "items": plan, "again": True}).json()
+    assert stripe.sessions[builders.session_in(wanted["url"])]["amount_total"] == 900
+
+
+@builders.on_sqlite
 def test_whoever_only_types_an_address_is_not_told_what_its_owner_has(
     shop: Shop, stripe: FakeStripe, client: TestClient
 ) -> None:

@@ -24,6 +24,7 @@ from core.foundation.errors import (
     StillSettling,
     StripeTrouble,
     TooManyTries,
+    TrialUsed,
     UnknownDate,
     Withdrawn,
 )
@@ -59,6 +60,8 @@ def _ways_on(shop: Shop, error: ShopError, form: Form, path: str) -> str:
     match error:
         case StillSettling() | PlanHeld():
             return _sent_again(form, path, _("Buy it once more"), again="true")
+        case TrialUsed():
+            return _sent_again(form, path, button, again="true")
         case CodeUnfit():
             code = _typed("code", _("Promotion code"), form.code, "maxlength=100")
             return _sent_again(form, path, button, code) + _sent_again(
@@ -179,6 +182,8 @@ def sentence(error: ShopError) -> str:
             return _("Your payment for this is still settling at your bank. You don't need to pay again.")
         case PlanHeld():
             return _("You already have this plan. You don't need to buy it again.")
+        case TrialUsed():
+            return _("You have had your free trial of this plan, so this time it is charged from the first day.")
         case TooManyTries():
             return _("That was a lot of tries in a short time. Nothing was charged. Wait a while, then try again.")
         case StripeTrouble():

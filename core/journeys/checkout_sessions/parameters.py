@@ -91,6 +91,11 @@ def promotion_in(parameters: Mapping[str, Any]) -> str:
     return next((str(each["promotion_code"]) for each in parameters.get("discounts") or ()), "")
 
 
+def trial_in(parameters: Mapping[str, Any]) -> int:
+    """For how many days what is bought is tried for nothing."""
+    return int((parameters.get("subscription_data") or {}).get("trial_period_days") or 0)
+
+
 def _branded(texts: Mapping[str, str]) -> dict[str, Any]:
     """That Stripe's page bears the name and the colour of the shop, where the seller has said what they are; else it has those of
     the account."""

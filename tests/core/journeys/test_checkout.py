@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from core import fulfillment
 from core.catalog import products
-from core.catalog.products import Price, ShopText
+from core.catalog.products import Price, Product, ShopText
 from core.events import questions, reconciliation
 from core.foundation import database
 from core.foundation.errors import (
@@ -30,6 +30,7 @@ from core.foundation.errors import (
     SoldOut,
     StripeRefused,
     StripeUnreachable,
+    TrialUsed,
     UnknownPrice,
     Withdrawn,
 )
@@ -41,6 +42,7 @@ from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
 from core.orders import orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
+from core.owner import attention
 from core.shop import Shop
 from tests import builders
 from tests.builders import a_basket, deliver, session_id
@@ -321,6 +323,90 @@ def test_a_currency_that_stripe_charges_nothing_in_is_refused_before_stripe_is_a
     with pytest.raises(CurrencyUnknown):
         checkout.start(shop, a_basket("kit-eur"))
     assert stripe.calls == []
+
+
+def trial_asked_for(shop: Shop, link: PaymentLink) -> int | None:
+    """For how many days Stripe was asked to charge nothing."""
+    (found,) = [row for row in builders.attempts(shop) if row.stripe_checkout_session_id == session_id(link)]
+    days: int | None = found.parameters["subscription_data"].get("trial_period_days")
+    return days
+
+
+@pytest.mark.parametrize("over", [False, True])
+@pytest.mark.parametrize("who", [{"browser": "br_1"}, {"browser": "br_2", "signed_in": "Nora@Lindqvist.example"}])
+def test_who_has_tried_the_plan_pays_from_the_first_day_and_is_told_before(
+    shop: Shop, stripe: FakeStripe, who: dict[str, str], over: bool
+) -> None:
+    builders.let_try(shop, days=14)
+    first, name = builders.subscribed(shop, stripe)
+    if over:
+        builders.deliver(shop, stripe.tell("customer.subscription.deleted", stripe.end(name)))
+        builders.ask_stripe(shop)
+    basket = a_basket("plan-year", "guide-eur", cart="cart_2", browser=who["browser"])
+    again = replace(basket, signed_in=who.get("signed_in", ""))
+    with pytest.raises(TrialUsed) as warning:
+        checkout.start(shop, again)
+    assert (warning.value.product, warning.value.order_id) == ("plan", first)
+    link = checkout.start(shop, replace(again, again=True))
+    assert trial_asked_for(shop, link) is None
+    stripe.pay(session_id(link))
+    builders.deliver(shop, stripe.event("completed", session_id(link)))
+    assert (builders.status(shop, link.order_id), attention.items(shop)) == ("fulfilled", [])
+
+
+def test_a_trial_is_anybodys_own_and_of_one_plan(shop: Shop, stripe: FakeStripe) -> None:
+    builders.let_try(shop, days=14)
+    builders.subscribed(shop, stripe)
+    builders.sell_bigger_plan(shop)
+    with shop.transaction() as session:
+        session.get_one(Product, "bigger").terms = {"trial_days": 7}
+    somebody = checkout.start(shop, a_basket("plan-month", cart="cart_2", browser="br_2"))
+    # What is only typed tells nobody what its owner has had.
+    typed = replace(a_basket("plan-month", cart="cart_3", browser="br_3"), email="nora@lindqvist.example")
+    other = checkout.start(shop, a_basket("bigger-month", cart="cart_4"))
+    found = [trial_asked_for(shop, link) for link in (somebody, checkout.start(shop, typed), other)]
+    assert found == [14, 14, 7]
+
+
+def test_what_was_opened_and_never_paid_for_is_no_trial(shop: Shop) -> None:
+    builders.let_try(shop, days=14)
+    checkout.start(shop, a_basket("plan-month"))
+    assert trial_asked_for(shop, checkout.start(shop, a_basket("plan-month", cart="cart_2"))) == 14
+
+
+def test_a_page_that_was_opened_with_a_trial_is_closed_for_who_has_had_it_since(shop: Shop, stripe: FakeStripe) -> None:
+    builders.let_try(shop, days=14)
+    opened = a_basket("plan-month", cart="cart_2")
+    before = checkout.start(shop, opened)
+    builders.subscribed(shop, stripe)
+    with pytest.raises(TrialUsed):
+        checkout.start(shop, opened)
+    link = checkout.start(shop, replace(opened, again=True))
+    assert stripe.sessions[session_id(before)]["status"] == "expired"
+    assert (link.order_id, trial_asked_for(shop, link)) == (before.order_id, None)
+
+
+def test_of_two_trials_begun_side_by_side_the_owner_is_told(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    builders.let_try(shop, days=14)
+    links = []
+    for number in (1, 2):
+        clock.pass_(seconds=1)
+        links.append(checkout.start(shop, a_basket("plan-month", cart=f"cart_{number}", browser=f"br_{number}")))
+    first, second = (link.order_id for link in links)
+    begun = []
+    for link in reversed(links):
+        begun.append(stripe.pay(session_id(link))["subscription"])
+        builders.deliver(shop, stripe.event("completed", session_id(link)))
+        questions.ask(shop, begun[-1])
+    # Heard of before the other had been paid for, it is looked at again when Stripe is asked the next time.
+    assert attention.items(shop) == []
+    questions.ask(shop, begun[0])
+    (item,) = attention.items(shop)
+    assert (item.topic, item.order_id, item.detail) == ("tried_before", second, builders.order(shop, first).number)
+    assert {builders.status(shop, each) for each in (first, second)} == {"fulfilled"}
+    stripe.subscriptions[begun[0]]["status"] = "active"
+    questions.ask(shop, begun[0])
+    assert attention.items(shop) == []
 
 
 @pytest.mark.parametrize("who", [{"browser": "br_1"}, {"browser": "br_2", "signed_in": "Nora@Lindqvist.example"}])

@@ -12,8 +12,9 @@ from core.gateway.sessions import CheckoutState
 from core.journeys import checkout
 from core.shop import Shop
 from tests import builders
+from tests.conftest import Clock
 from tests.fakes import FakeStripe
-from tests.storefront.conftest import Visitor, words
+from tests.storefront.conftest import Visitor, left_for, sound, words
 
 
 def begins_with(shop: Shop, **row: object) -> None:
@@ -40,6 +41,27 @@ def test_a_trial_says_when_and_what_is_charged_first_at_the_product_and_in_the_c
     assert "Then €27.00 every month from 7 December 2026 on, until you cancel." in words(tab)
     session_id = visitor.goes_to_payment()
     assert visitor.stripe.sessions[session_id]["amount_total"] == 2900
+
+
+@builders.on_sqlite
+def test_who_has_had_the_trial_reads_no_more_of_it_and_is_told_before_paying(visitor: Visitor, clock: Clock) -> None:
+    builders.let_try(visitor.shop, 14)
+    visitor.puts("plan-month")
+    tried = visitor.goes_to_payment()
+    visitor.stripe.pay(tried)
+    builders.deliver(visitor.shop, visitor.stripe.event("completed", tried))
+    clock.pass_(minutes=1)
+    assert "Free for" not in words(visitor.opens("product", id="plan"))
+    visitor.puts("plan-month")
+    tab = visitor.opens("cart")
+    assert "Your plan is free" not in words(tab)
+    assert "Then €9.00 every month, until you cancel." in words(tab)
+    sound(tab.button(key="pay").click().run())
+    assert "You have had your free trial of this plan" in tab.warning[0].value
+    assert left_for(tab) == ""
+    sound(tab.button(key="pay").click().run())
+    assert left_for(tab)
+    assert [each["amount_total"] for each in visitor.stripe.sessions.values()] == [0, 900]
 
 
 @builders.on_sqlite
