@@ -99,7 +99,10 @@ def _of_plan(row: Subscription, *, now: datetime) -> Iterator[tuple[Job, *tuple[
     if row.status in _UNPAID and not row.paused and row.unpaid_since and _is_news(row.unpaid_since, now):
         yield Job.RENEWAL_FAILED, row.id, outbox.stamp(row.unpaid_since)
     if row.ends_at and not row.is_over and _is_news(row.canceled_at or now, now):
-        yield Job.PLAN_ENDING, row.id, outbox.stamp(row.ends_at)
+        # Who has taken it back, and cancels once more, hears of it once more.
+        changed = (outbox.stamp(row.end_changed_at),) if row.end_changed_at else ()
+        told: tuple[str, ...] = (row.id, outbox.stamp(row.ends_at), *changed)
+        yield (Job.PLAN_ENDING, *told)
     if row.status == "canceled" and row.ended_at and _is_news(row.ended_at, now):
         yield Job.PLAN_ENDED, row.id
 

@@ -190,10 +190,10 @@ def _plan_reminder(order_id: str, subscription_id: str, about: str, at: str) -> 
     )  # fmt: skip
 
 
-def _plan_ending(order_id: str, subscription_id: str, ends_at: str) -> Draft:
+def _plan_ending(order_id: str, subscription_id: str, ends_at: str, changed_at: str = "") -> Draft:
     return _to_buyer(
-        Job.PLAN_ENDING, order_id, subscription_id, ends_at,
-        read=lambda shop: after_purchase.about_ending(shop, order_id, subscription_id, ends_at),
+        Job.PLAN_ENDING, order_id, subscription_id, ends_at, changed_at,
+        read=lambda shop: after_purchase.about_ending(shop, order_id, subscription_id, ends_at, changed_at),
         word=wording.plan_ending,
     )  # fmt: skip
 
@@ -329,7 +329,7 @@ _DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
     Job.RENEWED: (2, _renewed),
     Job.RENEWAL_FAILED: (3, _renewal_failed),
     Job.PLAN_REMINDER: (4, _plan_reminder),
-    Job.PLAN_ENDING: (3, _plan_ending),
+    Job.PLAN_ENDING: (4, _plan_ending),
     Job.PLAN_ENDED: (2, _plan_ended),
     Job.ACCESS_CHANGED: (4, _access_changed),
     Job.WITHDRAWAL: (2, _withdrawal),

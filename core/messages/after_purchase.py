@@ -201,11 +201,16 @@ def about_reminder(shop: Shop, order_id: str, subscription_id: str, about: About
         return _about_plan(session, shop, order_id, day=comes, owed=Money(row.amount, row.currency))
 
 
-def about_ending(shop: Shop, order_id: str, subscription_id: str, ends_at: str) -> PlanLetter | None:
-    """What to write about a plan that was told to end then, or None if that was taken back, or has come."""
+def about_ending(
+    shop: Shop, order_id: str, subscription_id: str, ends_at: str, changed_at: str = ""
+) -> PlanLetter | None:
+    """What to write about a plan that was told to end then, as it was seen to be `changed_at` last, or None if that was taken back
+    or changed again, or has come."""
     with shop.reading() as session:
         row = session.get_one(Subscription, subscription_id)
         if row.is_over or row.ends_at is None or outbox.stamp(row.ends_at) != ends_at:
+            return None
+        if row.end_changed_at and outbox.stamp(row.end_changed_at) != changed_at:
             return None
         return _about_plan(session, shop, order_id, day=row.ends_at)
 

@@ -35,7 +35,8 @@ class Subscription(Record, table=True):
     `grace_until` is how long a failed payment keeps all of its access, `access_until` how long what was paid for is kept:
     null while nothing ends it. `payment_url` is Stripe's page on which `unpaid_amount` can be paid, which whoever has it may
     open. `lapses_at` is the next of the two, `refresh_at` when Stripe is asked again. `ends_at` is
-    when it was told to end. `amount` is what is billed per `interval`, `monthly_amount` what counts as its monthly revenue.
+    when it was told to end, and `end_changed_at` when that was last seen to be otherwise than before, null for what was known from
+    the beginning. `amount` is what is billed per `interval`, `monthly_amount` what counts as its monthly revenue.
     """
 
     __tablename__ = "subscriptions"
@@ -64,6 +65,7 @@ class Subscription(Record, table=True):
     access_until: datetime | None = None
     canceled_at: datetime | None = None
     ends_at: datetime | None = None
+    end_changed_at: datetime | None = None
     ended_at: datetime | None = None
     paused: bool = False
     end_reason: str = ""
@@ -173,6 +175,8 @@ def record(
         row = Subscription(id=facts.id, order_id=order_id, created_at=facts.created_at)
         session.add(row)
     before = _known_of(row)
+    if row.fetched_at and row.ends_at != facts.ends_at:
+        row.end_changed_at = fetched_at
     row.sqlmodel_update(_columns(facts, grace))
     row.fetched_at, row.failures = fetched_at, 0
     row.refresh_at, row.lapses_at = _ask_next(row, fetched_at), next_lapse(row, fetched_at)

@@ -52,6 +52,7 @@ OURS = {
     "fetched_at",
     "ask_after",
     "refresh_at",
+    "end_changed_at",
     "lapses_at",
     "failures",
     "attempts",

@@ -6,6 +6,7 @@ import pytest
 
 from core.correspondence import drafts
 from core.correspondence.veil import Veil
+from core.foundation.jobs import outbox
 from core.journeys import refund, revocation
 from core.languages import sentences
 from core.messages import after_purchase, wording
@@ -264,6 +265,44 @@ def test_whose_plan_was_cancelled_reads_until_when_it_runs_unless_they_took_that
     plan.update(cancel_at=None, canceled_at=None)
     settle(shop, stripe, name)
     assert written(shop, "plan_ending") is None
+
+
+def test_who_cancels_once_more_is_told_once_more_whichever_end_it_has(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    _, name = builders.subscribed(shop, stripe)
+    plan = stripe.subscriptions[name]
+    end = plan["items"]["data"][0]["current_period_end"]
+
+    def told(cancel_at: int | None) -> int:
+        """How many letters are owed, one of which is to be sent, once Stripe has said this twice."""
+        clock.pass_(minutes=1)
+        for seats in (2, 3):
+            plan.update(cancel_at=cancel_at, canceled_at=cancel_at and int(shop.now().timestamp()))
+            stripe.change_seats(name, seats)
+            settle(shop, stripe, name)
+            clock.pass_(minutes=1)
+        letters = owed(shop, "plan_ending")
+        assert sum(written_of(shop, each) is not None for each in letters) == bool(cancel_at)
+        return len(letters)
+
+    assert told(end) == 1
+    assert told(None) == 1
+    assert told(end) == 2
+    assert told(end - 86400) == 3
+    # It ends at first as it was told to at first: the newest letter said otherwise.
+    assert told(end) == 4
+
+
+def test_a_letter_about_an_end_that_was_owed_by_an_older_version_still_goes(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    stripe.cancel_later(name)
+    settle(shop, stripe, name)
+    with shop.transaction() as session:
+        row = session.get_one(Subscription, name)
+        row.end_changed_at = None
+        assert row.ends_at
+    assert written_of(shop, f"plan_ending:{order_id}:{name}:{outbox.stamp(row.ends_at)}")
 
 
 @pytest.mark.parametrize("reason", ["cancellation_requested", "payment_failed"])

@@ -58,7 +58,7 @@ def test_all_that_was_fetched_is_kept(shop: Shop) -> None:
             "monthly_amount": 2700, "currency": "eur", "interval": "month", "created_at": DAY, "period_end": day(30),
             "trial_end": day(1), "paid_until": day(30), "unpaid_since": None, "grace_until": None, "access_until": None,
             "canceled_at": day(2), "ends_at": day(3), "ended_at": day(4), "paused": False, "end_reason": "too dear",
-            "unpaid_amount": 0, "payment_url": "",
+            "unpaid_amount": 0, "payment_url": "", "end_changed_at": None,
                 "fetched_at": DAY, "lapses_at": None, "refresh_at": day(1), "failures": 0,
         }  # fmt: skip
         assert news
@@ -302,6 +302,24 @@ def test_it_is_asked_about_when_stripe_is_to_have_changed_it(
     with shop.transaction() as session:
         row, _ = record(session, order_id, at=day(now), **facts)
         assert row.refresh_at == asked_at
+
+
+@builders.on_sqlite
+def test_it_is_kept_since_when_it_is_to_end_at_another_moment_than_before(shop: Shop) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+
+        def changed(ends_at: datetime | None, now: float) -> datetime | None:
+            row, _ = record(session, order_id, at=day(now), ends_at=ends_at)
+            return row.end_changed_at
+
+        # What was so from the beginning was told by whoever told it to end.
+        assert changed(day(9), 0) is None
+        assert changed(day(9), 1) is None
+        assert changed(None, 2) == changed(None, 3) == day(2)
+        assert changed(day(9), 4) == changed(day(9), 5) == day(4)
+        assert changed(day(8), 6) == day(6)
+        assert changed(day(9), 7) == day(7)
 
 
 # -- its items
