@@ -49,7 +49,11 @@ def _parsed(value: Any) -> Any:
 
 
 def _small(value: dict[str, Any]) -> dict[str, Any]:
-    if len(orjson.dumps(value)) > _MOST_META or b"\\u0000" in orjson.dumps(value):
+    try:
+        written = orjson.dumps(value)
+    except orjson.JSONEncodeError:  # read are more levels than can be written
+        raise ValueError("is nested too deeply") from None
+    if len(written) > _MOST_META or b"\\u0000" in written:
         raise ValueError(f"is larger than {_MOST_META} bytes, or holds a character that no text has")
     return value
 

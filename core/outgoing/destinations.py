@@ -64,4 +64,6 @@ def is_public(address: str) -> bool:
             inner = IPv4Address(int(found) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if found.is_site_local:  # what was private before fc00::/7 was, and still is in some networks
+            return False
     return found.is_global and not found.is_multicast and not found.is_reserved

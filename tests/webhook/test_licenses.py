@@ -251,6 +251,10 @@ def test_a_form_and_lemon_squeezys_words_are_understood(shop: Shop, client: Test
     assert len(client.get(f"{prefix}/.well-known/jwks.json").json()["keys"]) == 1
 
 
+def _nested(levels: int) -> list[Any]:
+    return [_nested(levels - 1)] if levels else []
+
+
 @pytest.mark.parametrize(
     ("call", "said", "field"),
     [
@@ -265,6 +269,7 @@ def test_a_form_and_lemon_squeezys_words_are_understood(shop: Shop, client: Test
         ("activate", {"key": "x", "product": "kit", "fingerprint": "f", "meta": "text"}, "meta"),
         ("activate", {"key": "x", "product": "kit", "fingerprint": "f", "meta": {"a": "b" * 5000}}, "meta"),
         ("activate", {"key": "x", "product": "kit", "fingerprint": "f", "meta": {"a": "\0"}}, "meta"),
+        ("activate", {"key": "x", "product": "kit", "fingerprint": "f", "meta": {"a": _nested(300)}}, "meta"),
         ("lease", {"key": "x", "product": "kit"}, "fingerprint"),
         ("deactivate", {"key": "x", "product": "kit"}, "fingerprint"),
         ("offline", {"key": "x", "product": "kit", "fingerprint": "f", "ttl": 3599}, "ttl"),

@@ -110,12 +110,14 @@ def test_a_header_with_two_signatures_is_accepted_if_one_is_ours(
     assert client.post(HOOK, content=body, headers={"Stripe-Signature": header}).status_code == 200
 
 
-def _forgeries(event: dict) -> Iterator[tuple[str, bytes, dict[str, str]]]:
+def _forgeries(event: dict) -> Iterator[tuple[str, bytes, dict[str, str | bytes]]]:
     body, signature = signed(event)
     yield "missing", body, {}
     yield "wrong", body, {"Stripe-Signature": signed(event, secret="whsec_wrong")[1]}
     yield "mangled", body, {"Stripe-Signature": "t=,v1="}
     yield "empty", body, {"Stripe-Signature": ""}
+    yield "letters beyond ASCII", body, {"Stripe-Signature": f"t={int(time.time())},v1=é".encode()}
+    yield "a time beyond all calendars", body, {"Stripe-Signature": f"t={'9' * 5000},v1=aa"}
     yield "re-serialised", orjson.dumps(orjson.loads(body)), {"Stripe-Signature": signature}
     yield "old", body, {"Stripe-Signature": signed(event, at=int(time.time()) - 301)[1]}
     empty = sdk.WebhookSignature._compute_signature(f"1.{body.decode()}", "x")

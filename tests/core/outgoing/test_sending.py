@@ -233,7 +233,8 @@ def test_retry_after_is_honoured(shop: Shop, receiver: Receiver) -> None:
     "address",
     [
         "127.0.0.1", "10.0.0.8", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "::1", "fe80::1",
-        "fd00::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1", "255.255.255.255",
+        "fd00::1", "fec0::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::7f00:1", "2002:7f00:1::", "::127.0.0.1",
+        "224.0.0.1", "255.255.255.255",
     ],
 )  # fmt: skip
 def test_private_addresses_are_known_in_every_disguise(address: str) -> None:
