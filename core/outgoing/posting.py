@@ -52,6 +52,7 @@ class _Pinned(HTTPConnection):
     def __init__(self, there: Destination) -> None:
         super().__init__(there.parts.hostname or "", there.port, timeout=TIMEOUT)
         self._there = there
+        self._given_up = False
 
     def connect(self) -> None:
         """Connect to that machine: its name is not looked up again."""
@@ -61,9 +62,12 @@ class _Pinned(HTTPConnection):
             self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=name)
         else:
             self.sock = plain
+        if self._given_up:  # before there was anything to end
+            raise TimeoutError
 
     def give_up(self) -> None:
         """End it from another thread: what trickles in byte by byte would never run into a socket's own timeout."""
+        self._given_up = True
         if sock := cast("socket.socket | None", self.sock):
             try:
                 sock.shutdown(socket.SHUT_RDWR)

@@ -1,9 +1,11 @@
 """Sending: what a receiver gets, what counts as taken, and what becomes of what is not."""
 
 import socket
+import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -317,5 +319,34 @@ def test_what_trickles_in_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -
         thread.start()
         answer = posting.post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", {}, private=True)
         thread.join(timeout=5)
+    assert answer.error.startswith("no answer within")
+    assert answer.took < 2
+
+
+def test_who_is_slow_to_show_who_they_are_has_no_more_time_to_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "TIMEOUT", 0.5)
+    shaken = Event()
+
+    class Slow:
+        """A TLS library whose other side takes all the time there is to shake hands, and then answers byte by byte."""
+
+        def wrap_socket(self, plain: socket.socket, **_: object) -> socket.socket:
+            shaken.wait(posting.TIMEOUT + 0.2)
+            return plain
+
+    monkeypatch.setattr(ssl, "create_default_context", Slow)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def trickle() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                for _ in range(50):
+                    connection.sendall(b"H")
+                    shaken.wait(0.1)
+
+        thread = Thread(target=trickle, daemon=True)
+        thread.start()
+        answer = posting.post(f"https://127.0.0.1:{server.getsockname()[1]}/", b"{}", {}, private=True)
+        thread.join(timeout=10)
     assert answer.error.startswith("no answer within")
     assert answer.took < 2
