@@ -95,8 +95,9 @@ def joined(session: Session, other: str, customer: str, *, external_id: str | No
             "person": other, "external_id": external_id, "version": row.version + 1, "computed_at": now, "products": []
         }  # fmt: skip
         key = f"{other}:{row.livemode}:{row.version + 1}"
-        announce(session, Topic.ENTITLEMENT_CHANGED, said, key=key, person=other, now=now)
+        announce(session, Topic.ENTITLEMENT_CHANGED, said, key=key, person=customer, now=now)
         session.delete(row)
+    messages.join(session, other, customer)
     session.flush()
     entitlement_records.look(session, [customer], now=now)
 

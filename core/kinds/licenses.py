@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import JSON, Index, UniqueConstraint
+from sqlalchemy import JSON, ColumnElement, Index, UniqueConstraint
 from sqlmodel import Field, Session, col, select, update
 
 from core.catalog import license_terms
@@ -102,6 +103,22 @@ class LicenseActivation(Record, table=True):
     created_at: datetime
     last_seen_at: datetime
     ended_at: datetime | None = None
+
+
+_FORGOTTEN = "forgotten:"
+
+
+def forgotten(license_id: str, fingerprint: str) -> str:
+    """What stays of a machine's fingerprint when whoever has the licence is forgotten: it may be what they call their machine, and
+    this is enough to know it again by."""
+    if fingerprint.startswith(_FORGOTTEN):
+        return fingerprint
+    return _FORGOTTEN + sha256(f"{license_id}:{fingerprint}".encode()).hexdigest()
+
+
+def is_machine(license_id: str, fingerprint: str) -> ColumnElement[bool]:
+    """A condition: that an activation of this licence is of the machine with this fingerprint."""
+    return col(LicenseActivation.fingerprint).in_((fingerprint, forgotten(license_id, fingerprint)))
 
 
 # A machine uses a key once. What it used before stays, for how often a key was moved about.

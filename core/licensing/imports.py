@@ -151,7 +151,7 @@ def _place(session: Session, row: LicenseKey, line: dict[str, str], *, now: date
     """Note that the machine uses the key; return whether that is new."""
     machine = line.get("fingerprint") or line["label"]
     in_use = (col(LicenseActivation.license_key_id) == row.id, licenses.IN_USE)
-    if session.exec(select(LicenseActivation.id).where(*in_use, LicenseActivation.fingerprint == machine)).first():
+    if session.exec(select(LicenseActivation.id).where(*in_use, licenses.is_machine(row.id, machine))).first():
         return False
     if session.exec(select(func.count()).select_from(LicenseActivation).where(*in_use)).one() >= row.machines:
         raise _Unfit(f"is one machine more than the {row.machines} that the key allows")

@@ -8,7 +8,7 @@ from sqlmodel import Field, Session, col, func, select
 
 from core.catalog.license_terms import OnExpiry
 from core.foundation.records import Record, new_id
-from core.kinds.licenses import LicenseActivation
+from core.kinds.licenses import LicenseActivation, is_machine
 from core.licensing.found_licenses import FoundLicense
 from core.licensing.places import MOVES, Machine
 
@@ -46,7 +46,7 @@ def none_before(session: Session, found: FoundLicense, fingerprint: str, *, now:
         .where(
             OfflineToken.license_key_id == found.id,
             col(OfflineToken.expires_at) > now,
-            col(LicenseActivation.fingerprint) != fingerprint,
+            ~is_machine(found.id, fingerprint),
         )
     )
     number, first = session.exec(others).one()

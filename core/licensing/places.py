@@ -1,6 +1,6 @@
 """Places: the machines on which a licence is in use, never more of them than its terms allow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, delete, update
 from sqlmodel import Session, col, func, select
 
 from core.foundation.records import new_id
-from core.kinds.licenses import IN_USE, LicenseActivation
+from core.kinds.licenses import IN_USE, LicenseActivation, is_machine
 from core.licensing.found_licenses import FoundLicense, takes_a_place
 
 # How often a licence may be moved about: so many times its places within so long.
@@ -56,9 +56,7 @@ def take(
     lease_until: datetime | None, only_kept: bool = False, now: datetime,
 ) -> Taken | Full | MovedTooOften | None:  # fmt: skip
     """A place for this machine: the one that it has, or a new one unless `only_kept`: then None. The licence must be locked."""
-    own = session.exec(
-        select(LicenseActivation).where(*_of(found.id), LicenseActivation.fingerprint == fingerprint)
-    ).first()
+    own = session.exec(select(LicenseActivation).where(*_of(found.id), is_machine(found.id, fingerprint))).first()
     has_place = own is not None and (own.lease_until is None or own.lease_until > now)
     if not has_place and only_kept:
         return None
@@ -77,7 +75,7 @@ def take(
         own.lease_until = max(lease_until, own.lease_until or lease_until)
     session.add(own)
     session.flush()
-    return Taken(_machine(own), is_new=not has_place)
+    return Taken(replace(_machine(own), fingerprint=fingerprint), is_new=not has_place)
 
 
 def see(session: Session, license_id: str, *, fingerprint: str, activation_id: str, now: datetime) -> Machine | None:
@@ -87,7 +85,9 @@ def see(session: Session, license_id: str, *, fingerprint: str, activation_id: s
         update(table).where(*_this(license_id, fingerprint, activation_id), takes_a_place(now)).values(last_seen_at=now)
     )
     row = session.connection().execute(seen.returning(*_columns(table))).first()
-    return Machine(*row) if row else None
+    machine = Machine(*row) if row else None
+    # By the name that it says itself: what stands there may be what stayed of it when its owner was forgotten.
+    return replace(machine, fingerprint=fingerprint) if machine and fingerprint and not activation_id else machine
 
 
 def leave(session: Session, license_id: str, *, fingerprint: str = "", activation_id: str = "", now: datetime) -> bool:
@@ -128,7 +128,7 @@ def _of(license_id: str) -> tuple[ColumnElement[bool], ...]:
 
 def _this(license_id: str, fingerprint: str, activation_id: str) -> tuple[ColumnElement[bool], ...]:
     by_id = col(LicenseActivation.id) == activation_id
-    return (*_of(license_id), by_id if activation_id else col(LicenseActivation.fingerprint) == fingerprint)
+    return (*_of(license_id), by_id if activation_id else is_machine(license_id, fingerprint))
 
 
 def _columns(table: Any) -> list[Any]:

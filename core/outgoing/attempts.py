@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, delete
+from sqlalchemy import JSON, delete, update
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.records import Record, new_id
@@ -41,6 +41,16 @@ def note(
             answer=answer.text, error=answer.error, took=int(answer.took * 1000), at=now,
         )
     )  # fmt: skip
+
+
+def forget_person(session: Session, customer_id: str) -> None:
+    """What endpoints answered about somebody who is erased goes: their programs may have said who it is."""
+    theirs = (
+        select(WebhookDelivery.id)
+        .join(WebhookMessage, col(WebhookMessage.id) == WebhookDelivery.message_id)
+        .where(WebhookMessage.person == customer_id, WebhookMessage.person != "")
+    )
+    session.exec(update(WebhookAttempt).where(col(WebhookAttempt.delivery_id).in_(theirs)).values(answer=""))
 
 
 def of(session: Session, delivery_id: str) -> list[WebhookAttempt]:

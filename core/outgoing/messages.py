@@ -192,6 +192,12 @@ def drop_waiting(session: Session, endpoint_id: str, *, now: datetime) -> None:
     )
 
 
+def join(session: Session, other: str, customer_id: str) -> None:
+    """What was told of somebody who has turned out to be another customer is about that one."""
+    theirs = update(WebhookMessage).where(col(WebhookMessage.person) == other)
+    session.exec(theirs.values(person=customer_id))
+
+
 def forget_person(session: Session, customer_id: str) -> None:
     """What was told of somebody who is erased stays without the id that they have at the seller's."""
     for row in session.exec(select(WebhookMessage).where(WebhookMessage.person == customer_id)) if customer_id else ():

@@ -160,10 +160,9 @@ def _move(session: Session, order: Order, email: str, *, to: str, how: How, acto
 
 def _settle_reference(session: Session, order: Order, customer: str) -> None:
     """Nobody need look any more at an order whose customer goes by now by the id under which it was bought."""
-    lines = order.attention.splitlines()
-    left = [line for line in lines if not line.startswith(f"{customers.UNREFERRED}:")]
-    if left != lines and customers.reference_of(session, customer) == order.seller_reference:
-        order.attention = "\n".join(left)
+    left = customers.without_reference(order.attention)
+    if left != order.attention and customers.reference_of(session, customer) == order.seller_reference:
+        order.attention = left
 
 
 def _give(session: Session, customer: str, address: str, *, how: How, now: datetime) -> None:

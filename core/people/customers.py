@@ -154,6 +154,11 @@ def take_reference(session: Session, other: str, customer_id: str) -> str | None
     return None if reference_of(session, customer_id) == reference else reference
 
 
+def without_reference(attention: str) -> str:
+    """What an order needs a person for, without that its customer goes by no such id."""
+    return "\n".join(line for line in attention.splitlines() if not line.startswith(f"{UNREFERRED}:"))
+
+
 def _row(address: str, customer_id: str, *, how: How, now: datetime) -> dict[str, Any]:
     return {
         "folded": fold(address), "address": address.strip(), "customer_id": customer_id, "how": how, "verified_at": now,

@@ -19,7 +19,7 @@ from core.foundation.errors import NotErasable
 from core.foundation.records import new_id
 from core.invoicing.billing_details import BillingDetails
 from core.invoicing.invoices import Invoice
-from core.kinds import entitlement_records
+from core.kinds import entitlement_records, licenses
 from core.kinds.downloads import Download
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseActivation, LicenseKey
@@ -30,9 +30,9 @@ from core.mailboxes import marks
 from core.orders import history, orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
-from core.outgoing import messages
+from core.outgoing import attempts, messages
 from core.owner.notes import OrderNote
-from core.people import audit, codes, deeds
+from core.people import audit, codes, customers, deeds
 from core.people.codes import SignInCode
 from core.people.customer_notes import CustomerNote
 from core.people.customers import Customer, CustomerAddress
@@ -199,6 +199,7 @@ def _sits(person: Person) -> ColumnElement[bool]:
 def _forget_orders(session: Session, theirs: Iterable[Order], *, actor: str, now: datetime) -> None:
     for order in theirs:
         order.email = order.name = order.browser_id = order.address = order.seller_reference = ""
+        order.attention = customers.without_reference(order.attention)
         history.note(session, order.id, "erased", actor=actor, now=now)
 
 
@@ -224,8 +225,8 @@ def _forget_beside(session: Session, person: Person, *, now: datetime) -> None:
         or_(col(LicenseKey.grant_id).in_(grants), col(LicenseKey.holder).in_(person.folded))
     )
     # The keys go on working, on the machines that use them.
-    theirs = update(LicenseActivation).where(col(LicenseActivation.license_key_id).in_(of_keys))
-    session.exec(theirs.values(label="", meta={}))
+    for row in session.exec(select(LicenseActivation).where(col(LicenseActivation.license_key_id).in_(of_keys))):
+        row.fingerprint, row.label, row.meta = licenses.forgotten(row.license_key_id, row.fingerprint), "", {}
     session.exec(update(LicenseKey).where(col(LicenseKey.holder).in_(person.folded)).values(holder=""))
     # The numbers of their invoices stay in the books. Behind those addresses stands who they are.
     theirs_too = update(Invoice).where(col(Invoice.order_id).in_(person.order_ids))
@@ -264,6 +265,7 @@ def _forget_places(session: Session, person: Person) -> None:
 
 def _forget_customer(session: Session, person: Person, *, now: datetime) -> None:
     messages.forget_person(session, person.customer_id)
+    attempts.forget_person(session, person.customer_id)
     session.exec(delete(PastCustomer).where(col(PastCustomer.customer_id) == person.customer_id))
     bought = update(PastOrder).where(col(PastOrder.customer_id) == person.customer_id)
     session.exec(bought.values(email="", name=""))

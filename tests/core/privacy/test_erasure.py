@@ -1,7 +1,10 @@
 """Erasure: nothing of somebody is left in any table, the books say the same as before, and no late event brings them back."""
 
+from base64 import urlsafe_b64decode
+from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 from sqlmodel import update
 
@@ -9,6 +12,7 @@ from core.events import inbox
 from core.events.inbox import StripeEvent
 from core.foundation.addresses import fold
 from core.foundation.errors import CustomerNotFound, DoneAlready, Hold, NotErasable, NotPermitted
+from core.integrations import versions
 from core.invoicing.billing_details import BillingDetails
 from core.invoicing.invoices import Invoice
 from core.journeys import checkout, refund
@@ -17,14 +21,20 @@ from core.kinds.downloads import Download
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseActivation, LicenseKey
 from core.kinds.seats import Seat
+from core.licensing import calls, imports
+from core.licensing.calls import Call, Question
 from core.orders.checkouts import Checkout
+from core.orders.orders import Order
 from core.orders.payments import Payment
+from core.outgoing import attempts
+from core.outgoing.messages import WebhookDelivery
+from core.outgoing.posting import Answer
 from core.owner import notes
 from core.owner.accounting import journal
 from core.owner.figures.days import Days
-from core.people import codes, customer_notes, customers, sign_in
+from core.people import address_changes, codes, customer_notes, customers, sign_in
 from core.people.audit import AuditEntry
-from core.people.customers import Customer
+from core.people.customers import Customer, How
 from core.people.past import PastCustomer, PastOrder
 from core.people.receipts.receipt_copies import ReceiptCopy
 from core.people.staff import Role
@@ -35,6 +45,7 @@ from tests import builders
 from tests.builders import deliver, opened
 from tests.colleagues import deed, signed_in, works_as
 from tests.conftest import Clock
+from tests.core.outgoing.receiver import listens
 from tests.core.privacy import traces
 from tests.fakes import FakeStripe, signed
 
@@ -69,14 +80,18 @@ def leaves_traces(shop: Shop, stripe: FakeStripe, order_id: str, *, by: str) -> 
                 Seat(id=f"seat_{grant.id}", grant_id=grant.id, email=NORA, since=shop.now(), created_at=shop.now())
             )
             for key in session.exec(builders.select(LicenseKey).where(LicenseKey.grant_id == grant.id)):
-                session.add(
-                    LicenseActivation(
-                        id=f"act_{key.id}", license_key_id=key.id, fingerprint="f1", label="Nora's laptop",
-                        meta={"user": "nora"}, created_at=shop.now(), last_seen_at=shop.now(),
-                    )
-                )  # fmt: skip
+                for fingerprint in ("f1", "Nora's laptop"):
+                    session.add(
+                        LicenseActivation(
+                            id=f"act_{key.id}_{fingerprint[0]}", license_key_id=key.id, fingerprint=fingerprint,
+                            label="Nora's laptop", meta={"user": "nora"}, created_at=shop.now(), last_seen_at=shop.now(),
+                        )
+                    )  # fmt: skip
         session.exec(update(LicenseKey).values(holder=fold(NORA)))
         now = shop.now()
+        order = session.get_one(Order, order_id)
+        order.seller_reference = "nora-77"
+        order.attention = f"{customers.UNREFERRED}: nora-77"
         session.add(
             BillingDetails(
                 order_id=order_id, name="Lindqvist AB", line1="Storgatan 1", country="SE", revision=1, written_at=now
@@ -142,12 +157,63 @@ def test_nothing_of_them_is_left_and_the_books_are_as_they_were(shop: Shop, stri
     after = builders.detail(shop, order_id)
     assert [entry["event"] for entry in after["log"] if entry not in before["log"]] == ["erased"]
     assert after == {**before, "email": "", "name": "", "log": after["log"]}
+    assert builders.order(shop, order_id).attention == ""
     assert books(shop, clock) == booked
     assert (after["country"], after["amount_total"], after["number"]) == ("DE", 10800, before["number"])
     # A key that was bought goes on working.
     assert builders.rows(shop, LicenseKey)
     [entry] = [each for each in builders.rows(shop, AuditEntry) if each.action == "erase"]
     assert (entry.subject, entry.detail) == (customer_id, "")
+
+
+def test_machines_of_whoever_is_erased_go_on_by_the_names_that_nobody_reads_any_more(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    order_id = sells(shop, stripe, "kit-eur")
+    asked = {"key": builders.license_key(shop, order_id), "product": "kit"}
+    laptop = Question(**asked, fingerprint="Nora's laptop", label="Nora's laptop")
+
+    def answered(call: Call, question: Question) -> dict[str, Any]:
+        said: dict[str, Any] = orjson.loads(calls.reply(shop, call, question, address="203.0.113.9").body)
+        return said
+
+    known = answered(Call.ACTIVATE, laptop)["activation"]["id"]
+    erasure.by_staff(shop, customer_of(shop, order_id), deed=deed(works_as(shop, Role.OWNER)))
+    assert traces.of(shop, "nora") == []
+    seen = answered(Call.VALIDATE, replace(laptop, label=""))
+    assert (seen["code"], seen["activation"]["id"], seen["activation"]["fingerprint"]) == (
+        "VALID",
+        known,
+        "Nora's laptop",
+    )
+    again = answered(Call.OFFLINE, replace(laptop, label=""))
+    assert (again["activation"]["id"], again["license"]["activations"]["used"]) == (known, 1)
+    claims = orjson.loads(urlsafe_b64decode(again["token"].split(".")[1] + "=="))
+    assert claims["fpr"] == "Nora's laptop"
+    assert traces.of(shop, "nora") == []
+    file = f"key,product,fingerprint\n{asked['key']},kit,Nora's laptop\n"
+    with shop.transaction() as session:
+        assert imports.read(session, file, livemode=False, now=shop.now()).machines == 0
+    assert answered(Call.VALIDATE, replace(laptop, fingerprint="another"))["code"] == "NOT_ACTIVATED"
+    assert answered(Call.DEACTIVATE, laptop)["license"]["activations"]["used"] == 0
+
+
+def test_what_programs_were_told_of_them_before_two_customers_became_one_is_forgotten_too(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    listens(shop, "http://127.0.0.1:9/")
+    first, second = sells(shop, stripe, "kit-eur"), sells(shop, stripe, "guide-eur", email=OLE, cart="cart_2")
+    with shop.transaction() as session:
+        customers.refer(session, customer_of(shop, first), "nora-77")
+    versions.catch_up(shop)
+    with shop.transaction() as session:
+        for delivery in session.exec(builders.select(WebhookDelivery)):
+            answer = Answer(200, "taken: Nora Lindqvist")
+            attempts.note(session, delivery.id, "http://127.0.0.1:9/", {}, answer, now=shop.now())
+        address_changes.change(session, NORA, OLE, how=How.OWNER, keep=False, join=True, actor="owner", now=shop.now())
+    assert traces.of(shop, "nora-77")
+    erasure.by_staff(shop, customer_of(shop, second), deed=deed(works_as(shop, Role.OWNER)))
+    assert [each for each in traces.of(shop, *HER) if "webhook" in each] == []
 
 
 def books(shop: Shop, clock: Clock) -> str:
