@@ -280,7 +280,8 @@ def _place_letter(order_id: str, attendee_id: str, topic: str, stamp: str) -> Dr
         read=lambda shop: place_letters.about_place(shop, attendee_id, Topic(topic), stamp),
         word=place_wording.about_place,
     )  # fmt: skip
-    to = partial(attendees.receiver, attendee_id=attendee_id, former=topic == Topic.GONE)
+    before = place_letters.turn_before(topic, stamp)
+    to = partial(attendees.receiver, attendee_id=attendee_id, before=before)
     return replace(draft, to=to, stream=Kind.NO_MESSAGES if topic == Topic.MESSAGE else None)
 
 

@@ -90,11 +90,15 @@ def owe(session: Session, row: Attendee, topic: Topic, stamp: str, *, to: str) -
     outbox.owe(session, Job.PLACE_LETTER, *told, key=":".join(told), to=to)
 
 
-def entry_of(shop: Shop, row: Attendee, date: WorkshopDate, order: Order, product: str) -> Entry:
-    """A place as calendars know it."""
-    url = ticket_url(shop, attendees.token(row, signing_key=shop.signing_key))
+def entry_of(
+    shop: Shop, row: Attendee, date: WorkshopDate, order: Order, product: str, *, before: int | None = None
+) -> Entry:
+    """A place as calendars know it: those of whoever has it or had it `before` this turn, who is told of no way in but their own,
+    which is shut."""
+    token = attendees.token(row, before=before, signing_key=shop.signing_key)
+    url = ticket_url(shop, token)
     room = date.join_url if date.join_url and not is_address(date.join_url) else ""
-    where = room or ticket_url(shop, attendees.token(row, signing_key=shop.signing_key), "join")
+    where = room or ticket_url(shop, token, "join")
     name = attendees.shown(row, order.name) or order.email
     return Entry(row.id, row.sequence, product, date.times, url, where, name, row.email or order.email)
 
@@ -109,10 +113,13 @@ def about_place(shop: Shop, attendee_id: str, topic: Topic, stamp: str) -> Place
         line = session.get_one(OrderLine, row.order_line_id)
         if not _is_so(session, row, date, topic, stamp, now=shop.now()):
             return None
-        email = attendees.receiver(session, attendee_id, former=topic is Topic.GONE)
+        before = turn_before(topic, stamp)
+        email = attendees.receiver(session, attendee_id, before=before)
+        if before and not email:
+            return None
         canceled = session.get(PlaceCancellation, row.cancellation_id) if row.cancellation_id else None
         message = session.get(AttendeeMessage, stamp) if topic is Topic.MESSAGE else None
-    entry = entry_of(shop, row, date, order, line.name)
+    entry = entry_of(shop, row, date, order, line.name, before=before)
     method = _METHOD.get(topic)
     percent = None
     if topic is Topic.CANCELED and canceled:
@@ -120,11 +127,16 @@ def about_place(shop: Shop, attendee_id: str, topic: Topic, stamp: str) -> Place
     return PlaceLetter(
         email=email, topic=topic, product=line.name, name=entry.name, times=date.times,
         room="" if is_address(date.join_url) else date.join_url, url=entry.url,
-        join_url=ticket_url(shop, attendees.token(row, signing_key=shop.signing_key), "join"),
+        join_url=ticket_url(shop, attendees.token(row, before=before, signing_key=shop.signing_key), "join"),
         calendar=_file(shop, entry, email, method) if method else "", method=method,
         by_shop=canceled is not None and canceled.whole_date, percent=percent,
         subject=message.subject if message else "", text=message.text if message else "",
     )  # fmt: skip
+
+
+def turn_before(topic: str, stamp: str) -> int | None:
+    """Before which turn of a place whoever is written to had it; None for whoever has it now."""
+    return int(stamp) if topic == Topic.GONE else None
 
 
 def about_waiting(shop: Shop, entry_id: str, topic: str, stamp: str) -> WaitingLetter | None:
@@ -189,6 +201,8 @@ def _is_so(session: Session, row: Attendee, date: WorkshopDate, topic: Topic, st
     grant = session.exec(select(Grant.state).where(Grant.order_line_id == row.order_line_id)).first()
     has = row.holds and row.canceled_at is None and grant is GrantState.ACTIVE
     as_it_was = topic not in _OF_ITS_TIME or outbox.stamp(date.starts_at) == stamp.partition(".")[0]
+    if topic is Topic.TICKET:  # of several turns that were told late the last one's is enough
+        as_it_was = str(row.turn) == stamp
     in_time = topic is Topic.MESSAGE or date.starts_at > now
     return has and as_it_was and in_time
 

@@ -49,9 +49,11 @@ class Attendee(Record, table=True):
     created_at: datetime
 
 
-def token(row: Attendee, *, signing_key: str) -> str:
-    """What opens the ticket of whoever has the place now. The same each time, and not to be had from the database alone."""
-    return signing.sign_for_good(signing_key, signing.PLACE, f"{row.id}.{row.turn}")
+def token(row: Attendee, *, before: int | None = None, signing_key: str) -> str:
+    """What opens the ticket of whoever has the place now, or opened that of whoever had it `before` this turn: nothing any more.
+    The same each time, and not to be had from the database alone."""
+    turn = row.turn if before is None else before - 1
+    return signing.sign_for_good(signing_key, signing.PLACE, f"{row.id}.{turn}")
 
 
 def by_token(session: Session, token: str, *, signing_key: str, lock: bool = False) -> Attendee:
@@ -112,12 +114,15 @@ def shown(row: Attendee, buyer: str) -> str:
     return f"Guest {row.place + 1}" if row.place else buyer
 
 
-def receiver(session: Session, attendee_id: str, *, former: bool = False) -> str:
-    """Where letters about a place go: to whoever has it or, with `former`, had it before. Empty for one who was forgotten."""
+def receiver(session: Session, attendee_id: str, *, before: int | None = None) -> str:
+    """Where letters about a place go: to whoever has it or had it `before` this turn. Empty for one who was forgotten, and for one
+    of whom nothing is known any more, since the place went on once more since then."""
     row = session.get(Attendee, attendee_id)
-    if row is None:
+    if row is None or before not in (None, 1, row.turn):
         return ""
-    return (row.former if former else row.email) or session.get_one(Order, row.order_id).email
+    # Before the first turn it was the buyer's.
+    known = row.email if before is None else row.former if before == row.turn else ""
+    return known or session.get_one(Order, row.order_id).email
 
 
 def readdress(session: Session, old: str, new: str) -> None:

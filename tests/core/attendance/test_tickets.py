@@ -183,8 +183,23 @@ def test_who_is_handed_a_place_gets_a_ticket_and_the_old_one_is_dead(clinic: Cli
     assert {str(each["uid"]) for each in entries} == {f"{clinic.rows()[0].id}@localhost"}
     assert {each["sequence"] for each in entries} == {1}
     (gone,) = [letter for letter in letters if letter.to == NORA]
-    assert new not in gone.text + gone.html
+    assert new not in gone.text + gone.html + gone.calendar[0].replace("\r\n ", "")
     assert tickets.view(clinic.shop, new).email == COLLEAGUE
+
+
+@on_sqlite
+def test_whoever_had_a_place_is_told_that_it_went_on_also_when_letters_were_late(clinic: Clinic) -> None:
+    order_id = clinic.sell()
+    third, fourth = "third@berg.example", "fourth@berg.example"
+    for name, email, signed_in in (("Otto", COLLEAGUE, NORA), ("Ida", third, COLLEAGUE), ("Liv", fourth, third)):
+        changes.hand_over(clinic.shop, clinic.tickets(order_id)[0], name, email, signed_in=signed_in)
+    found = {
+        job.rpartition(":")[2]: letter for job, letter in clinic.letters("place_letter:").items() if ":gone:" in job
+    }
+    # Of whoever had it in between nothing is known any more, but that it is not them who have it.
+    assert {turn: letter and letter.to for turn, letter in found.items()} == {"1": NORA, "2": None, "3": third}
+    [new] = clinic.tickets(order_id)
+    assert all(new not in each.calendar[0].replace("\r\n ", "") for each in found.values() if each)
 
 
 @on_sqlite
