@@ -42,7 +42,7 @@ class Answer:
             return float(text[:9])
         try:
             return max(parsedate_to_datetime(text).timestamp() - now, 0.0)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return 0.0
 
 
@@ -99,7 +99,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, private: bool) ->
         took = monotonic() - begun
         late = took >= TIMEOUT or isinstance(error, TimeoutError)
         said = f"no answer within {TIMEOUT:.0f} seconds" if late else f"{type(error).__name__}: {error}"
-        return Answer(0, error=said[:300], took=took)
+        # Words of the other side stand in it, also where it speaks another language.
+        return Answer(0, error=said.replace("\0", "")[:300], took=took)
     finally:
         watch.cancel()
         connection.close()

@@ -214,7 +214,15 @@ def test_410_ends_the_endpoint(shop: Shop, receiver: Receiver) -> None:
 
 @pytest.mark.parametrize(
     ("said", "seconds"),
-    [("120", 120), ("", 0), ("soon", 0), ("-5", 0), ("Sat, 01 Jan 2000 00:02:00 GMT", 120), ("9" * 40, 999999999)],
+    [
+        ("120", 120),
+        ("", 0),
+        ("soon", 0),
+        ("-5", 0),
+        ("Sat, 01 Jan 2000 00:02:00 GMT", 120),
+        ("9" * 40, 999999999),
+        ("Sat, 01 Jan 2000 00:02:00 +" + "9" * 20, 0),
+    ],
 )
 def test_how_long_it_asks_to_be_left_alone_is_read(said: str, seconds: float) -> None:
     assert Answer(503, retry_after=said).wait(now=946684800.0) == seconds
@@ -350,3 +358,23 @@ def test_who_is_slow_to_show_who_they_are_has_no_more_time_to_answer(monkeypatch
         thread.join(timeout=10)
     assert answer.error.startswith("no answer within")
     assert answer.took < 2
+
+
+def test_what_no_database_keeps_is_left_out_of_what_is_said_of_an_answer(shop: Shop) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def speak_another_language() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"\x15\x03\x01\x00\x02\x02P\r\n")  # that of TLS, where none is expected
+
+        thread = Thread(target=speak_another_language, daemon=True)
+        thread.start()
+        listens(shop, f"http://127.0.0.1:{server.getsockname()[1]}/")
+        announce(shop)
+        work(shop)
+        thread.join(timeout=5)
+    (attempt,) = builders.rows(shop, WebhookAttempt)
+    assert attempt.error.startswith("BadStatusLine")
+    assert deliveries(shop)[0].state is DeliveryState.WAITING
