@@ -8,11 +8,12 @@ from sqlmodel import select
 from core import seating
 from core.foundation import addresses
 from core.foundation.database import repeatable
-from core.foundation.errors import OtherMode, SeatNotFound
+from core.foundation.errors import OtherMode, PlanNotActive, SeatNotFound
 from core.kinds.grants import Grant
 from core.kinds.seats import Seat
 from core.orders import orders
 from core.orders.orders import Order
+from core.orders.status import GrantState
 from core.people import customers
 from core.people.customers import How
 from core.seating import Table
@@ -56,6 +57,8 @@ def _claim(shop: Shop, order: str, email: str, external_id: str) -> Claimed:
         if row.livemode is not shop.settings.livemode:
             raise OtherMode(order_id=row.id, livemode=row.livemode)
         table = seating.lock_of_order(session, row.id)
+        if table.grant.state is not GrantState.ACTIVE:
+            raise PlanNotActive()
         person = customers.remember(session, email, how=How.OWNER, now=now)
         if external_id:
             customers.refer(session, person, external_id)

@@ -27,6 +27,7 @@ from core.journeys import refund
 from core.journeys.billing import interval_switch, plans, seat_quantity
 from core.kinds.grants import Grant
 from core.kinds.seats import Seat, SeatState
+from core.orders.status import GrantState
 from core.orders.subscription_changes import SubscriptionChange
 from core.orders.subscriptions import Subscription
 from core.outgoing.messages import WebhookMessage
@@ -400,6 +401,18 @@ def test_twenty_claims_at_once_on_three_seats_make_three(shop: Shop, stripe: Fak
         claims.release(shop, "seat_none")
     with pytest.raises(SeatNotFound):
         claims.claim(shop, "PL-9999", "x@team.example")
+
+
+def test_of_a_plan_on_hold_programs_are_told_so_whoever_the_seat_is_for(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _, grant = a_plan(shop, stripe, 3)
+    claims.claim(shop, order_id, PEOPLE[0])
+    invitations.sit(shop, NORA, grant, buyer=False)
+    with shop.transaction() as session:
+        session.get_one(Grant, grant).state = GrantState.SUSPENDED
+    for guest in (PEOPLE[0], PEOPLE[1], NORA):
+        with pytest.raises(PlanNotActive):
+            claims.claim(shop, order_id, guest)
+    assert not builders.rows(shop, Grant)[0].buyer_sits
 
 
 def test_two_who_take_the_last_seat_at_once_are_one(shop: Shop, stripe: FakeStripe) -> None:
