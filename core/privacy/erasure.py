@@ -191,8 +191,7 @@ def _involved(session: Session, person: Person) -> set[str]:
 
 def _sits(person: Person) -> ColumnElement[bool]:
     """Which seats are theirs, or are kept for them: also one that they took under an address which they gave up since."""
-    spelled = {*person.folded, *person.written, *(each.lower() for each in person.written)}
-    named = or_(col(Seat.email).in_(spelled), func.lower(col(Seat.email)).in_(spelled))
+    named = person.wrote(Seat.email)
     return or_(named, col(Seat.customer_id) == person.customer_id) if person.customer_id else named
 
 
@@ -259,7 +258,7 @@ def _forget_places(session: Session, person: Person) -> None:
     of_orders = col(Attendee.order_id).in_(person.order_ids)
     nobody = {"name": "", "email": "", "folded": "", "turn": col(Attendee.turn) + 1}
     session.exec(update(Attendee).where(or_(of_orders, col(Attendee.folded).in_(person.folded))).values(**nobody))
-    session.exec(update(Attendee).where(or_(of_orders, col(Attendee.former).in_(person.written))).values(former=""))
+    session.exec(update(Attendee).where(or_(of_orders, person.wrote(Attendee.former))).values(former=""))
     waiting_list.forget(session, person.folded)
 
 

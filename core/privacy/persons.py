@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, false, or_
+from sqlalchemy import ColumnElement, Table, false, func, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -50,6 +50,11 @@ class Person:
     order_ids: tuple[str, ...]
     beside: tuple[str, ...]
 
+    def wrote(self, column: Any) -> ColumnElement[bool]:
+        """A condition: that an address of theirs stands there, in whichever capitals somebody typed it."""
+        spelled = {*self.folded, *self.written, *(each.lower() for each in self.written)}
+        return or_(col(column).in_(spelled), func.lower(col(column)).in_(spelled))
+
 
 def of_customer(session: Session, customer_id: str) -> Person:
     """The customer of this id. Raises CustomerNotFound, also for one who was erased."""
@@ -65,15 +70,19 @@ def of_address(session: Session, address: str) -> Person:
     """Whoever goes by this address, if they bought or not. Raises CustomerNotFound if nothing is known of them."""
     if found := customers.whose(session, address):
         return of_customer(session, found)
-    person = _of(session, "", [address.strip()])
+    # Whoever was only asked to take a seat was so under the address that somebody else typed.
+    typed = select(Seat.email).where(func.lower(col(Seat.email)) == address.strip().lower()).distinct()
+    person = _of(session, "", [address.strip(), *session.exec(typed.order_by(Seat.email))])
     signed_in = select(SignIn.id).where(SignIn.email == fold(address)).limit(1)
     asked = select(SignInCode.id).where(SignInCode.folded == fold(address)).limit(1)
     declared = select(Withdrawal.id).where(Withdrawal.folded == fold(address)).limit(1)
     invited = select(Seat.id).where(col(Seat.email).in_(person.written)).limit(1)
     waits = select(WaitingEntry.id).where(WaitingEntry.folded == fold(address)).limit(1)
     attends = select(Attendee.id).where(Attendee.folded == fold(address)).limit(1)
+    attended = select(Attendee.id).where(person.wrote(Attendee.former)).limit(1)
     given = select(LicenseKey.id).where(col(LicenseKey.holder) == fold(address)).limit(1)
-    known = any(session.exec(query).first() for query in (signed_in, asked, declared, invited, waits, attends, given))
+    queries = (signed_in, asked, declared, invited, waits, attends, attended, given)
+    known = any(session.exec(query).first() for query in queries)
     if not (person.order_ids or person.beside or known):
         raise CustomerNotFound()
     return person
@@ -135,7 +144,7 @@ def _table(kind: type[Record]) -> Table:
 
 
 def _of(session: Session, customer_id: str, written: Sequence[str]) -> Person:
-    folded = [fold(each) for each in written]
+    folded = list(dict.fromkeys(fold(each) for each in written))
     spelled = list(dict.fromkeys([*written, *folded]))
     paid = session.exec(select(Checkout).where(col(Checkout.folded).in_(folded))).all()
     unpaid = or_(col(Order.email).in_(spelled), col(Order.id).in_([row.order_id for row in paid]))

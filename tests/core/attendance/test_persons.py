@@ -36,6 +36,19 @@ def test_who_comes_by_somebody_else_s_order_is_told_and_forgotten(clinic: Clinic
     assert [(row.name, row.email) for row in clinic.rows()] == [("", ""), ("", "")]
 
 
+@on_sqlite
+def test_who_had_a_place_and_handed_it_on_is_forgotten_however_their_address_was_typed(clinic: Clinic) -> None:
+    order_id = clinic.sell()
+    changes.hand_over(clinic.shop, clinic.tickets(order_id)[0], "Otto Berg", "Otto@Berg.example", signed_in=NORA)
+    changes.hand_over(
+        clinic.shop, clinic.tickets(order_id)[0], "Ida", "ida@berg.example", signed_in="otto@berg.example"
+    )
+    erasure.from_terminal(clinic.shop, "otto@berg.EXAMPLE")
+    assert [(row.email, row.former) for row in clinic.rows()] == [("ida@berg.example", "")]
+    with pytest.raises(CustomerNotFound):
+        erasure.from_terminal(clinic.shop, "otto@berg.example")
+
+
 def test_who_waits_is_forgotten_and_what_was_offered_to_them_goes_to_the_next(clinic: Clinic) -> None:
     orders = [clinic.sell(4, cart="a"), clinic.sell(1, cart="b")]
     for address in (OTTO, "ann@buyer.example"):

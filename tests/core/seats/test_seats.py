@@ -520,6 +520,17 @@ def test_a_seat_of_who_was_erased_is_whose_turn_it_is(shop: Shop, stripe: FakeSt
     assert [each["seat"] for each in told if each["state"] == "removed"] == [taken]
 
 
+def test_who_was_only_asked_to_take_a_seat_is_forgotten_however_their_address_was_typed(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    _, _, grant = a_plan(shop, stripe)
+    invitations.invite(shop, NORA, grant, "Ida@Team.example")
+    told = orjson.loads(b"".join(export.from_terminal(shop, "ida@team.EXAMPLE")))
+    assert [row["email"] for row in told["seats"]] == ["Ida@team.example"]
+    erasure.from_terminal(shop, "ida@team.EXAMPLE")
+    assert builders.rows(shop, Seat) == []
+
+
 def test_who_is_erased_has_no_seat_under_an_address_of_before_either(shop: Shop, stripe: FakeStripe) -> None:
     _, _, grant = a_plan(shop, stripe)
     joins(shop, grant, PEOPLE[0])
