@@ -149,8 +149,11 @@ def _move(session: Session, order: Order, email: str, *, to: str, how: How, acto
         return
     if order.customer_id not in (None, to):
         entitlement_records.look(session, [str(order.customer_id)], now=now)
+    elsewhere = fold(order.email) != fold(email)
     order.email, order.customer_id, order.updated_at = email, to, now
     announcements.mark(session, order, now=now)
+    if elsewhere:
+        attendees.follow(session, order)
     earlier = select(func.count()).where(
         col(FulfillmentLog.order_id) == order.id, col(FulfillmentLog.event).startswith("address_changed:")
     )

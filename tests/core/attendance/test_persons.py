@@ -1,13 +1,16 @@
 """What workshops know of people: told to them, forgotten when they ask for it; and what a catalogue file does to their dates."""
 
 import json
+from typing import Any
 
 import pytest
 
-from core.attendance import changes, dates, waiting
+from core.attendance import changes, dates, tickets, waiting
 from core.foundation.errors import CustomerNotFound, LinkInvalid
 from core.kinds.places.waiting_list import WaitingEntry
 from core.owner import publishing
+from core.people import address_changes, customers
+from core.people.customers import How
 from core.privacy import erasure, export
 from tests import builders, colleagues
 from tests.builders import on_sqlite
@@ -47,6 +50,44 @@ def test_who_had_a_place_and_handed_it_on_is_forgotten_however_their_address_was
     assert [(row.email, row.former) for row in clinic.rows()] == [("ida@berg.example", "")]
     with pytest.raises(CustomerNotFound):
         erasure.from_terminal(clinic.shop, "otto@berg.example")
+
+
+@on_sqlite
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_tickets_of_an_address_that_is_corrected_open_nothing_any_more(clinic: Clinic, whole: bool) -> None:
+    order_id = clinic.sell(2)
+    changes.hand_over(clinic.shop, clinic.tickets(order_id)[1], "Otto Berg", OTTO, signed_in=NORA)
+    before, owner = clinic.tickets(order_id), builders.order(clinic.shop, order_id).customer_id
+    with clinic.shop.transaction() as session:
+        how: dict[str, Any] = {"how": How.OWNER, "actor": "owner", "now": clinic.shop.now()}
+        if whole:
+            address_changes.change(session, NORA, "ida@berg.example", **how)
+        else:
+            address_changes.change_of_order(session, order_id, "ida@berg.example", owner=owner, **how)
+    mine, ottos = clinic.tickets(order_id)
+    with pytest.raises(LinkInvalid):
+        tickets.door(clinic.shop, before[0])
+    # What was somebody else's already stays theirs.
+    assert (ottos, tickets.view(clinic.shop, ottos).email) == (before[1], OTTO)
+    [letter] = [each for each in clinic.letters(f"place_letter:{order_id}:{clinic.rows()[0].id}:").values() if each]
+    assert letter.to == "ida@berg.example"
+    assert mine in letter.text
+    assert f"UID:{clinic.rows()[0].id}" in letter.calendar[0].replace("\r\n ", "")
+
+
+@on_sqlite
+def test_whose_address_is_corrected_has_a_new_ticket_of_somebody_else_s_order_too(clinic: Clinic) -> None:
+    order_id = clinic.sell()
+    changes.hand_over(clinic.shop, clinic.tickets(order_id)[0], "Otto Berg", OTTO, signed_in=NORA)
+    [before] = clinic.tickets(order_id)
+    with clinic.shop.transaction() as session:
+        customers.remember(session, OTTO, how=How.OWNER, now=clinic.shop.now())
+        address_changes.change(session, OTTO, "otto@berg.example", how=How.OWNER, actor="owner", now=clinic.shop.now())
+    with pytest.raises(LinkInvalid):
+        tickets.door(clinic.shop, before)
+    told = {each.to: each.text for each in clinic.letters("place_letter:").values() if each}
+    assert clinic.tickets(order_id)[0] in told["otto@berg.example"]
+    assert OTTO not in told
 
 
 def test_who_waits_is_forgotten_and_what_was_offered_to_them_goes_to_the_next(clinic: Clinic) -> None:
