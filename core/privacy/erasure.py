@@ -41,7 +41,7 @@ from core.people.past import PastCustomer, PastOrder
 from core.people.receipts.receipt_copies import ReceiptCopy
 from core.people.sign_in import SignIn
 from core.people.staff import Action, Role
-from core.privacy import holds, mentions, persons
+from core.privacy import holds, mentions, persons, words
 from core.privacy.holds import Held
 from core.privacy.mentions import Mentions
 from core.privacy.persons import Person
@@ -168,6 +168,7 @@ def _erase_rows(shop: Shop, find: _Find, allow: _Allow, named: Mentions) -> Eras
         _forget_orders(session, theirs, actor=actor, now=now)
         _forget_attempts(attempts, person, erased_as=person.customer_id or new_id("gone"))
         session.flush()
+        words.forget(session, person)  # by what is kept of them until now
         _forget_beside(session, person, now=now)
         mentions.forget(session, person, named)
         _forget_customer(session, person, now=now)

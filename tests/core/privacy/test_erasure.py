@@ -15,7 +15,7 @@ from core.foundation.errors import CustomerNotFound, DoneAlready, Hold, NotErasa
 from core.integrations import versions
 from core.invoicing.billing_details import BillingDetails
 from core.invoicing.invoices import Invoice
-from core.journeys import checkout, refund
+from core.journeys import checkout, given_orders, refund, revocation
 from core.kinds import downloads
 from core.kinds.downloads import Download
 from core.kinds.grants import Grant
@@ -29,8 +29,9 @@ from core.orders.payments import Payment
 from core.outgoing import attempts
 from core.outgoing.messages import WebhookDelivery
 from core.outgoing.posting import Answer
-from core.owner import notes
+from core.owner import notes, set_aside
 from core.owner.accounting import journal
+from core.owner.attention import Item
 from core.owner.figures.days import Days
 from core.people import address_changes, codes, customer_notes, customers, sign_in
 from core.people.audit import AuditEntry
@@ -164,6 +165,26 @@ def test_nothing_of_them_is_left_and_the_books_are_as_they_were(shop: Shop, stri
     assert builders.rows(shop, LicenseKey)
     [entry] = [each for each in builders.rows(shop, AuditEntry) if each.action == "erase"]
     assert (entry.subject, entry.detail) == (customer_id, "")
+
+
+def test_what_staff_wrote_about_them_goes_wherever_it_stands_and_that_it_was_done_stays(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    owner, order_id = works_as(shop, Role.OWNER), sells(shop, stripe)
+    other = sells(shop, stripe, email=OLE, cart="cart_2")
+    for each, name in ((order_id, "Lindqvist"), (other, "Berg")):
+        revocation.revoke(shop, each, reason=f"{name} asked", actor="owner", deed=deed(owner))
+        item = Item("blocked", builders.order(shop, each).number, each, shop.now(), None, "", "")
+        set_aside.put(shop, item, until=None, note=f"{name}: knows", deed=deed(owner))
+        revocation.restore(shop, each, reason=f"{name} asked again", actor="owner", deed=deed(owner))
+    gift = given_orders.Gift(NORA, (checkout.Item("guide-eur", 1),), "For Nora's talk")
+    given_orders.give(shop, gift, deed=deed(owner))
+    before, of_ole = len(builders.rows(shop, AuditEntry)), traces.of(shop, "Berg")
+    erasure.from_terminal(shop, NORA)
+    assert traces.of(shop, "Lindqvist asked", "Lindqvist: knows", "Nora's talk") == []
+    assert traces.of(shop, "Berg") == of_ole
+    assert len(builders.rows(shop, AuditEntry)) == before + 1
+    assert {"taken_back", "given_back"} <= {each.split(":")[0] for each in builders.log(shop, order_id)}
 
 
 def test_machines_of_whoever_is_erased_go_on_by_the_names_that_nobody_reads_any_more(
