@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterator
 from hashlib import sha256
 from itertools import count
+from unicodedata import category
 
 from core.foundation import signing
 
@@ -13,6 +14,7 @@ _LENGTH, _GROUP = 25, 5
 # Crockford's check is the number modulo 37; the five values that have no character of the alphabet are not used.
 _CHECK_MODULUS = 37
 _MISREAD = str.maketrans("OIL", "011")
+_MINUS, _HYPHENS_AND_UNSEEN = "\N{MINUS SIGN}", ("Pd", "Cf")
 # Of a key that is shown to whom it does not belong to.
 HINT = 6
 
@@ -49,9 +51,15 @@ def is_well_formed(text: str) -> bool:
 
 
 def canonical(text: str) -> str:
-    """The form in which keys are compared: capitals without spaces and hyphens, and without what is easily misread."""
-    kept = "".join(character for character in text.upper() if not character.isspace() and character not in "-–—")
+    """The form in which keys are compared: capitals without spaces, hyphens and what nobody sees, and without what is easily
+    misread."""
+    kept = "".join(character for character in text.upper() if not _is_between(character))
     return kept.translate(_MISREAD)
+
+
+def _is_between(character: str) -> bool:
+    """Whether it only parts the groups of a key, in whichever way somebody's word processor or mail program writes that."""
+    return character.isspace() or character == _MINUS or category(character) in _HYPHENS_AND_UNSEEN
 
 
 def fingerprint(text: str) -> str:

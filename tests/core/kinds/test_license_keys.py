@@ -51,5 +51,12 @@ def test_a_key_is_known_however_it_is_typed() -> None:
     for typed in (key.lower(), key.replace("-", " "), key.replace("-", ""), f"  {key}\n", key.replace("0", "O"),
                   key.replace("1", "l"), key.replace("1", "i"), key.replace("-", "–")):  # fmt: skip
         assert license_keys.fingerprint(typed) == license_keys.fingerprint(key), typed
+    # As word processors and mail programs write it, and as it is copied from them.
+    for hyphen in "\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d":
+        assert license_keys.fingerprint(key.replace("-", hyphen)) == license_keys.fingerprint(key), ascii(hyphen)
+    for unseen in "\u00ad\u200b\u200c\u200d\u200e\u2060\ufeff\u00a0\u202f":
+        assert license_keys.fingerprint(unseen + key.replace("-", f"-{unseen}")) == license_keys.fingerprint(key), (
+            ascii(unseen)
+        )
     others = {key[:-1] + letter for letter in string.ascii_uppercase if letter not in "YLIO"}
     assert len({license_keys.fingerprint(other) for other in others}) == len(others)
