@@ -3,11 +3,12 @@
 from http import HTTPStatus
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from core.foundation import database
 from core.foundation.errors import (
@@ -57,6 +58,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(ShopError, _refuse)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(HTTPException, _as_all_others)
+    app.add_exception_handler(ClientDisconnect, _to_nobody)
     for kind in database.TROUBLE:
         app.add_exception_handler(kind, _without_database)
     app.add_exception_handler(Exception, _broken)
@@ -87,6 +89,11 @@ async def _as_all_others(_request: Request, error: Exception) -> JSONResponse:
     status = HTTPStatus(error.status_code)
     name = "BadInput" if status is HTTPStatus.BAD_REQUEST else status.phrase.title().replace(" ", "")
     return JSONResponse({"error": name}, status, error.headers)
+
+
+async def _to_nobody(_request: Request, _error: Exception) -> Response:
+    """Whoever went away in the middle of what they sent hears nothing any more, and nothing is the matter here."""
+    return Response(status_code=400)
 
 
 def without_database(path: str, error: Exception) -> tuple[int, dict[str, str], dict[str, str]]:
