@@ -207,6 +207,8 @@ def for_buyer(shop: Shop, payment_id: str, viewer: Viewer) -> Receipt:
 def _number(session: Session, order: Order, payment: Payment) -> str:
     """The order's own number for what its first Checkout brought, and for any other payment with letters that follow from Stripe's
     name for it. To count them would shift the numbers of others, where one is learned of late or anew."""
+    if payment.receipt_place:
+        return order.number if payment.receipt_place == 1 else f"{order.number}-{payment.receipt_place}"
     name = payment.id
     if payment.billing_reason in (CHECKOUT, FIRST_OF_PLAN):
         first = select(Checkout.stripe_checkout_session_id).where(Checkout.order_id == order.id, Checkout.attempt == 1)

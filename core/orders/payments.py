@@ -32,6 +32,7 @@ class Payment(Dated, table=True):
     `id` is Stripe's for the invoice of a plan, else for the PaymentIntent, else, where nothing was to be paid, for the
     Session; it stays what it was when the payment was learned of. `billing_reason` is `checkout`, or what the invoice says.
     `lines_known` is whether what it paid for is known to the cent. `country` is where its buyer lived then.
+    `receipt_place` is by which place among the order's its receipt was numbered, where that was before numbers followed from names.
     """
 
     __tablename__ = "payments"
@@ -58,6 +59,7 @@ class Payment(Dated, table=True):
     stripe_invoice_id: str | None = Field(default=None, unique=True)
     stripe_subscription_id: str | None = Field(default=None, index=True)
     lines_known: bool
+    receipt_place: int | None = None
 
     @property
     def names(self) -> tuple[str | None, ...]:

@@ -17,13 +17,16 @@ from core.foundation import database, migration, records
 from core.foundation.jobs import outbox
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
+from core.invoicing import receipts
 from core.journeys import revocation
 from core.orders.disputes import Dispute
 from core.orders.orders import Order, OrderLine
+from core.orders.payments import Payment
 from core.orders.status import Handed
 from core.shop import Shop
 from tests import builders
 from tests.command_line.conftest import begin, end
+from tests.conftest import Clock
 from tests.fakes import FakeStripe
 from tests.kill.mortal import live_until
 
@@ -214,6 +217,32 @@ def test_disputes_of_before_keep_what_they_were_and_an_open_inquiry_is_known_for
     assert {row.pop("withdrawn") for row in before.values()} == {True, False}
     assert {name: row["was_inquiry"] for name, row in after.items()} == known
     assert after == before
+
+
+def test_receipts_of_before_keep_the_numbers_that_counted_an_orders_payments(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    of_plan, name = builders.subscribed(shop, stripe)
+    builders.opened(shop, cart="cart_2")
+    late, session_id = builders.opened(shop, ("guide-eur", 2), cart="cart_2")  # its second page
+    stripe.pay(session_id)
+    builders.deliver(shop, stripe.event("completed", session_id))
+    for _ in range(2):
+        clock.pass_(days=31)
+        builders.deliver(shop, stripe.tell("invoice.paid", stripe.renew(name)))
+    numbers = {row.id: row.number for row in builders.rows(shop, Order)}
+    command.downgrade(alembic_config(shop.engine), "0048")
+    command.upgrade(alembic_config(shop.engine), "head")
+    clock.pass_(days=31)
+    newest = stripe.renew(name)["id"]
+    builders.deliver(shop, stripe.tell("invoice.paid", stripe.invoices[newest]))
+    payments = sorted(builders.rows(shop, Payment), key=lambda row: row.paid_at)
+    with shop.reading() as session:
+        found = {row.id: receipts.of_payment(session, shop, row.id).number for row in payments}
+    assert found.pop(newest).startswith(f"{numbers[of_plan]}-")
+    assert sorted(found.values()) == sorted(
+        [numbers[late], numbers[of_plan], f"{numbers[of_plan]}-2", f"{numbers[of_plan]}-3"]
+    )
 
 
 def test_payloads_are_packed_and_come_back_as_text(shop: Shop, stripe: FakeStripe) -> None:

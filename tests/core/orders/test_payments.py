@@ -150,7 +150,7 @@ def test_in_whatever_order_a_payment_is_told_of_the_same_row_stands_in_the_end(s
         "amount_tax": 150, "tax_included": 0, "amount_refunded": 0, "currency": "eur", "paid_at": DAY,
         "stripe_payment_intent_id": "pi_1",
         "stripe_charge_id": "ch_1", "stripe_checkout_session_id": "cs_1", "stripe_invoice_id": "in_1",
-        "stripe_subscription_id": "sub_1", "lines_known": False, "country": "",
+        "stripe_subscription_id": "sub_1", "lines_known": False, "country": "", "receipt_place": None,
     }  # fmt: skip
     order_id = placed(shop)
     for order in permutations(reports):
