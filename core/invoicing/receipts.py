@@ -14,6 +14,7 @@ from core.catalog.seller import Seller
 from core.foundation import addresses
 from core.foundation.errors import OrderNotFound
 from core.foundation.money import Money
+from core.gateway.sessions import CheckoutState
 from core.invoicing import billing_details, invoices
 from core.invoicing.billing_details import Details
 from core.invoicing.invoices import Invoice
@@ -22,8 +23,7 @@ from core.kinds.license_keys import ALPHABET
 from core.kinds.workshops import Times
 from core.languages import sentences
 from core.languages.sentences import marked
-from core.orders import orders, payment_lines, payments, refunds
-from core.orders.checkouts import Checkout
+from core.orders import checkouts, orders, payment_lines, payments, refunds
 from core.orders.orders import Order, OrderLine
 from core.orders.payment_lines import Share
 from core.orders.payments import CHECKOUT, FIRST_OF_PLAN, Payment
@@ -211,15 +211,18 @@ def _number(session: Session, order: Order, payment: Payment) -> str:
         return order.number if payment.receipt_place == 1 else f"{order.number}-{payment.receipt_place}"
     name = payment.id
     if payment.billing_reason in (CHECKOUT, FIRST_OF_PLAN):
-        first = select(Checkout.stripe_checkout_session_id).where(Checkout.order_id == order.id, Checkout.attempt == 1)
-        # One that Stripe recovered from it names the same attempt.
-        opened = session.exec(first.order_by(col(Checkout.created_at), col(Checkout.id))).first()
-        if payment.stripe_checkout_session_id in (None, opened):
+        if payment.stripe_checkout_session_id in (None, _first_session(session, order)):
             return order.number
         # By which of its other names it was learned first is chance.
         name = payment.stripe_checkout_session_id or name
     letters = hashlib.sha256(name.encode()).digest()[:_LETTERS]
     return f"{order.number}-{''.join(ALPHABET[byte % len(ALPHABET)] for byte in letters)}"
+
+
+def _first_session(session: Session, order: Order) -> str | None:
+    """The first that can bring anything: no other is opened before those of before are over, and what is over brings nothing."""
+    opened = (row for row in checkouts.of_order(session, order.id) if row.state is not CheckoutState.EXPIRED)
+    return next((row.stripe_checkout_session_id for row in opened), None)
 
 
 def _veiled(found: Receipt, order: Order) -> Receipt:

@@ -11,6 +11,7 @@ from core.foundation import signing
 from core.invoicing import billing_details, receipts
 from core.invoicing.billing_details import Details
 from core.journeys import checkout
+from core.journeys.checkout import Basket, Item
 from core.messages import after_purchase, contents
 from core.orders.orders import Order
 from core.orders.payments import Payment
@@ -19,7 +20,7 @@ from tests import builders
 from tests.colleagues import signed_in
 from tests.conftest import Clock
 from tests.core.journeys.test_taxes import learn
-from tests.fakes import FakeStripe
+from tests.fakes import FakeStripe, session_in
 from webhook.app import create_app
 
 NORA, OLE = "nora@lindqvist.example", "ole@berg.example"
@@ -165,6 +166,18 @@ def test_a_receipt_keeps_its_number_whatever_is_learned_later(shop: Shop, stripe
         known = now
     assert len(set(known.values())) == 4
     assert all(number.startswith(builders.order(shop, order_id).number) for number in known.values())
+
+
+@builders.on_sqlite
+def test_the_receipt_of_an_order_that_was_paid_at_its_second_page_has_the_order_s_number(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    basket = Basket("cart_1", (Item("guide-eur", 1),))
+    checkout.start(shop, basket)
+    link = checkout.start(shop, replace(basket, items=(Item("guide-eur", 2),)))
+    stripe.pay(session_in(link.url))
+    builders.deliver(shop, stripe.event("completed", session_in(link.url)))
+    assert list(numbers(shop).values()) == [builders.order(shop, link.order_id).number]
 
 
 @builders.on_sqlite
