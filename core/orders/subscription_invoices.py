@@ -16,14 +16,15 @@ class Standing:
     """`paid_until` is when the last period ends that was paid for; `unpaid_since` is when the first invoice was made that
     is owed, `unpaid_amount` what it asks for in minor units, and `payment_url` Stripe's page to pay it, if it has one;
     `paid_quantities` says, by Stripe's price, how much of it was paid for before that invoice billed a change: none of a price
-    that was not billed before. `paid_before` are Stripe's items that a paid invoice was for, where it names none its price."""
+    that was not billed before. `paid_before` are Stripe's items that a paid invoice was for, where it names none its price; None if
+    not all that was paid for is known."""
 
     paid_until: datetime | None = None
     unpaid_since: datetime | None = None
     unpaid_amount: int = 0
     payment_url: str = ""
     paid_quantities: Mapping[str, int] = field(default_factory=dict)
-    paid_before: frozenset[str] = frozenset()
+    paid_before: frozenset[str] | None = frozenset()
 
 
 def needed(subscription: dict[str, Any]) -> bool:
@@ -45,8 +46,15 @@ def read_standing(invoices: Sequence[dict[str, Any]]) -> Standing:
         unpaid_amount=_left(first) if first else 0,
         payment_url=(first.get("hosted_invoice_url") or "") if first else "",
         paid_quantities=_credited(first) if first else {},
-        paid_before=frozenset(_billed_of(line) for invoice in paid for line in _lines(invoice)),
+        paid_before=_paid_before(paid) if first else frozenset(),
     )
+
+
+def _paid_before(paid: Sequence[dict[str, Any]]) -> frozenset[str] | None:
+    """Stripe lists ten lines of an invoice with it: of one that has more it is not known what else was paid for."""
+    if any((invoice.get("lines") or {}).get("has_more") for invoice in paid):
+        return None
+    return frozenset(_billed_of(line) for invoice in paid for line in _lines(invoice))
 
 
 def _is_owed(invoice: dict[str, Any]) -> bool:
@@ -67,7 +75,7 @@ def _period_ends(invoice: dict[str, Any]) -> list[int]:
 
 
 def _billed_of(line: dict[str, Any]) -> str:
-    return str(_details(line).get("subscription_item") or _price_of(line))
+    return str(_details(line).get("subscription_item") or _price_of(line) or "")
 
 
 def _credited(invoice: dict[str, Any]) -> dict[str, int]:

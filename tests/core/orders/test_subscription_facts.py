@@ -197,6 +197,9 @@ def test_what_was_paid_for_before_is_known_by_its_item_or_else_by_its_price() ->
     assert subscription_invoices.read_standing(invoices).paid_before == {"si_1"}
     invoices += [bill(3, "paid", lines=[of_price])]
     assert subscription_invoices.read_standing(invoices).paid_before == {"si_1", "price_1"}
+    # Of a long one Stripe shows the first ten lines: what else was paid for nobody knows.
+    invoices[2]["lines"]["has_more"] = True
+    assert subscription_invoices.read_standing(invoices).paid_before is None
 
 
 def test_of_a_price_that_a_change_bills_for_the_first_time_nothing_had_been_paid_for() -> None:
