@@ -66,6 +66,7 @@ def look(ledger: Ledger, plans: Sequence[OrderLine], keeps_after_refund: set[str
         worries=(
             *(f"plan_bills_on: {name}" for name in billing),
             *(f"foreign_price: {each}" for each in _foreign(ledger, alive, plans)),
+            *(f"plan_beside: {each}" for each in _beside(ledger, alive, plans)),
         ),
     )
 
@@ -93,4 +94,15 @@ def _foreign(ledger: Ledger, alive: Sequence[Subscription], plans: Sequence[Orde
         without = {line.id for line in plans} - {item.order_line_id for item in items}
         if without:
             found += [f"{subscription.id} {item.stripe_price_id}" for item in items if item.product_id is None]
+    return found
+
+
+def _beside(ledger: Ledger, alive: Sequence[Subscription], plans: Sequence[OrderLine]) -> list[str]:
+    """The subscription and price of each plan of ours that is billed beside those of the order's lines: nobody gets it."""
+    found = []
+    for subscription in alive:
+        items = ledger.items_of(subscription)
+        if {line.id for line in plans} <= {item.order_line_id for item in items}:
+            billed = [each for each in items if each.order_line_id is None and each.quantity * each.unit_amount]
+            found += [f"{subscription.id} {each.stripe_price_id}" for each in billed if each.product_id]
     return found

@@ -325,6 +325,20 @@ def test_only_the_plans_own_item_counts_as_seats(shop: Shop, stripe: FakeStripe,
     assert grant(shop, order_id) == ("plan", "active", 3)
 
 
+def test_a_plan_of_ours_that_is_billed_and_that_the_order_never_bought_is_for_the_owner(
+    shop: Shop, stripe: FakeStripe, tell: Tell
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe, ("plan-month", 3))
+    bigger = stripe.sell(2000, interval="month")
+    builders.sell_bigger_plan(shop, stripe_price_id=bigger)
+    tell("customer.subscription.updated", stripe.add_item(name, bigger, 2))
+    assert grant(shop, order_id) == ("plan", "active", 3)
+    assert topics(shop) == [("plan_beside", f"{name} {bigger}")]
+    stripe.subscriptions[name]["items"]["data"][1]["quantity"] = 0
+    tell("customer.subscription.updated", stripe.subscriptions[name])
+    assert topics(shop) == []
+
+
 def test_zero_is_zero(shop: Shop, stripe: FakeStripe, tell: Tell) -> None:
     order_id, name = builders.subscribed(shop, stripe, ("plan-month", 3))
     tell("customer.subscription.updated", stripe.change_seats(name, 0))
