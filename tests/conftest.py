@@ -83,9 +83,9 @@ LONGEST = (
     "journeys/test_an_owners_months.py", "journeys", "test_soak.py", "worker/test_queues.py", "bench/test_bench.py",
     "storefront/owner_pages/test_who.py", "core/owner/figures", "sandbox/test_stripe_command_line.py",
     "storefront/test_several_processes.py", "core/owner/season", "worker/test_processes.py", "test_lean_install.py",
-    "sandbox/panel", "worker/test_letters.py", "kill", "sandbox/pages", "test_what_processes_say.py",
-    "test_architecture.py", "webhook/test_not_modified.py", "command_line", "webhook/test_licenses.py",
-    "webhook/test_openapi.py", "webhook/test_admission.py", "core/test_order_independence_of_a_life.py",
+    "sandbox/panel", "worker/test_letters.py", "kill", "sandbox/pages", "core/backup/test_transfer.py",
+    "test_what_processes_say.py", "test_architecture.py", "webhook/test_not_modified.py", "command_line",
+    "webhook/test_licenses.py", "webhook/test_openapi.py", "webhook/test_admission.py", "core/test_order_independence_of_a_life.py",
     "test_start.py", "core/test_scale.py", "worker",
 )  # fmt: skip
 

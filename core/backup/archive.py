@@ -135,6 +135,12 @@ def verified(path: Path, keep: Path, *, progress: Callable[[str], object]) -> Ma
     return manifest
 
 
+def first_of(path: Path) -> str:
+    """The name of what a backup begins with, its database, before all of it is read. Raises BackupHindered."""
+    with _telling_damage():
+        return next((name for name, _ in _members(path)), "")
+
+
 def files_of(path: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
     """The stored files of a backup, each by its key and bit by bit, to be read before the next one is asked for."""
     for name, file in _members(path):

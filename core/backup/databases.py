@@ -48,9 +48,9 @@ def load(url: str, dumped: Path, *, folder: str = "") -> None:
     _run([program, "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(dumped)], url)
 
 
-def check_tools(url: str, *, folder: str = "") -> None:
-    """Raise BackupHindered if what is needed to fill this database is not there."""
-    if kind_of(url) == POSTGRESQL:
+def check_tools(part: str, *, folder: str = "") -> None:
+    """Raise BackupHindered if what is needed to read this part of a backup is not there."""
+    if part == PART[POSTGRESQL]:
         _program("pg_restore", folder)
 
 
@@ -58,16 +58,21 @@ def is_empty(engine: Engine) -> bool:
     """Whether there is no table in a database."""
     with engine.connect() as connection:
         looked_at = inspect(connection)
-        return not any(looked_at.get_table_names(schema) for schema in _schemas(looked_at))
+        return not any(looked_at.get_table_names(schema) for schema in schemas(looked_at))
+
+
+def plain(url: str) -> Engine:
+    """An engine for a PostgreSQL database that keeps no connection, and says nothing to any."""
+    return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
 
 
 @contextmanager
 def left_as_it_was(url: str) -> Iterator[None]:
     """Whatever is put into an empty PostgreSQL database here is taken out of it again if something goes wrong: else the next try
     would be refused."""
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), poolclass=NullPool)
+    engine = plain(url)
     with engine.connect() as connection:
-        before = _schemas(inspect(connection))
+        before = schemas(inspect(connection))
     try:
         yield
     except BaseException:
@@ -80,7 +85,7 @@ def _empty(connection: Connection, kept: Collection[str]) -> None:
     looked_at = inspect(connection)
     quoted = connection.dialect.identifier_preparer.quote_identifier
     connection.exec_driver_sql("set local lock_timeout = '30s'")
-    for schema in _schemas(looked_at):
+    for schema in schemas(looked_at):
         if schema not in kept:
             connection.exec_driver_sql(f"drop schema {quoted(schema)} cascade")
             continue
@@ -92,7 +97,8 @@ def _empty(connection: Connection, kept: Collection[str]) -> None:
                 connection.exec_driver_sql(f"drop {kind} if exists {quoted(schema)}.{quoted(name)} cascade")
 
 
-def _schemas(looked_at: Inspector) -> list[str]:
+def schemas(looked_at: Inspector) -> list[str]:
+    """The schemas of a database but for the server's own."""
     return [name for name in looked_at.get_schema_names() if name not in ("information_schema", "pg_catalog")]
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from core.backup import archive, databases
+from core.backup import archive, databases, transfer
 from core.backup.archive import FILES, Manifest
+from core.backup.databases import POSTGRESQL, SQLITE
+from core.backup.transfer import Transferred
 from core.foundation import database, migration
 from core.foundation.errors import BackupHindered, Hindrance
 from core.foundation.signals import milestones
@@ -21,10 +23,12 @@ GAP = 1000
 
 @dataclass(frozen=True)
 class Restored:
-    """What was put back: the backup, and after which number the next orders are counted."""
+    """What was put back: the backup, and after which number the next orders are counted; and what was `transferred`, if the
+    database is of another kind now."""
 
     manifest: Manifest
     after: int
+    transferred: Transferred | None = None
 
 
 def restore(
@@ -38,38 +42,40 @@ def restore(
 ) -> Restored:
     """Fill the shop's empty database and its storage from a backup, and bring both to this version. `shop` need not be open.
 
-    `another_key` takes one that was made under another SECRET_KEY. Raises BackupHindered with nothing changed, but for stored
-    files that may be there already.
+    What was backed up of SQLite may be put into PostgreSQL. `another_key` takes a backup that was made under another SECRET_KEY.
+    Raises BackupHindered with nothing changed, but for stored files that may be there already.
     """
     url = shop.settings.direct_database
     kind = databases.kind_of(url)
     _refuse_if_not_empty(shop)
-    databases.check_tools(url, folder=tools)
-    beside = databases.path_of(url).parent if kind == databases.SQLITE else None
+    if kind == POSTGRESQL:
+        databases.check_tools(archive.first_of(path), folder=tools)
+    beside = databases.path_of(url).parent if kind == SQLITE else None
     with TemporaryDirectory(dir=beside, prefix=".restoring-") as folder:
         manifest = archive.verified(path, Path(folder), progress=progress)
         _refuse_if_unfit(shop, manifest, kind, another_key)
         _put_files(shop, path, manifest, progress)
         progress("database")
-        dumped = Path(folder, databases.PART[kind])
-        if kind == databases.SQLITE:
-            after = _brought_up(shop, f"sqlite:///{dumped}", manifest, gap)
-            _in_one_file(dumped)
-            dumped.rename(databases.path_of(url))  # whole, or not there
-        else:
+        dumped = Path(folder, databases.PART[manifest.database])
+        if manifest.database == POSTGRESQL:
             with databases.left_as_it_was(url):
                 databases.load(url, dumped, folder=tools)
-                after = _brought_up(shop, url, manifest, gap)
-    return Restored(manifest, after)
+                return Restored(manifest, _brought_up(shop, url, manifest, gap))
+        after = _brought_up(shop, f"sqlite:///{dumped}", manifest, gap)
+        _in_one_file(dumped)
+        if kind == POSTGRESQL:
+            return Restored(manifest, after, _transferred(shop, dumped, url, progress))
+        dumped.rename(databases.path_of(url))  # whole, or not there
+        return Restored(manifest, after)
 
 
 def _refuse_if_not_empty(shop: Shop) -> None:
     url = shop.settings.direct_database
-    there = databases.kind_of(url) != databases.SQLITE or databases.path_of(url).exists()
+    there = databases.kind_of(url) != SQLITE or databases.path_of(url).exists()
     if there and not databases.is_empty(shop.engine):
         raise BackupHindered(Hindrance.NOT_EMPTY)
     shop.engine.dispose()
-    if databases.kind_of(url) == databases.SQLITE:
+    if databases.kind_of(url) == SQLITE:
         if left := databases.left_beside(databases.path_of(url)):
             raise BackupHindered(Hindrance.LEFT_BESIDE, left)
         databases.path_of(url).unlink(missing_ok=True)
@@ -78,7 +84,7 @@ def _refuse_if_not_empty(shop: Shop) -> None:
 def _refuse_if_unfit(shop: Shop, manifest: Manifest, kind: str, another_key: bool) -> None:
     if manifest.schema > migration.newest():
         raise BackupHindered(Hindrance.NEWER, manifest.version)
-    if manifest.database != kind:
+    if manifest.database not in (kind, SQLITE):
         raise BackupHindered(Hindrance.OTHER_DATABASE, manifest.database)
     if manifest.shop_id != shop.id and not another_key:
         raise BackupHindered(Hindrance.OTHER_KEY)
@@ -102,6 +108,17 @@ def _brought_up(shop: Shop, url: str, manifest: Manifest, gap: int) -> int:
             return orders.leave_out(session, gap)
     finally:
         engine.dispose()
+
+
+def _transferred(shop: Shop, source: Path, url: str, progress: Callable[[str], object]) -> Transferred:
+    """Put all rows of a SQLite database that was brought up already into an empty PostgreSQL database."""
+    with databases.left_as_it_was(url):
+        engine = database.connect(url)
+        try:
+            migration.ensure(engine, url, secret=shop.signing_key)
+        finally:
+            engine.dispose()
+        return transfer.transfer(source, url, progress=progress)
 
 
 def _in_one_file(path: Path) -> None:

@@ -189,8 +189,8 @@ _HINDERED = {
     Hindrance.DAMAGED: "This is no backup that could be put back: {detail}. Nothing was changed.",
     Hindrance.NEWER: "The backup was made by Pushcart {detail}, whose database this version does not know. Install that version"
     " or a newer one. Nothing was changed.",
-    Hindrance.OTHER_DATABASE: "The backup is of a {detail} database, and DATABASE_URL names one of the other kind. Nothing was"
-    " changed.",
+    Hindrance.OTHER_DATABASE: "The backup is of a {detail} database, and DATABASE_URL names a SQLite one: there is a way from"
+    " SQLite to PostgreSQL, and none back. Name a PostgreSQL database. Nothing was changed.",
     Hindrance.OTHER_KEY: "The backup was made under another SECRET_KEY: under this one nobody could read its licence keys, and no"
     " link in an older letter would open. Set SECRET_KEY to what it was, or say --another-key. Nothing was changed.",
     Hindrance.NOT_EMPTY: "The database at DATABASE_URL is not empty, and a backup is put into an empty one only. Make a new one,"
@@ -203,6 +203,8 @@ _HINDERED = {
     Hindrance.OLD_TOOL: "{detail}: pg_dump must not be older than its server. Install the newer client programs, and say in which"
     " folder they are with --tools.",
     Hindrance.TOOL_FAILED: "PostgreSQL's program did not do it: {detail}",
+    Hindrance.NOT_TRANSFERRED: "PostgreSQL does not take what is in the SQLite database: {detail}. The database at DATABASE_URL is"
+    " as empty as it was; the shop is where it was.",
     Hindrance.NOT_WRITTEN: "No backup was made: {detail}. Nothing of it is left; look whether there is room where it is to be, and"
     " whether you may write there.",
 }

@@ -961,6 +961,7 @@ class Hindrance(StrEnum):
     NO_TOOL = "no_tool"
     OLD_TOOL = "old_tool"
     TOOL_FAILED = "tool_failed"
+    NOT_TRANSFERRED = "not_transferred"
     NOT_WRITTEN = "not_written"
 
 

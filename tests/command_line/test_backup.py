@@ -3,8 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from tests.builders import on_sqlite
+import pytest
+
+from core.shop import Shop
+from tests.builders import bought, on_sqlite, opened
 from tests.command_line.conftest import Run, begin, end
+from tests.fakes import FakeStripe
 
 
 @on_sqlite
@@ -22,3 +26,31 @@ def test_a_backup_is_made_and_put_back_where_nothing_is(
     assert "The next order is number 2001." in done.output
     assert "pushcart reconcile" in done.output
     assert end(begin("orders", "--json", folder=folder, **fresh)).json == []
+
+
+@on_sqlite
+def test_a_shop_moves_to_postgresql_with_all_that_it_has(
+    request: pytest.FixtureRequest,
+    pushcart: Run,
+    folder: Path,
+    shop_settings: dict[str, object],
+    shop: Shop,
+    stripe: FakeStripe,
+) -> None:
+    """Backed up on SQLite, put back where an empty PostgreSQL database is: by commands alone, as its owner does it."""
+    orders = [bought(shop, stripe, "kit-eur", ("clinic-eur", 2), cart="both"), opened(shop, cart="waiting")[0]]
+    before = {order_id: pushcart("order", order_id, "--json").json for order_id in orders}
+    assert pushcart("backup", "shop.backup").status == 0
+    with request.getfixturevalue("postgres_server").database() as url:
+        moved = {**shop_settings, "database_url": url}
+        done: Any = end(begin("restore", "shop.backup", "--gap", "0", "--json", folder=folder, **moved)).json
+        assert done["next_number"] == 1003
+        assert (done["moved"]["replaced"], done["moved"]["left"]) == (0, [])
+        again = end(begin("restore", "shop.backup", folder=folder, **moved))
+        assert (again.status, "is not empty" in again.errors) == (1, True)
+        for order_id, said in before.items():
+            assert end(begin("order", order_id, "--json", folder=folder, **moved)).json == said
+    with request.getfixturevalue("postgres_server").database() as url:
+        done = end(begin("restore", "shop.backup", folder=folder, **{**moved, "database_url": url}))
+        assert "It is in PostgreSQL now, with all of its" in done.output
+        assert "The next order is number 2003." in done.output

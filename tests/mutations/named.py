@@ -188,4 +188,11 @@ NAMED = (
         "if False:",
         "tests/core/backup/test_backup.py::test_only_an_empty_database_is_filled",
     ),
+    Named(
+        "what is owed stays behind where a shop moves to PostgreSQL",
+        "core/backup/transfer.py",
+        "for schema in databases.schemas(looked_at)",
+        'for schema in ("public",)',
+        "tests/core/backup/test_transfer.py::test_a_shop_in_trade_goes_on_where_it_stood",
+    ),
 )

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.command_line.answers import Json, count, fail, say
 from core.opening import closed_shop
+
+if TYPE_CHECKING:
+    from core.backup.transfer import Transferred
 
 File = Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False)]
 Tools = Annotated[
@@ -57,7 +61,10 @@ def restore(
     tools: Tools = "",
     as_json: Json = False,
 ) -> None:
-    """Check FILE as a whole, then fill the empty database at DATABASE_URL and the storage at STORAGE_URL from it."""
+    """Check FILE as a whole, then fill the empty database at DATABASE_URL and the storage at STORAGE_URL from it.
+
+    So a shop moves to PostgreSQL: a backup that was made of SQLite fills an empty PostgreSQL database as well.
+    """
     from core.backup import restoring
 
     shop = closed_shop()
@@ -71,21 +78,31 @@ def restore(
     files = (
         count(len(made.files), "file")
         if made.with_files
-        else "no files, since it was made without: put them back yourself"
+        else "no files, since it was made without: see that they are at STORAGE_URL"
     )
     text = (
         f"The shop is as it was at {made.made_at:%Y-%m-%d %H:%M} UTC, with {files}. The next order is number"
-        f" {done.after + 1}.\n{mode}"
+        f" {done.after + 1}.\n{_of_move(done.transferred)}{mode}"
         "\nWhat to do now:\n"
         "  1. pushcart reconcile   asks Stripe for what was bought, refunded and ended since, and delivers it\n"
         "  2. pushcart attention   names what could not be rebuilt, with what was paid\n"
         "  3. pushcart doctor      looks at keys, webhook, worker, files and mail\n"
         "  4. start the processes again"
     )
-    say(
-        {"made_at": made.made_at, "files": len(made.files), "next_number": done.after + 1, "schema": made.schema}, text,
-        as_json,
-    )  # fmt: skip
+    said = {"made_at": made.made_at, "files": len(made.files), "next_number": done.after + 1, "schema": made.schema}
+    say(said | {"moved": done.transferred and asdict(done.transferred)}, text, as_json)
+
+
+def _of_move(moved: "Transferred | None") -> str:
+    """What there is to say where the database is of another kind now."""
+    if moved is None:
+        return ""
+    text = f"\nIt is in PostgreSQL now, with all of its {count(moved.rows, 'row')}, and with the jobs that it owes.\n"
+    if moved.replaced:
+        text += f"PostgreSQL has no letter of the value 0: in {count(moved.replaced, 'text')} there is U+FFFD in its place.\n"
+    if moved.left:
+        text += f"Not the shop's, and left behind: {', '.join(moved.left)}.\n"
+    return text
 
 
 @contextmanager

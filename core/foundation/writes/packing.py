@@ -27,7 +27,7 @@ class Packed(TypeDecorator[str]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None] | None:
         """What unpacks it."""
-        return _unpacked if dialect.name == "sqlite" else None
+        return unpacked if dialect.name == "sqlite" else None
 
 
 def says_one_of(session: Session, column: Any, words: Collection[str]) -> ColumnElement[bool]:
@@ -46,7 +46,7 @@ def teach(connection: sqlite3.Connection) -> None:
 
 
 def _says_one_of(kept: str | bytes | None, sought: str) -> bool:
-    said = (_unpacked(kept) or "").lower()
+    said = (unpacked(kept) or "").lower()
     return any(each in said for each in _read(sought))
 
 
@@ -55,7 +55,8 @@ def _read(sought: str) -> tuple[str, ...]:
     return tuple(json.loads(sought))
 
 
-def _unpacked(kept: str | bytes | None) -> str | None:
+def unpacked(kept: str | bytes | None) -> str | None:
+    """A text as it was before, packed or not."""
     return zlib.decompress(kept).decode() if isinstance(kept, bytes) else kept
 
 

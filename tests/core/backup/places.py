@@ -31,6 +31,14 @@ def new_machine(request: pytest.FixtureRequest, shop: Shop, folder: Path) -> Ite
 
 
 @contextmanager
+def on_postgres(request: pytest.FixtureRequest, shop: Shop, folder: Path) -> Iterator[Shop]:
+    """The same shop where there is nothing of it yet but an empty PostgreSQL database, of whatever kind its own is."""
+    folder.mkdir()
+    with request.getfixturevalue("postgres_server").database() as url, _at(shop, url, folder) as new:
+        yield new
+
+
+@contextmanager
 def _at(shop: Shop, url: str, folder: Path) -> Iterator[Shop]:
     files = f"file://{folder}/files"
     settings = shop.settings.model_copy(update={"database_url": url, "storage_url": files})

@@ -295,6 +295,32 @@ def test_programs_of_postgresql_that_are_missing_or_too_old_are_named(shop: Shop
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_a_program_that_is_missing_is_named_before_all_of_a_backup_is_read(
+    request: pytest.FixtureRequest, shop: Shop, tmp_path: Path
+) -> None:
+    making.make(shop, tmp_path / "shop.backup", tools=tools(shop))
+    read: list[str] = []
+    with new_machine(request, shop, tmp_path / "elsewhere") as new, pytest.raises(BackupHindered) as hindered:
+        restoring.restore(new, tmp_path / "shop.backup", tools=str(tmp_path), progress=read.append)
+    assert (hindered.value.why, hindered.value.detail, read) == (Hindrance.NO_TOOL, "pg_restore", [])
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_there_is_no_way_from_postgresql_to_sqlite(shop: Shop, tmp_path: Path) -> None:
+    making.make(shop, tmp_path / "shop.backup", tools=tools(shop))
+    (tmp_path / "elsewhere").mkdir()
+    sqlite = {
+        "database_url": f"sqlite:///{tmp_path}/elsewhere/shop.db",
+        "storage_url": f"file://{tmp_path}/elsewhere/files",
+    }
+    settings = shop.settings.model_copy(update=sqlite)
+    with pytest.raises(BackupHindered) as hindered:
+        restoring.restore(replace(shop, settings=settings), tmp_path / "shop.backup", tools=str(tmp_path))
+    assert (hindered.value.why, hindered.value.detail) == (Hindrance.OTHER_DATABASE, "postgresql")
+    assert os.listdir(tmp_path / "elsewhere") == []
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_no_pooler_is_asked_for_all_there_is(request: pytest.FixtureRequest, shop: Shop, tmp_path: Path) -> None:
     def behind_a_pooler(of: Shop) -> Shop:
         """As such a shop is: what cannot go through the pooler, which takes no such program, has another address."""
