@@ -4,6 +4,7 @@ to all of them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 
 from sqlmodel import Session, col, func, select, update
@@ -15,14 +16,14 @@ from core.foundation.errors import DateCanceled, DateChanged, Problem, ProductUn
 from core.foundation.jobs import outbox
 from core.foundation.records import new_id
 from core.kinds import workshops
-from core.kinds.places import attendees, waiting_list
+from core.kinds.places import attendees, line_places, waiting_list
 from core.kinds.places.attendees import Attendee
 from core.kinds.places.waiting_list import OFFERED, Waiting, WaitingEntry
 from core.kinds.workshops import Reservation, ReservationState, Times, WorkshopDate
 from core.messages import place_letters
 from core.messages.attendee_messages import AttendeeMessage
 from core.messages.place_letters import Topic
-from core.orders import orders
+from core.orders import history, orders
 from core.orders.orders import MADE_UP, Order, OrderLine
 from core.people import deeds
 from core.people.deeds import Deed
@@ -74,16 +75,19 @@ def move(shop: Shop, date_id: str, times: Times, *, agreed: Concerned, deed: Dee
             raise ProductUnfit([Problem("dates.starts_at", 0, "must be in the future, and before its end")])
         date.starts_at, date.ends_at, date.timezone = times.starts_at, times.ends_at, times.timezone
         session.flush()
-        tell_of_move(session, date)
+        tell_of_move(session, date, now=now)
 
 
-def tell_of_move(session: Session, date: WorkshopDate) -> None:
-    """Owe a letter to everybody who has a place on a date that takes place at another time now, and let no offer outlast it."""
+def tell_of_move(session: Session, date: WorkshopDate, *, now: datetime) -> None:
+    """Owe a letter to everybody who has a place on a date that takes place at another time now, also once they have paid for it,
+    and let no offer outlast it."""
     rows = _having(session, date.id)
     attendees.changed(session, [row for row, _ in rows])
     for row, email in rows:
         stamp = f"{outbox.stamp(date.starts_at)}.{row.sequence}"
         place_letters.owe(session, row, Topic.MOVED, stamp, to=row.email or email)
+    for line in _paying(session, date.id):
+        history.note(session, line.order_id, line_places.moved_event(line), actor="owner", now=now)
     late = update(WaitingEntry).where(col(WaitingEntry.date_id) == date.id, OFFERED)
     session.exec(late.where(col(WaitingEntry.offer_until) > date.starts_at).values(offer_until=date.starts_at))
 
@@ -161,6 +165,13 @@ def _having(session: Session, date_id: str) -> Sequence[tuple[Attendee, str]]:
         .order_by(col(Attendee.id))
     )
     return session.exec(query.execution_options(populate_existing=True)).all()
+
+
+def _paying(session: Session, date_id: str) -> Sequence[OrderLine]:
+    """The lines of those who are paying right now, on a page that says when the date was to be."""
+    held = select(OrderLine).join(Reservation, col(Reservation.order_line_id) == OrderLine.id)
+    held = held.where(Reservation.date_id == date_id, Reservation.state == ReservationState.HELD)
+    return session.exec(held.order_by(col(OrderLine.id))).all()
 
 
 def _lines_of(session: Session, rows: Sequence[Attendee]) -> dict[str, tuple[OrderLine, Order]]:

@@ -41,7 +41,7 @@ def write(session: Session, product: ProductEntry, known: Known, *, now: datetim
         session.add(row)
         session.flush()
         if (row.starts_at, row.ends_at) != before and row.starts_at > now:
-            dates.tell_of_move(session, row)
+            dates.tell_of_move(session, row, now=now)
         waiting_list.look(session, row.id)
     session.flush()
 

@@ -14,10 +14,11 @@ from core.foundation.jobs import outbox
 from core.foundation.jobs.kinds import Job
 from core.foundation.records import Record, new_id
 from core.kinds.places.cancellations import PlaceCancellation
+from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Order, OrderLine
 
-# What the letter is about that brings a ticket.
-_TICKET = "ticket"
+# What the letters are about that bring a ticket, and that say that a date is another.
+_TICKET, _MOVED = "ticket", "moved"
 
 
 class Attendee(Record, table=True):
@@ -142,6 +143,15 @@ def readdress(session: Session, old: str, new: str) -> None:
 def follow(session: Session, order: Order) -> None:
     """The same of the places that are their buyer's own: letters about them go where the order's do, which is elsewhere by now."""
     _issue_anew(session, _locked(session, Attendee.order_id == order.id, Attendee.email == ""), to=order.email)
+
+
+def tell_moved(session: Session, rows: Sequence[Attendee], order: Order) -> None:
+    """Owe the buyer of these places a letter that says when they are."""
+    session.flush()
+    for row in rows:
+        begins = session.get_one(WorkshopDate, row.date_id).starts_at
+        told = (row.order_id, row.id, _MOVED, f"{outbox.stamp(begins)}.{row.sequence}")
+        outbox.owe(session, Job.PLACE_LETTER, *told, key=":".join(told), to=order.email)
 
 
 def _issue_anew(session: Session, rows: Sequence[Attendee], *, to: str) -> None:

@@ -14,6 +14,7 @@ from core.kinds.grants import Delivery, Grant, Ticket
 from core.kinds.places import attendees, waiting_list
 from core.kinds.places.attendees import Attendee
 from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
+from core.orders import history
 from core.orders.orders import Order, OrderLine
 
 
@@ -100,12 +101,19 @@ def _grant_first(session: Session, line: OrderLine, reservation: Reservation, *,
     for row in known:
         # What was held is held for the date that was bought.
         row.date_id, row.holds = reservation.date_id, row.canceled_at is None
-    attendees.seat(session, line, date_id=reservation.date_id, places=places, now=now)
+    rows = attendees.seat(session, line, date_id=reservation.date_id, places=places, now=now)
+    if not known and history.has(session, line.order_id, moved_event(line)):
+        attendees.tell_moved(session, rows, session.get_one(Order, line.order_id))
     if gone := sum(row.canceled_at is not None for row in known):
         waiting_list.free(session, reservation.date_id, gone)
     waiting_list.took(session, line.order_id)
     session.flush()
     return ""
+
+
+def moved_event(line: OrderLine) -> str:
+    """What is noted on an order whose date was moved while its buyer was paying: their payment page said another time."""
+    return f"date_moved:{line.position + 1}"
 
 
 def _take_again(session: Session, missing: Sequence[Attendee], *, now: datetime) -> str:

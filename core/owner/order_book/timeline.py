@@ -65,6 +65,7 @@ _TITLES: dict[str, tuple[str, Tone]] = {
     "withdrawal_declined": ("The withdrawal was declined", Tone.PLAIN),
     "erased": ("The buyer was erased", Tone.PLAIN),
     "place_handed_over": ("A place was handed to somebody else", Tone.PLAIN),
+    "date_moved": ("The date of the workshop was moved while they paid", Tone.PLAIN),
     "place_moved": ("A place was moved to another date", Tone.PLAIN),
     "place_bound": ("It was too late to give up the place that was moved, and it stays so", Tone.PLAIN),
     "plan_switched": ("The plan is billed for another interval", Tone.PLAIN),

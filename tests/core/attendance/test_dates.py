@@ -95,6 +95,21 @@ def test_a_date_that_moves_tells_everybody_once_with_the_next_sequence(clinic: C
     assert [entry.action for entry in builders.rows(clinic.shop, AuditEntry)] == ["dates"]
 
 
+def test_who_pays_while_the_date_is_moved_is_told_when_it_takes_place(clinic: Clinic, stripe: FakeStripe) -> None:
+    order_id, paying = builders.opened(clinic.shop, ("clinic-eur", 2))
+    before = times(clinic.shop)
+    new = replace(before, starts_at=before.starts_at + timedelta(days=1), ends_at=before.ends_at + timedelta(days=1))
+    dates.move(clinic.shop, DATE, new, agreed=agreed(clinic.shop), deed=owner(clinic))
+    assert clinic.letters("place_letter:") == {}
+    stripe.pay(paying)
+    for _ in range(2):
+        deliver(clinic.shop, stripe.event("completed", paying))
+    assert [each.walk("VEVENT")[0].start for each in letters(clinic, "moved")] == [new.starts_at] * 2
+    assert [each.split(":")[0] for each in builders.log(clinic.shop, order_id)].count("date_moved") == 1
+    clinic.sell(1, cart="later")
+    assert len(letters(clinic, "moved")) == 2
+
+
 @on_sqlite
 def test_who_agreed_to_other_people_changes_nothing_and_the_past_is_no_time_to_move_to(
     clinic: Clinic, clock: Clock
