@@ -7,7 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from sqlalchemy.exc import IntegrityError
@@ -42,7 +42,8 @@ _COLUMNS = {
     "label",
     "created_at",
 }
-_OFF = ("disabled", "inactive", "revoked")
+# What a status comes to. With Lemon Squeezy and Easy Digital Downloads `inactive` is a key that no machine uses yet.
+_GOOD, _OFF, _OVER = ("", "active", "inactive", "valid", "enabled"), ("disabled", "revoked"), "expired"
 # So long is what software may send of keys and machines, too.
 _LONGEST = 500
 
@@ -137,7 +138,12 @@ def _made(
         _count(line.get("machines", "")) or usual.machines, _moment(line.get("expires_at", "")),
         _moment(line.get("updates_until", "")), usual.on_expiry, usual.floating, "", usual.features,
     )  # fmt: skip
-    off = now if line.get("status", "").lower() in _OFF else None
+    status = line.get("status", "").lower()
+    if status not in (*_GOOD, *_OFF, _OVER):
+        raise _Unfit(f"has the status {status}, which is none of active, inactive, expired, disabled and revoked")
+    if status == _OVER:
+        terms = replace(terms, expires_at=min(terms.expires_at or now, now))
+    off = now if status in _OFF else None
     row = licenses.new_key(
         session, text, terms, product_id=product.id, origin=Origin.IMPORT, holder=_holder(line.get("email", "")),
         livemode=livemode, disabled_at=off, created_at=now,

@@ -44,6 +44,22 @@ def test_lines_may_end_as_anywhere(shop: Shop) -> None:
     assert brought(shop, "k" * 150_000).problems == [(1, "the columns key, product are missing")]
 
 
+def test_a_status_means_what_it_meant_there(shop: Shop) -> None:
+    """`inactive` is a key that no machine uses yet, with Lemon Squeezy as with Easy Digital Downloads."""
+    said = ("", "active", "Inactive", "disabled", "revoked", "expired", "suspended")
+    lines = "".join(f"OLD-{number},kit,{status},\n" for number, status in enumerate(said, 1))
+    found = brought(shop, f"key,product,status,expires_at\n{lines}OLD-8,kit,expired,2026-01-31\n")
+    assert found.problems == [
+        (8, "has the status suspended, which is none of active, inactive, expired, disabled and revoked")
+    ]
+    with shop.reading() as session:
+        numbers = (1, 2, 3, 4, 5, 6, 8)
+        keys = [found_licenses.by_key(session, f"OLD-{number}", lock=False, now=shop.now()) for number in numbers]
+        standing = [each and each.standing(shop.now(), livemode=False).value for each in keys]
+    assert standing == ["active", "active", "active", "disabled", "disabled", "expired", "expired"]
+    assert [f"{each.expires_at:%Y-%m-%d}" for each in keys if each and each.expires_at] == ["2026-11-23", "2026-01-31"]
+
+
 def test_keys_that_were_tried_out_with_a_test_key_are_good_once_they_are_brought_for_real(shop: Shop) -> None:
     def standing() -> str:
         with shop.reading() as session:
