@@ -28,9 +28,10 @@ from core.orders import (
 )
 from core.orders.balance import entries, payouts
 from core.outgoing import attempts, endpoints, messages
-from core.owner import notes, set_aside
+from core.owner import notes
 from core.owner.doctor import findings
 from core.owner.figures import day_sums
+from core.owner.needs import set_aside
 from core.owner.order_book import views
 from core.owner.season import seasons
 from core.owner.shelves import applied, stripe_prices, uploads

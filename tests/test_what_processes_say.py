@@ -30,7 +30,7 @@ from core.foundation import signing
 from core.foundation.jobs.outbox import open_client
 from core.foundation.records import new_id
 from core.messages.letters import LetterState
-from core.owner import attention
+from core.owner.needs import attention
 from tests import fork_server
 from tests.collectors import Collector, collecting
 from tests.fakes import signed

@@ -83,7 +83,7 @@ def reconcile(
 
 def attention(as_json: Json = False) -> None:
     """What needs a person, and what to do about it."""
-    from core.owner import attention as needs
+    from core.owner.needs import attention as needs
 
     found = needs.items(open_shop())
     answer = [

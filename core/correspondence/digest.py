@@ -9,12 +9,12 @@ from core.foundation.money import Money
 from core.messages import digests
 from core.messages.digests import DigestLetter, Need, Renewals, WeekSales
 from core.orders import subscriptions
-from core.owner import set_aside
-from core.owner.attention import Item
 from core.owner.figures import recurring, sales, sums
 from core.owner.figures.days import Days
 from core.owner.figures.recurring import Recurring
 from core.owner.figures.sales import Sales
+from core.owner.needs import set_aside
+from core.owner.needs.items import Item
 from core.people import deeds
 from core.people.deeds import Deed
 from core.people.staff import Action

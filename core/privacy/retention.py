@@ -34,7 +34,7 @@ from core.orders import orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.orders.status import Status
-from core.owner.set_aside import SetAside
+from core.owner.needs.set_aside import SetAside
 from core.people import sign_in
 from core.people.codes import SignInCode
 from core.people.sign_in import SignIn

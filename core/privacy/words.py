@@ -9,7 +9,7 @@ from core.orders.history import FulfillmentLog
 from core.orders.orders import Order, OrderLine
 from core.orders.refunds import Refund
 from core.orders.subscriptions import Subscription
-from core.owner.set_aside import SetAside
+from core.owner.needs.set_aside import SetAside
 from core.people.audit import AuditEntry
 from core.people.staff import Action
 from core.privacy.persons import Person

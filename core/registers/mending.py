@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from core.owner.attention import Item
+from core.owner.needs.items import Item
 from core.people.deeds import Deed
 from core.registers import events, letters
 from core.shop import Shop

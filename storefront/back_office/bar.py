@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from core.owner import set_aside
-from core.owner.attention import Item
+from core.owner.needs import set_aside
+from core.owner.needs.items import Item
 from core.owner.order_book import lookup
 from storefront import frame, links, process
 

@@ -5,11 +5,12 @@ import streamlit as st
 
 from core.catalog import products
 from core.foundation.errors import ShopError
-from core.owner import set_aside, setting_up
-from core.owner.attention import Item
+from core.owner import setting_up
 from core.owner.doctor import findings
 from core.owner.doctor.findings import Examination
 from core.owner.figures import overview
+from core.owner.needs import set_aside
+from core.owner.needs.items import Item
 from core.owner.order_book import listing
 from core.owner.order_book.listing import OrderRow
 from core.owner.setting_up import Step

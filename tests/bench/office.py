@@ -17,11 +17,12 @@ from core.catalog import products
 from core.foundation import database
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
-from core.owner import set_aside, setting_up
+from core.owner import setting_up
 from core.owner.accounting import payout_list
 from core.owner.figures import closing, overview, received, rows, sums
 from core.owner.figures.days import Days, day_of
 from core.owner.figures.definitions import Figure
+from core.owner.needs import set_aside
 from core.owner.order_book import detail, filters, listing, lookup, views
 from core.owner.shelves import listing as shelf_listing
 from core.people import audit, staff

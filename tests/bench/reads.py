@@ -18,7 +18,8 @@ from core.events import reconciliation
 from core.foundation import database
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
-from core.owner import attention, reports
+from core.owner import reports
+from core.owner.needs import attention
 from core.people import purchases
 from core.shop import Shop
 from tests.fakes import FakeStripe

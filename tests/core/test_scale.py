@@ -29,12 +29,13 @@ from core.kinds.license_keys import fingerprint
 from core.licensing import administration, calls, expiries, holding
 from core.licensing.calls import Call, Question
 from core.outgoing import attempts, messages
-from core.owner import attention, reports, setting_up
+from core.owner import reports, setting_up
 from core.owner.accounting import order_list
 from core.owner.doctor import measures
 from core.owner.figures import closing, overview, rows
 from core.owner.figures.days import Days
 from core.owner.figures.definitions import Figure
+from core.owner.needs import attention
 from core.owner.order_book import detail, filters, listing, lookup
 from core.owner.shelves import announcements, promotions, uploads
 from core.owner.shelves import listing as shelf_listing

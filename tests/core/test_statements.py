@@ -9,7 +9,7 @@ from sqlalchemy import Engine, event
 from core.connections import statements as driver_statements
 from core.events import reconciliation
 from core.outgoing import endpoints
-from core.owner import attention
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe

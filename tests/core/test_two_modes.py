@@ -14,7 +14,7 @@ from core.journeys.billing import plans
 from core.kinds import file_versions
 from core.orders.orders import Order
 from core.outgoing.messages import WebhookMessage
-from core.owner import attention
+from core.owner.needs import attention
 from core.people import purchases
 from core.shop import Shop
 from tests import builders

@@ -11,8 +11,9 @@ from core.catalog.products import Kind
 from core.foundation.jobs import outbox
 from core.kinds import deliverables, offers
 from core.orders.disputes import Dispute
-from core.owner import attention, reports
-from core.owner.attention import Item
+from core.owner import reports
+from core.owner.needs import attention
+from core.owner.needs.items import Item
 from core.shop import Shop
 from tests.journeys.stand import Stand
 from tests.soak import stripe_side

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.owner.attention import Item
+from core.owner.needs.items import Item
 from tests.soak import audit
 from tests.soak.aftermath import OWNER, Deed
 from tests.soak.books import WORKSHOPS, Books

@@ -17,7 +17,8 @@ from core.orders.disputes import Dispute
 from core.orders.payments import Payment
 from core.orders.refunds import Refund
 from core.orders.subscriptions import Subscription
-from core.owner import attention, reports
+from core.owner import reports
+from core.owner.needs import attention
 from core.people import customers
 from core.people.customers import How
 from core.people.receipts import order_links

@@ -15,7 +15,8 @@ from core.catalog.products import Product
 from core.foundation.storage import Storage
 from core.journeys import refund
 from core.kinds.downloads import Download, DownloadFile
-from core.owner import attention, publishing
+from core.owner import publishing
+from core.owner.needs import attention
 from core.owner.shelves.attachments import Purpose
 from core.people.staff import Role
 from core.shop import Shop

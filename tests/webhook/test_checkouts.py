@@ -15,7 +15,7 @@ from starlette.types import Message
 from core.foundation import signing
 from core.foundation.errors import PermissionMissing, StripeKeyRefused, StripeRefused, StripeUnreachable
 from core.orders.orders import Order
-from core.owner import attention
+from core.owner.needs import attention
 from core.rights.consents import Consent
 from core.shop import Shop
 from tests import builders

@@ -11,7 +11,7 @@ from core.kinds.workshops import WorkshopDate
 from core.messages import contents
 from core.orders.disputes import Dispute
 from core.orders.refunds import Refund
-from core.owner import attention
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe

@@ -23,9 +23,9 @@ from core.kinds.downloads import Download, DownloadFile
 from core.kinds.file_versions import NewFile
 from core.kinds.grants import Grant
 from core.orders.status import GrantState
-from core.owner import attention
 from core.owner.doctor import house
 from core.owner.doctor.findings import Level
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe

@@ -17,7 +17,7 @@ from core.mailboxes import confirmations, marks, unsubscribing
 from core.mailboxes.marks import Kind, MailMark
 from core.messages import mail
 from core.messages.letters import Letter, LetterState
-from core.owner import attention
+from core.owner.needs import attention
 from core.people import sign_in
 from core.privacy import erasure, retention
 from core.shop import Shop

@@ -13,7 +13,7 @@ from core.orders.orders import OrderLine
 from core.orders.payment_lines import PaymentLine
 from core.orders.payments import Payment, named
 from core.orders.refunds import Refund, RefundStatus
-from core.owner import attention
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock

@@ -13,7 +13,7 @@ from core.journeys.billing import plans
 from core.orders.subscription_changes import SubscriptionChange
 from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
-from core.owner import attention
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock

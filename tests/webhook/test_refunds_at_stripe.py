@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from core.journeys import refund
 from core.orders.refunds import Refund, RefundStatus
-from core.owner import attention
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.fakes import FakeStripe

@@ -14,7 +14,7 @@ from core.kinds.seats import Seat, SeatState
 from core.orders.orders import Order
 from core.orders.payments import Payment
 from core.orders.subscriptions import Subscription
-from core.owner import attention
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock

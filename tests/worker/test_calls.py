@@ -7,7 +7,7 @@ from core.foundation.errors import PermissionMissing, StripeKeyRefused, StripeRe
 from core.foundation.jobs.kinds import Job, Turn
 from core.foundation.money import Money
 from core.journeys import refund
-from core.owner import attention
+from core.owner.needs import attention
 from core.owner.shelves import pricing, promotions
 from core.owner.shelves.promotions import Promotion
 from core.people.staff import Role

@@ -11,7 +11,7 @@ from core.foundation.signals.heartbeats import Kind
 from core.mailboxes import marks
 from core.messages.letters import Letter, LetterState
 from core.orders.disputes import Dispute
-from core.owner import attention
+from core.owner.needs import attention
 from core.privacy import erasure
 from core.shop import Shop
 from tests import builders

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from core.foundation.jobs import outbox, standing
 from core.foundation.jobs.kinds import APPLICATION_VERSION, NEXT_TURN, Job
 from core.messages.letters import LetterState
-from core.owner import attention
+from core.owner.needs import attention
 from tests.machine import environment, eventually
 from tests.worker.conftest import Trade, worker_process
 from worker import jobs

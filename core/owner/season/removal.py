@@ -23,8 +23,8 @@ from core.orders.balance.payouts import Payout
 from core.orders.orders import MADE_UP, Counter, Order
 from core.owner import notes
 from core.owner.figures import closing
+from core.owner.needs.set_aside import SetAside
 from core.owner.season import log_entry, seasons
-from core.owner.set_aside import SetAside
 from core.people import past
 from core.people.customers import Customer, CustomerAddress
 from core.people.deeds import Deed

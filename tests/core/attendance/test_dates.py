@@ -27,7 +27,7 @@ from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
 from core.kinds.places.waiting_list import WaitingEntry
 from core.kinds.workshops import Times, WorkshopDate
 from core.orders.refunds import Refund
-from core.owner import attention
+from core.owner.needs import attention
 from core.owner.order_book import attendees_export, lookup
 from core.people.audit import AuditEntry
 from core.people.deeds import Deed

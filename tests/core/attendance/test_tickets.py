@@ -13,7 +13,7 @@ from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
 from core.languages import sentences
 from core.orders.orders import Order
 from core.orders.refunds import Refund
-from core.owner import attention
+from core.owner.needs import attention
 from core.people.staff import Role
 from core.registers import workshops
 from core.shop import Shop

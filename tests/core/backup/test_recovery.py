@@ -24,7 +24,7 @@ from core.kinds.file_versions import FileVersion
 from core.kinds.licenses import LicenseKey
 from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Order
-from core.owner import attention
+from core.owner.needs import attention
 from core.rights import clauses, consents
 from core.shop import Shop
 from tests import builders

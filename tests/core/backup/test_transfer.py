@@ -23,7 +23,7 @@ from core.foundation.signals import milestones
 from core.journeys import refund
 from core.orders.orders import Order
 from core.orders.refunds import Refund
-from core.owner import attention
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.builders import bought, deliver, on_sqlite, opened, subscribed

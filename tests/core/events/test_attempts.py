@@ -29,7 +29,7 @@ from core.orders.payments import Payment
 from core.orders.refunds import Refund
 from core.orders.setbacks import Setback
 from core.orders.subscriptions import Subscription
-from core.owner import attention
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock

@@ -12,7 +12,7 @@ from core.journeys import refund
 from core.orders.balance.entries import BalanceEntry, Movement, Origin, disown
 from core.orders.balance.payouts import Payout, PayoutStatus
 from core.orders.status import Status
-from core.owner import attention
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver

@@ -22,7 +22,7 @@ from core.journeys import refund
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.orders.status import Status
-from core.owner import attention
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver

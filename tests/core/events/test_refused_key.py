@@ -8,7 +8,7 @@ from core.foundation.errors import PermissionMissing, StripeKeyRefused
 from core.foundation.jobs.kinds import Job
 from core.journeys import refund
 from core.orders.refunds import Refund, RefundStatus
-from core.owner import attention
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.builders import bought, opened

@@ -42,7 +42,7 @@ from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
 from core.orders import orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
-from core.owner import attention
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.builders import a_basket, deliver, session_id

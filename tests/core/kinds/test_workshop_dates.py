@@ -15,7 +15,7 @@ from core.kinds.offers import Availability
 from core.kinds.places import line_places as place_stock
 from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
 from core.orders.orders import OrderLine
-from core.owner import attention
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver

@@ -9,7 +9,7 @@ from core.foundation.signals import heartbeats
 from core.foundation.signals.heartbeats import Kind
 from core.messages import letters
 from core.messages.letters import Claim, Letter, LetterState
-from core.owner import attention
+from core.owner.needs import attention
 from core.shop import Shop
 from tests.builders import at_once
 from tests.conftest import Clock

@@ -17,7 +17,7 @@ from core.outgoing import attempts, endpoints, environment, messages
 from core.outgoing.endpoints import Off, WebhookEndpoint
 from core.outgoing.messages import DeliveryState, WebhookMessage
 from core.outgoing.topics import Topic
-from core.owner import attention
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock

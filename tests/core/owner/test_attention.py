@@ -13,8 +13,8 @@ from core.kinds.deliverables import KINDS
 from core.kinds.workshops import WorkshopDate
 from core.messages.letters import Letter, LetterState
 from core.orders.orders import Order
-from core.owner import attention, set_aside
-from core.owner.set_aside import SetAside
+from core.owner.needs import attention, set_aside
+from core.owner.needs.set_aside import SetAside
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver

@@ -28,7 +28,7 @@ from core.kinds.places.waiting_list import WaitingEntry
 from core.licensing import administration, holding
 from core.messages import contents
 from core.outgoing.messages import WebhookDelivery, WebhookMessage
-from core.owner import attention
+from core.owner.needs import attention
 from core.people import address_changes, codes, customers, purchases, sign_in
 from core.people.customers import Customer, CustomerAddress, How
 from core.people.purchases import Viewer

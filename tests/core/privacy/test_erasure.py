@@ -29,10 +29,11 @@ from core.orders.payments import Payment
 from core.outgoing import attempts
 from core.outgoing.messages import WebhookDelivery
 from core.outgoing.posting import Answer
-from core.owner import notes, set_aside
+from core.owner import notes
 from core.owner.accounting import journal
-from core.owner.attention import Item
 from core.owner.figures.days import Days
+from core.owner.needs import set_aside
+from core.owner.needs.items import Item
 from core.people import address_changes, codes, customer_notes, customers, sign_in
 from core.people.audit import AuditEntry
 from core.people.customers import Customer, How

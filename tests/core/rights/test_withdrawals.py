@@ -22,7 +22,8 @@ from core.foundation.jobs.kinds import Job
 from core.journeys import refund, withdrawal
 from core.messages import contents
 from core.messages.wording import Message
-from core.owner import attention, evidence
+from core.owner import evidence
+from core.owner.needs import attention
 from core.people.audit import AuditEntry
 from core.people.staff import Role
 from core.privacy import erasure, persons

@@ -14,9 +14,9 @@ from core.foundation.errors import TooManyTries
 from core.journeys import checkout_limits
 from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Order
-from core.owner import attention
 from core.owner.doctor import house
 from core.owner.doctor.findings import Level
+from core.owner.needs import attention
 from core.shop import Shop
 from core.traffic import counting
 from core.traffic.counting import Count, Sender

@@ -6,8 +6,8 @@ from streamlit.testing.v1 import AppTest
 from core.catalog.products import Kind
 from core.kinds import deliverables
 from core.orders.orders import Order
+from core.owner.needs.set_aside import SetAside
 from core.owner.order_book import listing
-from core.owner.set_aside import SetAside
 from core.people.audit import AuditEntry
 from core.people.staff import Role
 from storefront.back_office import order_rows

@@ -43,12 +43,13 @@ from core.orders.status import Status
 from core.orders.subscription_changes import SubscriptionChange
 from core.orders.subscriptions import Subscription
 from core.outgoing import endpoints
-from core.owner import attention, publishing, set_aside, setting_up
+from core.owner import publishing, setting_up
 from core.owner.figures import closing, overview
 from core.owner.figures.days import Days
+from core.owner.needs import attention, set_aside
+from core.owner.needs.set_aside import SetAside
 from core.owner.season import making, plot, removal, seasons
 from core.owner.season.seasons import Offer, Season
-from core.owner.set_aside import SetAside
 from core.people.audit import AuditEntry
 from core.people.customers import Customer
 from core.people.deeds import Deed

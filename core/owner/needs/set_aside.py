@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlmodel import Field, select
 
 from core.foundation.records import Record
-from core.owner import attention
-from core.owner.attention import Item
+from core.owner.needs import attention
+from core.owner.needs.items import Item
 from core.people import deeds
 from core.people.deeds import Deed
 from core.people.staff import Action

@@ -1,0 +1,1 @@
+"""What needs a person: the one list of it, what may stand in it by what it is about, and what was set aside."""

@@ -1,0 +1,105 @@
+"""Money that needs a person: disputes and warnings of fraud, refunds and payouts that failed, stolen cards that are tried out."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+
+from sqlalchemy import exists
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from core.foundation.money import Money
+from core.orders.balance import payouts
+from core.orders.disputes import ACTIONABLE, Dispute, FraudWarning
+from core.orders.orders import Order
+from core.orders.refunds import Refund, RefundStatus
+from core.owner.needs.items import Item, Kind
+from core.traffic import rate_limits
+from core.traffic.rate_limits import DECLINES
+
+
+def card_testing(session: Session, *, now: datetime) -> Iterator[Item]:
+    """That very many payments are declined, within the hour in which they are."""
+    row = rate_limits.standing(session, DECLINES, "cards")
+    if row is None or row.hits <= DECLINES.most or row.began_at < now.timestamp() - DECLINES.seconds:
+        return
+    since = datetime.fromtimestamp(row.began_at, UTC)
+    yield Item(
+        "card_testing", "declines", None, since, None, f"{row.hits} payments were declined within an hour", _TESTED,
+    )  # fmt: skip
+
+
+_TESTED = (
+    "Somebody may be trying out stolen cards here. Look at the declined payments in Stripe's dashboard, switch on its rules"
+    " against card testing, and refund what came through: those payments are disputed later. Should it be a sale that goes"
+    " well, nothing is to be done; this item goes an hour after the last such hour."
+)
+
+
+@cache
+def disputed() -> Kind:
+    """Disputes that wait for an answer."""
+    open_ones = col(Dispute.status).in_(("warning_needs_response", "needs_response", "appeal_needs_response"))
+    soonest = (col(Dispute.due_by).is_(None), Dispute.due_by, Dispute.created_at, Dispute.id)
+    return Kind(select(Dispute).where(open_ones), Dispute.order_id, soonest, _dispute)
+
+
+def _dispute(row: Dispute) -> Iterator[Item]:
+    yield Item(
+        "dispute", row.id, row.order_id, row.created_at, row.due_by, row.reason,
+        "Answer it in Stripe's dashboard before the deadline. `pushcart evidence` puts the proof together.",
+    )  # fmt: skip
+
+
+@cache
+def warnings() -> Kind:
+    """A bank's warnings of fraud, until there is a dispute, or money went back."""
+    disputed = exists().where(col(Dispute.order_id) == FraudWarning.order_id)
+    refunded = exists().where(col(Order.id) == FraudWarning.order_id, col(Order.amount_refunded) != 0)
+    standing = select(FraudWarning).where(ACTIONABLE, ~disputed, ~refunded)
+    return Kind(standing, FraudWarning.order_id, (FraudWarning.created_at, FraudWarning.id), _warning)
+
+
+def _warning(row: FraudWarning) -> Iterator[Item]:
+    yield Item(
+        "fraud_warning", row.id, row.order_id, row.created_at, None, row.fraud_type,
+        "The bank thinks this payment is fraud. Refunding it now avoids a dispute and its fee.",
+    )  # fmt: skip
+
+
+@cache
+def refunds() -> Kind:
+    """Refunds that did not work, until another one of their order does."""
+    failed = col(Refund.status).in_((RefundStatus.FAILED, RefundStatus.CANCELED))
+    newer = aliased(Refund)
+    paid_back_since = exists().where(
+        col(newer.order_id) == Refund.order_id,
+        col(newer.created_at) > Refund.created_at,
+        col(newer.status).in_((RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)),
+    )
+    standing = select(Refund).where(failed, ~paid_back_since)
+    return Kind(standing, Refund.order_id, (Refund.updated_at, Refund.id), _refund)
+
+
+def _refund(row: Refund) -> Iterator[Item]:
+    yield Item(
+        "refund_failed", row.stripe_refund_id or row.id, row.order_id, row.updated_at, None, row.failure,
+        _SENT_BACK if row.stripe_refund_id else _REFUSED,
+    )  # fmt: skip
+
+
+_SENT_BACK = "The money is back with you and the buyer has access again. Agree with them on another way to pay it back."
+_REFUSED = "Stripe refused it, so no money has moved. Mend the reason and refund again, or pay it back another way."
+
+
+def payouts_failed(session: Session, *, livemode: bool) -> Iterator[Item]:
+    """Payouts that the bank sent back."""
+    for row in payouts.failed(session, livemode=livemode):
+        reason = row.failure_message or row.failure_code or "no reason was given"
+        yield Item(
+            "payout_failed", row.id, None, row.failed_at or row.told_at, None,
+            f"{Money(row.amount, row.currency).format()}: {reason}",
+            "The bank sent it back, and the money is on your balance at Stripe again. Stripe pays nothing more out to that "
+            "account until you correct it, or confirm it, among the payouts in Stripe's settings: then the next payout "
+            "brings it along.",
+        )  # fmt: skip
