@@ -16,8 +16,8 @@ class Standing:
     """`paid_until` is when the last period ends that was paid for; `unpaid_since` is when the first invoice was made that
     is owed, `unpaid_amount` what it asks for in minor units, and `payment_url` Stripe's page to pay it, if it has one;
     `paid_quantities` says, by Stripe's price, how much of it was paid for before that invoice billed a change: none of a price
-    that was not billed before. `paid_before` are Stripe's items that a paid invoice was for, where it names none its price; None if
-    not all that was paid for is known."""
+    that was not billed before. `paid_before` are then Stripe's items that a paid invoice was for, or their prices where it names
+    no item; None if not all that was paid for is known."""
 
     paid_until: datetime | None = None
     unpaid_since: datetime | None = None
@@ -40,13 +40,14 @@ def read_standing(invoices: Sequence[dict[str, Any]]) -> Standing:
     # What was given up before another one was paid is no longer waited for.
     owed = [invoice for invoice in invoices if _is_owed(invoice) and _still(invoice, newest_paid)]
     first = min(owed, key=lambda invoice: (invoice["created"], invoice["id"]), default=None)
+    changed = _credited(first) if first else {}
     return Standing(
         paid_until=moment(max((end for invoice in paid for end in _period_ends(invoice)), default=None)),
         unpaid_since=moment(first["created"]) if first else None,
         unpaid_amount=_left(first) if first else 0,
         payment_url=(first.get("hosted_invoice_url") or "") if first else "",
-        paid_quantities=_credited(first) if first else {},
-        paid_before=_paid_before(paid) if first else frozenset(),
+        paid_quantities=changed,
+        paid_before=_paid_before(paid) if changed else frozenset(),
     )
 
 
@@ -54,7 +55,7 @@ def _paid_before(paid: Sequence[dict[str, Any]]) -> frozenset[str] | None:
     """Stripe lists ten lines of an invoice with it: of one that has more it is not known what else was paid for."""
     if any((invoice.get("lines") or {}).get("has_more") for invoice in paid):
         return None
-    return frozenset(_billed_of(line) for invoice in paid for line in _lines(invoice))
+    return frozenset(filter(None, map(_billed_of, _lines_of(paid))))
 
 
 def _is_owed(invoice: dict[str, Any]) -> bool:
@@ -74,8 +75,8 @@ def _period_ends(invoice: dict[str, Any]) -> list[int]:
     return [line["period"]["end"] for line in _lines(invoice) if _is_plans(line) and not _is_change(line)]
 
 
-def _billed_of(line: dict[str, Any]) -> str:
-    return str(_details(line).get("subscription_item") or _price_of(line) or "")
+def _billed_of(line: dict[str, Any]) -> str | None:
+    return _details(line).get("subscription_item") or _price_of(line)
 
 
 def _credited(invoice: dict[str, Any]) -> dict[str, int]:
@@ -93,6 +94,10 @@ def _amount(line: dict[str, Any]) -> int:
 
 def _lines(invoice: dict[str, Any]) -> list[dict[str, Any]]:
     return (invoice.get("lines") or {}).get("data") or []
+
+
+def _lines_of(invoices: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [line for invoice in invoices for line in _lines(invoice)]
 
 
 def _details(line: dict[str, Any]) -> dict[str, Any]:

@@ -192,14 +192,21 @@ def test_what_was_paid_for_before_is_known_by_its_item_or_else_by_its_price() ->
     pricing = {"pricing": {"price_details": {"price": "price_1"}}}
     of_item = billed(30, **pricing)
     of_item["parent"]["subscription_item_details"]["subscription_item"] = "si_1"
-    of_price, other = billed(30, **pricing), billed(30, pricing={"price_details": {"price": "price_2"}})
-    invoices = [bill(1, "paid", lines=[of_item]), bill(2, "open", lines=[other])]
-    assert subscription_invoices.read_standing(invoices).paid_before == {"si_1"}
-    invoices += [bill(3, "paid", lines=[of_price])]
-    assert subscription_invoices.read_standing(invoices).paid_before == {"si_1", "price_1"}
+    of_price, of_none = billed(30, **pricing), billed(30, pricing=None)
+    added = billed(30, proration=True, amount=900, quantity=1, pricing={"price_details": {"price": "price_2"}})
+
+    def paid_before(*invoices: dict[str, Any]) -> frozenset[str] | None:
+        return subscription_invoices.read_standing(invoices).paid_before
+
+    owed = bill(2, "open", lines=[added])
+    assert paid_before(bill(1, "paid", lines=[of_item, of_none]), owed) == {"si_1"}
+    assert paid_before(bill(1, "paid", lines=[of_item]), owed, bill(3, "paid", lines=[of_price])) == {"si_1", "price_1"}
+    # Who only owes a period owes for what they had.
+    assert paid_before(bill(1, "paid", lines=[of_item]), bill(2, "open", lines=[billed(60, amount=900)])) == set()
     # Of a long one Stripe shows the first ten lines: what else was paid for nobody knows.
-    invoices[2]["lines"]["has_more"] = True
-    assert subscription_invoices.read_standing(invoices).paid_before is None
+    long = bill(1, "paid", lines=[of_item])
+    long["lines"]["has_more"] = True
+    assert paid_before(long, owed) is None
 
 
 def test_of_a_price_that_a_change_bills_for_the_first_time_nothing_had_been_paid_for() -> None:
