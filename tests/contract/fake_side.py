@@ -171,6 +171,12 @@ class FakeSide:
         self._tell("invoice.payment_failed", invoice)
         self._tell("customer.subscription.updated", self.stripe.subscriptions[subscription])
 
+    def add_item_unpaid(self, subscription: str, price: str, quantity: int) -> None:
+        invoice = self.stripe.add_unpaid(subscription, price, quantity)
+        self._tell_of_refusal(self._payment_of(invoice))
+        self._tell("invoice.payment_failed", invoice)
+        self._tell("customer.subscription.updated", self.stripe.subscriptions[subscription])
+
     def cancel_later(self, subscription: str) -> None:
         self._tell("customer.subscription.updated", self.stripe.cancel_later(subscription))
 

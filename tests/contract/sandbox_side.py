@@ -147,6 +147,11 @@ class SandboxSide:
         changed = {"items": [{"id": item, "quantity": quantity}], "proration_behavior": "always_invoice"}
         self.world.api.subscriptions.update(subscription, changed)  # type: ignore[arg-type]
 
+    def add_item_unpaid(self, subscription: str, price: str, quantity: int) -> None:
+        self.world.act("fail-next", subscription)
+        changed = {"items": [{"price": price, "quantity": quantity}], "proration_behavior": "always_invoice"}
+        self.world.api.subscriptions.update(subscription, changed)  # type: ignore[arg-type]
+
     def cancel_later(self, subscription: str) -> None:
         self.world.act("cancel-later", subscription)
 

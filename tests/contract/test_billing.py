@@ -303,6 +303,20 @@ def test_seats_raised_and_not_paid_for_say_what_was_paid_for(side: Side) -> None
     assert standing.paid_quantities == {after.items[0].stripe_price_id: 2}
 
 
+def test_a_plan_that_was_added_and_not_paid_for_was_never_paid_for(side: Side) -> None:
+    name = subscribed(side, ("plan-month", 2))
+    side.pass_(days=10)
+    price = side.sell(2000, interval="month")
+    side.add_item_unpaid(name, price, 3)
+    first, added = facts(side, name).items
+    assert (added.stripe_price_id, added.quantity) == (price, 3)
+    standing = subscription_invoices.read_standing(side.stripe.invoices_of_subscription(name))
+    assert standing.unpaid_since
+    assert standing.paid_quantities == {price: 0}
+    assert first.id in standing.paid_before
+    assert not {added.id, price} & standing.paid_before
+
+
 def test_the_portal_opens_for_a_customer_and_for_nobody_else(side: Side) -> None:
     name = subscribed(side)
     customer, back = str(facts(side, name).customer), "http://localhost:8501/purchases"
