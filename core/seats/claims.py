@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from core import seating
 from core.foundation import addresses
@@ -22,12 +22,14 @@ from core.shop import Shop
 
 @dataclass(frozen=True)
 class Claimed:
-    """A seat as it is told. `free` is how many of the plan are left; `id` is empty for the buyer's own."""
+    """A seat as it is told. `free` is how many of the plan are left; `id` is empty for the buyer's own. `external_id` is the id by
+    which the person goes in the seller's programs, which may be another than was asked for."""
 
     id: str
     order: str
     product: str
     person: str
+    external_id: str | None
     state: str
     seats: int
     free: int
@@ -64,9 +66,9 @@ def _claim(shop: Shop, order: str, email: str, external_id: str) -> Claimed:
             customers.refer(session, person, external_id)
         if person == row.customer_id:
             seating.sit(session, table, buyer=True, now=now)
-            return _told(table, person, "", "accepted")
+            return _told(session, table, person, "", "accepted")
         seat = seating.give(session, table, email, customer_id=person, now=now)
-        return _told(table, person, seat.id, seat.state)
+        return _told(session, table, person, seat.id, seat.state)
 
 
 def release(shop: Shop, seat_id: str) -> None:
@@ -89,5 +91,8 @@ def _release(shop: Shop, seat_id: str, order_id: str) -> None:
         seating.take(session, table, seat, now=shop.now())
 
 
-def _told(table: Table, person: str, seat_id: str, state: str) -> Claimed:
-    return Claimed(seat_id, table.order.id, table.grant.product_id, person, state, table.grant.quantity, table.free)
+def _told(session: Session, table: Table, person: str, seat_id: str, state: str) -> Claimed:
+    known_as = customers.reference_of(session, person)
+    return Claimed(
+        seat_id, table.order.id, table.grant.product_id, person, known_as, state, table.grant.quantity, table.free
+    )  # fmt: skip

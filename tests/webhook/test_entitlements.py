@@ -304,6 +304,9 @@ def test_seats_are_given_and_taken_by_key_and_count_at_once(asks: TestClient, sh
     said = given.json()
     assert (given.status_code, said["state"], said["seats"], said["free"]) == (201, "accepted", 2, 0)
     assert asks.post("/seats", json=body, headers=bearer).json() == said
+    # Whoever has an id keeps it, and nobody gets somebody else's: by which one asks about them is said.
+    assert said["external_id"] == "user-9"
+    assert asks.post("/seats", json={**body, "external_id": "user-10"}, headers=bearer).json() == said
     assert state_of(asks, "user-9") == (1, [("plan", "active")])
     (plan,) = of(asks, said["person"])["products"]
     assert (plan["quantity"], plan["orders"]) == (1, [order_id])
@@ -316,8 +319,8 @@ def test_seats_are_given_and_taken_by_key_and_count_at_once(asks: TestClient, sh
         assert asks.delete(f"/seats/{said['id']}", headers=bearer).status_code == 204
     assert asks.delete("/seats/seat_none", headers=bearer).status_code == 404
     assert state_of(asks, "user-9") == (2, [])
-    own = asks.post("/seats", json={"order": order_id, "email": "nora@lindqvist.example"}, headers=bearer).json()
-    assert (own["id"], own["free"]) == (None, 1)
+    own = asks.post("/seats", json={**body, "email": "nora@lindqvist.example"}, headers=bearer).json()
+    assert (own["id"], own["free"], own["external_id"]) == (None, 1, None)
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
