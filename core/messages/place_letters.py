@@ -136,7 +136,10 @@ def about_place(shop: Shop, attendee_id: str, topic: Topic, stamp: str) -> Place
 
 def turn_before(topic: str, stamp: str) -> int | None:
     """Before which turn of a place whoever is written to had it; None for whoever has it now."""
-    return int(stamp) if topic == Topic.GONE else None
+    if topic != Topic.GONE:
+        return None
+    # Whatever an address on the owner's side may say: there is no such turn.
+    return int(stamp) if stamp.isdecimal() and len(stamp) < 9 else 0
 
 
 def about_waiting(shop: Shop, entry_id: str, topic: str, stamp: str) -> WaitingLetter | None:

@@ -7,6 +7,7 @@ import pytest
 
 from core.attendance import changes, check_in, giving_up, tickets
 from core.catalog.products import Price
+from core.correspondence import drafts
 from core.foundation.errors import Fixed, LinkInvalid, NameMissing, PlaceFixed, SoldOut, UnknownDate
 from core.journeys import refund
 from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
@@ -198,6 +199,9 @@ def test_whoever_had_a_place_is_told_that_it_went_on_also_when_letters_were_late
     }
     # Of whoever had it in between nothing is known any more, but that it is not them who have it.
     assert {turn: letter and letter.to for turn, letter in found.items()} == {"1": NORA, "2": None, "3": third}
+    made_up = drafts.of_id(f"place_letter:{order_id}:{clinic.rows()[0].id}:gone:soon")
+    assert made_up
+    assert drafts.write(clinic.shop, made_up) is None
     [new] = clinic.tickets(order_id)
     assert all(new not in each.calendar[0].replace("\r\n ", "") for each in found.values() if each)
 
