@@ -220,8 +220,6 @@ def lost_ones(disputes: Sequence[Dispute]) -> list[Dispute]:
 def loss(disputes: Sequence[Dispute], *, of: int, currency: str) -> int:
     """How much these took for good of what a payment had left, in minor units: all of it where none says how much."""
     lost = lost_ones(disputes)
-    if not lost:
-        return 0
     taken = sum(dispute.amount for dispute in lost)
     untold = any(dispute.amount <= 0 or dispute.currency != currency for dispute in lost)
     return of if untold or (of - taken) * _NEARLY_ALL <= of else taken

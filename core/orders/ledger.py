@@ -158,10 +158,9 @@ class Ledger:
     def standing(self, payment: Payment) -> str:
         """What the disputes about a payment come to: "lost" if they left nothing of it, "open" while one is not decided."""
         about = self.disputes_of(payment)
-        found = disputes.standing(about) if about else ""
-        if found == "lost" and self.lost(payment) < payment.amount - self.back(payment):
+        if self.lost(payment) < payment.amount - self.back(payment):
             return disputes.standing([each for each in about if each not in disputes.lost_ones(about)])
-        return found
+        return disputes.standing(about)
 
     def lost(self, payment: Payment) -> int:
         """How much of a payment its disputes took for good, in minor units, of what had not gone back."""

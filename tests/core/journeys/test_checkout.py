@@ -409,6 +409,33 @@ def test_of_two_trials_begun_side_by_side_the_owner_is_told(shop: Shop, stripe: 
     assert attention.items(shop) == []
 
 
+def test_a_second_trial_is_named_while_any_plan_of_its_order_is_tried(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    builders.let_try(shop, days=14)
+    builders.subscribed(shop, stripe)
+    clock.pass_(seconds=1)
+    order_id, opened = builders.opened(shop, "plan-month", cart="cart_2", browser="br_2")
+    plans = []
+    for name in (stripe.recover(opened)["id"], opened):
+        plans.append(stripe.pay(name)["subscription"])
+        builders.deliver(shop, stripe.event("completed", name))
+    stripe.end(plans[0])
+    for name in plans:
+        questions.ask(shop, name)
+    assert "tried_before" in {item.topic for item in attention.items(shop) if item.order_id == order_id}
+
+
+def test_of_a_trial_that_was_paid_otherwise_than_ordered_only_that_is_told(shop: Shop, stripe: FakeStripe) -> None:
+    builders.let_try(shop, days=14)
+    _, opened = builders.opened(shop, "plan-month")
+    subscription = stripe.pay(opened)["subscription"]
+    stripe.sessions[opened]["amount_subtotal"] = 100
+    builders.deliver(shop, stripe.event("completed", opened))
+    questions.ask(shop, subscription)
+    assert [item.topic for item in attention.items(shop)] == ["amount_mismatch"]
+
+
 @pytest.mark.parametrize("who", [{"browser": "br_1"}, {"browser": "br_2", "signed_in": "Nora@Lindqvist.example"}])
 def test_who_has_the_plan_is_warned_before_paying_for_it_again(shop: Shop, stripe: FakeStripe, who: dict) -> None:
     first, _ = builders.subscribed(shop, stripe)

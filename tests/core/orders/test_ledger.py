@@ -76,6 +76,8 @@ def test_of_what_a_bank_holds_nothing_can_go_back(status: str, left: int) -> Non
         ([dispute("pi_1", "lost", 9720)], [], 10800, 0, True),
         ([dispute("pi_1", "lost", 9719)], [], 9719, 1081, False),
         ([dispute("pi_1", "lost", 0)], [], 10800, 0, True),
+        ([dispute("pi_1", "lost", 0), dispute("pi_1", "lost", 3000)], [], 10800, 0, True),
+        ([dispute("pi_1", "lost", 1)], [], 1, 10799, False),
         ([dispute("pi_1", "lost", 3000, currency="usd")], [], 10800, 0, True),
     ],
 )
