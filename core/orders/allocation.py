@@ -112,27 +112,49 @@ def _of_lines(payment: Refundable, line_ids: Sequence[str], amount: int) -> dict
     return found
 
 
-def write_taxes(found: Sequence[Refund], shares: Sequence[Share]) -> None:
-    """Write the tax in each of these refunds, oldest first, all of one payment. `shares` are what that was for.
+@dataclass(frozen=True)
+class Returned:
+    """What of a refund is for one line, and the tax in it, in minor units."""
 
-    When all of a payment has gone back, so has all of its tax, in however many refunds.
+    amount: int
+    tax: int
+
+
+def returned(found: Sequence[Refund], shares: Sequence[Share]) -> list[dict[str | None, Returned]]:
+    """What each of these refunds, oldest first, all of one payment, takes back of which line. `shares` are what that was for.
+
+    When all of a payment has gone back, so has all of its tax, in however many refunds. Of a payment that `counts_as_whole`
+    everything stands under None.
     """
     amounts, taxes = _by_line(shares)
     left = dict(amounts)
+    back: list[dict[str | None, Returned]] = []
     for refund in found:
-        refund.amount_tax = 0
-        for line, part in _parts(refund, left).items() if refund.status in refunds.GONE else ():
+        parts = _parts(refund, left) if refund.status in refunds.GONE else {}
+        back.append({})
+        for line, part in parts.items():
             before = amounts[line] - left[line]
-            refund.amount_tax += _tax(before + part, taxes[line], amounts[line])
-            refund.amount_tax -= _tax(before, taxes[line], amounts[line])
+            tax = _tax(before + part, taxes[line], amounts[line]) - _tax(before, taxes[line], amounts[line])
+            back[-1][line] = Returned(part, tax)
             left[line] -= part
+    return back
+
+
+def write_taxes(found: Sequence[Refund], shares: Sequence[Share]) -> None:
+    """Write the tax in each of these refunds, oldest first, all of one payment. `shares` are what that was for."""
+    for refund, parts in zip(found, returned(found, shares), strict=True):
+        refund.amount_tax = sum(part.tax for part in parts.values())
+
+
+def counts_as_whole(shares: Sequence[Share]) -> bool:
+    """Whether something was credited at the same time as it was paid for: then no line's money is its own."""
+    return any(share.amount < 0 or share.amount_tax < 0 for share in shares)
 
 
 def _by_line(shares: Sequence[Share]) -> tuple[dict[str | None, int], dict[str | None, int]]:
     amounts: dict[str | None, int] = {}
     taxes: dict[str | None, int] = {}
-    # Where something was credited at the same time, no line's money is its own: then the payment counts as a whole.
-    whole = any(share.amount < 0 or share.amount_tax < 0 for share in shares)
+    whole = counts_as_whole(shares)
     for share in shares:
         line = None if whole else share.order_line_id
         amounts[line] = amounts.get(line, 0) + share.amount

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from sqlmodel import Field, Session, col, select
@@ -143,7 +144,7 @@ def tax_included(payment: Payment, listed: Sequence[PaymentLine]) -> int:
     return max(0, min(payment.amount_tax, over))
 
 
-def spread(amount: int, weights: Sequence[int]) -> list[int]:
+def spread(amount: int, weights: Sequence[int | Fraction]) -> list[int]:
     """An amount in minor units in parts as these weights say, to the cent: what is left over goes to the largest rests."""
     if len(weights) == 1:
         return [amount]

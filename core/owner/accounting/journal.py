@@ -8,22 +8,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import and_, exists, not_, or_
 from sqlmodel import Session, col, select
 
-from core.orders import orders, payment_lines
 from core.orders.balance.entries import BalanceEntry, Origin
 from core.orders.balance.payouts import Payout
 from core.orders.disputes import INQUIRY, Dispute
-from core.orders.orders import Order, OrderLine
-from core.orders.payment_lines import PaymentLine, spread
+from core.orders.orders import Order
 from core.orders.payments import Payment
 from core.orders.refunds import GONE, Refund
-from core.owner.accounting import spreadsheet
+from core.owner.accounting import shares, spreadsheet
 from core.owner.accounting.pieces import in_turn
 from core.owner.figures.days import Days
 
@@ -62,44 +59,6 @@ class Movement:
         return self.country or (self.order.country if self.order else "")
 
 
-@dataclass(frozen=True)
-class _Share:
-    """What of a payment was for one kind of product at one rate. `said` is the rate as Stripe told it, and `reason` its word for
-    why it is that; both are empty where it did not say."""
-
-    kind: str
-    said: str
-    reason: str
-    net: int
-    tax: int
-    lines: tuple[str, ...]
-
-    @property
-    def rate(self) -> Decimal:
-        return Decimal(self.said).quantize(_TENTH) if _is_tenths(self.said) else rate_of(self.net, self.tax, self.said)
-
-    @property
-    def note(self) -> str:
-        """Why nothing was taxed where something might have been, such as `reverse charge`."""
-        return self.reason.replace("_", " ") if self.reason in _UNTAXED else ""
-
-
-_TENTH = Decimal("0.1")
-# Of these the tax office wants to know, though nothing is owed to it.
-_UNTAXED = ("reverse_charge", "customer_exempt", "product_exempt", "not_collecting", "excluded_territory", "zero_rated")
-
-
-def rate_of(net: int, tax: int, said: str = "") -> Decimal:
-    """The rate of a tax in per cent: as it was said, else to a tenth what was taken."""
-    if said:
-        return Decimal(said)
-    return Decimal(round(Fraction(tax * 1000, net))).scaleb(-1) if net else Decimal("0.0")
-
-
-def _is_tenths(said: str) -> bool:
-    return bool(said) and Decimal(said) == Decimal(said).quantize(_TENTH)
-
-
 def movements(session: Session, days: Days, *, livemode: bool) -> Iterator[Movement]:
     """All movements of these days, oldest first."""
     read = _Reader(session, days, livemode)
@@ -123,7 +82,7 @@ class _Reader:
     def sales(self) -> Iterator[Movement]:
         """A row for each kind of product in a payment, and one for what was paid with what Stripe owed the buyer."""
         for found in self._facts(Payment, col(Payment.paid_at), col(Payment.id)):
-            shares, known = _shares(self._session, found), _orders(self._session, found)
+            bought, known = shares.of_payments(self._session, found), _orders(self._session, found)
             entries = self._entries_of_payments(found)
             for payment in found:
                 order, own = known[payment.order_id], entries.get(payment.id, [])
@@ -133,7 +92,7 @@ class _Reader:
                         share.net + share.tax, share.kind, share.rate, payment.stripe_invoice_id or "", share.note,
                         country=payment.country,
                     )
-                    for share in shares[payment.id]
+                    for share in shares.by_kind(bought[payment.id])
                 ]  # fmt: skip
                 credit = payment.amount - sum(row.gross or 0 for row in rows)
                 if credit:
@@ -152,7 +111,8 @@ class _Reader:
             known = _orders(self._session, found)
             wanted = {refund.payment_id for refund in found if refund.payment_id}
             paid = {row.id: row for row in self._session.exec(select(Payment).where(col(Payment.id).in_(wanted))).all()}
-            shares = _shares(self._session, list(paid.values()))
+            bought = shares.of_payments(self._session, list(paid.values()))
+            returned = shares.returned(self._session, bought)
             entries = self._entries("refund", [refund.stripe_refund_id for refund in found])
             for refund in found:
                 payment = paid.get(refund.payment_id or "")
@@ -163,7 +123,9 @@ class _Reader:
                         refund.currency, -(amount - tax), -tax, -amount, share.kind, share.rate, invoice, share.note,
                         country=payment.country if payment else "",
                     )
-                    for share, amount, tax in _parts(refund, shares.get(refund.payment_id or "", []))
+                    for share, amount, tax in shares.of_refund(
+                        refund, shares.by_kind(bought.get(refund.payment_id or "")), returned.get(refund.id, {})
+                    )
                 ]  # fmt: skip
                 yield from _settled(rows, entries.get(refund.stripe_refund_id or "", []))
 
@@ -262,42 +224,6 @@ def _settled(rows: Sequence[Movement], entries: Sequence[BalanceEntry]) -> Itera
 def _orders(session: Session, found: Sequence[Any]) -> dict[str, Order]:
     wanted = {row.order_id for row in found}
     return {order.id: order for order in session.exec(select(Order).where(col(Order.id).in_(wanted)))}
-
-
-def _shares(session: Session, found: Sequence[Payment]) -> dict[str, list[_Share]]:
-    """What each of these payments was for, by kind of product; an empty one for what is of no line."""
-    listed = payment_lines.of_orders_payments(session, found) if found else {}
-    lines_of = orders.lines_of(session, {payment.order_id for payment in found}) if found else {}
-    return {payment.id: _by_kind(payment, listed.get(payment.id, []), lines_of[payment.order_id]) for payment in found}
-
-
-def _by_kind(payment: Payment, listed: Sequence[PaymentLine], lines_: Sequence[OrderLine]) -> list[_Share]:
-    shares = payment_lines.of_payment(payment, listed, lines_)
-    kinds = {line.id: line.kind.value for line in lines_}
-    if listed:
-        included = [each.amount_subtotal - each.amount_discount + each.amount_tax - each.amount for each in shares]
-    else:
-        included = spread(payment.tax_included, [each.amount_tax for each in shares])
-    found: dict[tuple[str, str, str], _Share] = {}
-    for share, part in zip(shares, included, strict=True):
-        kind, net = kinds.get(share.order_line_id or "", ""), share.amount_subtotal - share.amount_discount - part
-        key = (kind, share.tax_rate, share.tax_reason)
-        known = found.get(key, _Share(*key, 0, 0, ()))
-        names = (*known.lines, share.order_line_id or "")
-        found[key] = _Share(*key, known.net + net, known.tax + share.amount_tax, names)
-    return list(found.values())
-
-
-def _parts(refund: Refund, shares: Sequence[_Share]) -> list[tuple[_Share, int, int]]:
-    """How much of a refund, and of the tax in it, is for which kind of product."""
-    shares = shares or [_Share("", "", "", 0, 0, ())]
-    named = [sum(amount for line, amount in refund.lines.items() if line in share.lines) for share in shares]
-    weights = [max(share.net + share.tax, 0) for share in shares]
-    rest = spread(refund.amount - sum(named), weights)
-    amounts = [one + other for one, other in zip(named, rest, strict=True)]
-    taxed = [amount if share.tax else 0 for amount, share in zip(amounts, shares, strict=True)]
-    taxes = spread(refund.amount_tax, taxed if any(taxed) else amounts)
-    return [part for part in zip(shares, amounts, taxes, strict=True) if part[1] or len(shares) == 1]
 
 
 def _row(session: Session, each: Movement, zone: ZoneInfo, arrivals: dict[str, str]) -> list[object]:

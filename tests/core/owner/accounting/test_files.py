@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 
+from core import fulfillment
 from core.events import reconciliation
+from core.orders import orders, payments
 from core.orders.balance.entries import BalanceEntry
 from core.orders.orders import Order
+from core.orders.payment_lines import PaymentLine
 from core.orders.payments import Payment
+from core.orders.refunds import Refund, RefundStatus
 from core.owner.accounting import journal, order_list, payouts, tax
 from core.owner.figures import sales, sums
 from core.owner.figures.days import Days
@@ -161,6 +165,74 @@ def test_taxes_stand_by_quarter_country_rate_and_kind(shop: Shop, a_month: str) 
         ("2026-Q4", "DE", "19.0", "download", "4.63"), ("2026-Q4", "DE", "19.0", "license", "12.61"),
     ]  # fmt: skip
     assert sum(Decimal(row["refunds_net"]) + Decimal(row["refunds_tax"]) for row in taxed) == Decimal("-10.00")
+
+
+@pytest.fixture
+def two_rates(shop: Shop, stripe: FakeStripe) -> Payment:
+    """A payment of a kit at 19 % and a guide at 7 %, each 100 euros before its tax."""
+    order_id = builders.bought(shop, stripe, "kit-eur", "guide-eur")
+    with shop.transaction() as session:
+        kit, guide = orders.lines(session, order_id)
+        (payment,) = payments.of_order(session, order_id)
+        for place, (line, rate) in enumerate(((kit, 19), (guide, 7))):
+            session.add(
+                PaymentLine(
+                    payment_id=payment.id, position=place, order_line_id=line.id, quantity=1, amount_subtotal=10_000,
+                    amount_discount=0, amount_tax=rate * 100, amount=10_000 + rate * 100, tax_rate=str(rate),
+                )
+            )  # fmt: skip
+        payment.sqlmodel_update({"amount": 22_600, "amount_subtotal": 20_000, "amount_tax": 2600})
+        session.get_one(Order, order_id).country = "DE"
+    return payment
+
+
+def pay_back(shop: Shop, name: str, payment: Payment, amount: int, **of_products: int) -> None:
+    """A refund of so much, of which so much is for these products."""
+    with shop.transaction() as session:
+        of = {line.product_id: line.id for line in orders.lines(session, payment.order_id)}
+        session.add(
+            Refund(
+                id=name, stripe_refund_id=name, order_id=payment.order_id, payment_id=payment.id, amount=amount,
+                currency="eur", status=RefundStatus.SUCCEEDED, lines={of[name]: part for name, part in of_products.items()},
+                created_at=shop.now(), updated_at=shop.now(),
+            )
+        )  # fmt: skip
+        session.get_one(Order, payment.order_id).eventful = True
+    with shop.transaction() as session:
+        fulfillment.resettle(session, payment.order_id, actor="owner", now=shop.now())
+
+
+def taxes_by_rate(shop: Shop) -> dict[str, tuple[str, ...]]:
+    with shop.reading() as session:
+        days = Days(date(2026, 10, 1), date(2026, 12, 31), shop.settings.zone)
+        taxed = read("".join(tax.lines(session, days, livemode=False)))
+    columns = ("sales_net", "sales_tax", "refunds_net", "refunds_tax", "net", "tax")
+    return {row["tax_rate"]: tuple(row[name] for name in columns) for row in taxed}
+
+
+def test_a_refund_pays_back_the_tax_of_each_rate_by_itself(shop: Shop, two_rates: Payment) -> None:
+    pay_back(shop, "re_1", two_rates, 11_300)
+    half = taxes_by_rate(shop)
+    assert half["19.0"][2:4] == ("-50.00", "-9.50")
+    assert half["7.0"][2:4] == ("-50.00", "-3.50")
+    pay_back(shop, "re_2", two_rates, 11_300)
+    assert taxes_by_rate(shop) == {
+        "19.0": ("100.00", "19.00", "-100.00", "-19.00", "0.00", "0.00"),
+        "7.0": ("100.00", "7.00", "-100.00", "-7.00", "0.00", "0.00"),
+    }
+
+
+def test_what_is_left_after_a_refund_of_one_line_goes_back_for_the_others(
+    shop: Shop, two_rates: Payment, clock: Clock
+) -> None:
+    pay_back(shop, "re_1", two_rates, 10_700, guide=10_700)
+    assert taxes_by_rate(shop)["7.0"][2:] == ("-100.00", "-7.00", "0.00", "0.00")
+    assert taxes_by_rate(shop)["19.0"][2:4] == ("0.00", "0.00")
+    clock.pass_(hours=1)
+    pay_back(shop, "re_2", two_rates, 11_900)
+    assert {rate: row[4:] for rate, row in taxes_by_rate(shop).items()} == {
+        "19.0": ("0.00", "0.00"), "7.0": ("0.00", "0.00"),
+    }  # fmt: skip
 
 
 def test_the_list_of_orders_has_a_row_for_each_and_no_formula(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
