@@ -83,7 +83,7 @@ days = wanted.days(shop.settings.zone, today=period_fields.today())
 after = rows.place_of(st.query_params.get("after", ""))
 with shop.reading() as session:
     page = rows.of_figure(
-        session, figure, days, livemode=shop.settings.livemode, currency=wanted.currency, after=after
+        session, figure, days, livemode=shop.settings.livemode, now=shop.now(), currency=wanted.currency, after=after
     )  # fmt: skip
 
 with frame.column(1080):

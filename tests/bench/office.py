@@ -109,7 +109,7 @@ def _order(shop: Shop) -> None:
 def _figure(shop: Shop) -> None:
     _frame(shop)
     with shop.reading() as session:
-        rows.of_figure(session, Figure.NET, _days(shop, 30), livemode=False, currency="eur")
+        rows.of_figure(session, Figure.NET, _days(shop, 30), livemode=False, now=shop.now(), currency="eur")
 
 
 def _money(shop: Shop) -> None:

@@ -446,10 +446,10 @@ def test_the_overview_of_a_long_past_is_read_from_the_sums_of_its_days(old_shop:
         assert eur.sales.orders == ORDERS
         assert (eur.sales.gross, eur.recurring.active) == (eur.sales.orders * 2900, eur.sales.orders // 10)
         assert [product.quantity for product in found.products] == [eur.sales.orders]
-        page = rows.of_figure(session, Figure.NET, month, livemode=False, currency="eur", limit=10)
+        page = rows.of_figure(session, Figure.NET, month, livemode=False, now=now, currency="eur", limit=10)
         assert len(page.rows) == 10
         assert rows.of_figure(
-            session, Figure.NET, month, livemode=False, currency="eur", limit=10, after=page.next
+            session, Figure.NET, month, livemode=False, now=now, currency="eur", limit=10, after=page.next
         ).rows
     assert _whole_tables(old_shop.engine, heard) == []
 

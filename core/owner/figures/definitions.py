@@ -172,7 +172,7 @@ DEFINITIONS: dict[Figure, Definition] = {
         _moved(Movement.CHURNED, CHURNED_INVOLUNTARILY, measure="changes"),
     ),
     Figure.TRIAL_CONVERSION: Definition(
-        "Trial conversion is how many of the trials that ended in the last thirty of these days have been paid for since.",
+        "Trial conversion is how many of the trials that ended in the thirty days up to the last of these have been paid for.",
         (_of(facts.TRIALS, "ended"),),
     ),
     Figure.ARPU: Definition(

@@ -72,6 +72,6 @@ def of_days(
         ),
         tuple(received.of_days(session, days, asked).values()),
         tuple(products.top(session, days, asked)),
-        recurring.trials(session, days, livemode=livemode),
+        recurring.trials(session, days, livemode=livemode, now=now),
         products.series(session, days, asked, step, product) if product else {},
     )  # fmt: skip

@@ -5,7 +5,7 @@ for the subscription as a whole. From there on whole numbers are added, so that 
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from sqlmodel import Session
@@ -122,8 +122,13 @@ def _recurring(currency: str, before: dict[str, Moved], within: dict[str, Moved]
     return Recurring(currency, worth, begun - ended, **within)
 
 
-def trials(session: Session, days: Days, *, livemode: bool) -> Trials:
+def month_of_trials(days: Days, *, now: datetime) -> Days:
+    """The thirty days up to the last of these, as far as they have elapsed: a trial that ends later today has not ended."""
+    return Days(days.last - timedelta(days=_TRIAL_DAYS - 1), days.last, days.zone, min(days.end, now))
+
+
+def trials(session: Session, days: Days, *, livemode: bool, now: datetime) -> Trials:
     """The trials that ended in the thirty days up to the last of these, and how many of them were paid for since."""
-    month = Days(days.last - timedelta(days=_TRIAL_DAYS - 1), days.last, days.zone, days.cut)
+    month = month_of_trials(days, now=now)
     found = counting.counted(session, TRIALS, [month.start], month.end, livemode=livemode)
     return Trials(sum(row.ended for row in found), sum(row.paid_for for row in found))

@@ -9,6 +9,7 @@ from sqlalchemy import and_, literal_column, or_
 from sqlmodel import Session, col, select
 
 from core.orders.orders import Order
+from core.owner.figures import recurring
 from core.owner.figures.days import BEGINNING, Days
 from core.owner.figures.definitions import DEFINITIONS, Figure, Part
 
@@ -58,16 +59,18 @@ def place_of(text: str) -> Place | None:
 
 
 def of_figure(
-    session: Session, figure: Figure, days: Days, *, livemode: bool, currency: str = "", after: Place | None = None,
-    limit: int = 50,
+    session: Session, figure: Figure, days: Days, *, livemode: bool, now: datetime, currency: str = "",
+    after: Place | None = None, limit: int = 50,
 ) -> Page:  # fmt: skip
     """The rows that a figure of these days sums in one currency, in all if none is named, at most so many, after this place.
 
-    Those of MRR and ARPU are all changes that there ever were up to the last day.
+    Those of MRR and ARPU are all changes that there ever were up to the last day, those of trial conversion of a month.
     """
     definition = DEFINITIONS[figure]
     if definition.since_ever:
         days = Days(BEGINNING, days.last, days.zone, days.cut)
+    elif figure is Figure.TRIAL_CONVERSION:
+        days = recurring.month_of_trials(days, now=now)
     found = [
         (place, row)
         for place, part in enumerate(definition.parts)

@@ -104,7 +104,7 @@ def test_each_card_opens_the_rows_that_add_up_to_it(owner: Visitor, clock: Clock
     assert sorted(table["what"]) == ["Payment", "Payment", "Refund"]
     days = counted(owner).days
     with owner.shop.reading() as session:
-        page = rows.of_figure(session, Figure.NET, days, livemode=False, currency="eur")
+        page = rows.of_figure(session, Figure.NET, days, livemode=False, now=owner.shop.now(), currency="eur")
     assert sum(row.amount for row in page.rows) == each.sales.net
     assert list(table["id"]) == [row.id for row in page.rows]
 

@@ -148,8 +148,9 @@ class Reckoning:
                 into.update(changes=1, amount=row.monthly_after - row.monthly_before)
         return found
 
-    def trials(self, end: datetime) -> tuple[int, int]:
-        over = [plan for plan in self.plans if plan.trial_end and end - timedelta(days=30) <= plan.trial_end < end]
+    def trials(self, end: datetime, now: datetime) -> tuple[int, int]:
+        month = (end - timedelta(days=30), min(end, now))
+        over = [plan for plan in self.plans if plan.trial_end and month[0] <= plan.trial_end < month[1]]
         paid = [plan for plan in over if any(self._pays(payment, plan) for payment in self.payments)]
         return len(over), len(paid)
 

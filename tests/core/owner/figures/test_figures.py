@@ -55,7 +55,7 @@ def _compare(shop: Shop, reckoned: Reckoning, days: Days, *, livemode: bool) -> 
         best = products.top(session, days, asked, limit=1000)
         moved = received.of_days(session, days, asked)
         monthly = recurring.of_days(session, days, asked)
-        tried = recurring.trials(session, days, livemode=livemode)
+        tried = recurring.trials(session, days, livemode=livemode, now=shop.now())
 
     wanted = without_zeros(reckoned.sales(*span))
     assert {name: _sales(each) for name, each in sold.items() if _sales(each)} == wanted
@@ -99,7 +99,7 @@ def _compare(shop: Shop, reckoned: Reckoning, days: Days, *, livemode: bool) -> 
     assert without_zeros(
         {(name, kind): Counter(vars(moved)) for name, each in monthly.items() for kind, moved in each.movements.items()}
     ) == without_zeros(reckoned.movements(*span))
-    assert (tried.ended, tried.converted) == reckoned.trials(end_of(days.last, days.zone))
+    assert (tried.ended, tried.converted) == reckoned.trials(end_of(days.last, days.zone), shop.now())
 
 
 def _compare_elapsed(shop: Shop, reckoned: Reckoning, *, livemode: bool) -> None:

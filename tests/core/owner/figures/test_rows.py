@@ -1,10 +1,13 @@
 """Every figure opens into the very rows that it sums, page by page."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from core.orders.orders import Order
+from core.orders.subscriptions import Subscription
 from core.owner.figures import received, recurring, rows, sales, sums
 from core.owner.figures.days import Days
 from core.owner.figures.definitions import DEFINITIONS, Figure
@@ -13,6 +16,7 @@ from core.owner.figures.recurring import Recurring
 from core.owner.figures.rows import FigureRow
 from core.owner.figures.sales import Sales
 from core.shop import Shop
+from tests.conftest import Clock
 from tests.core.owner.figures import lives
 from tests.core.owner.figures.lives import FIRST
 
@@ -31,7 +35,9 @@ def listed(shop: Shop, figure: Figure, days: Days, currency: str) -> list[Figure
     after = None
     with shop.reading() as session:
         while True:
-            page = rows.of_figure(session, figure, days, livemode=True, currency=currency, after=after, limit=7)
+            page = rows.of_figure(
+                session, figure, days, livemode=True, now=shop.now(), currency=currency, after=after, limit=7
+            )
             found += page.rows
             assert len(page.rows) == 7 or page.next is None
             if (after := page.next) is None:
@@ -62,14 +68,41 @@ def test_the_rows_of_each_figure_add_up_to_it(shop: Shop, days: Days) -> None:
     assert sum(1 for amount in expected.values() if amount) > 18
 
 
-def test_trials_open_into_those_that_ended(shop: Shop, days: Days) -> None:
-    month = Days(date(2026, 10, 17), date(2026, 11, 15), days.zone)
+@pytest.mark.parametrize("count", [1, 7, 30, 90])
+def test_trials_open_into_those_that_ended_in_thirty_days_whatever_days_are_asked_for(
+    shop: Shop, days: Days, count: int
+) -> None:
+    last = date(2026, 11, 15)
+    asked = Days(last - timedelta(days=count - 1), last, days.zone)
     with shop.reading() as session:
-        ended = recurring.trials(session, month, livemode=True).ended
+        ended = recurring.trials(session, asked, livemode=True, now=shop.now()).ended
     found = [
-        row for currency in ("eur", "usd", "jpy") for row in listed(shop, Figure.TRIAL_CONVERSION, month, currency)
+        row for currency in ("eur", "usd", "jpy") for row in listed(shop, Figure.TRIAL_CONVERSION, asked, currency)
     ]
     assert sum(row.amount for row in found) == ended > 0
+    assert {row.at.date() for row in found} <= {last - timedelta(days=past) for past in range(30)}
+
+
+def test_a_trial_that_ends_later_today_has_not_ended(shop: Shop, clock: Clock) -> None:
+    today = Days(clock.time.date(), clock.time.date(), ZoneInfo("UTC"))
+    with shop.transaction() as session:
+        drawn = lives.lives(Random(1), today.zone, 30)
+        everything = [row for life in drawn for row in life.rows]
+        plans = [row for row in everything if isinstance(row, Subscription)]
+        for plan in plans:
+            plan.trial_end = clock.time + timedelta(hours=1)
+        lives.write(session, everything)
+        count = sum(order.livemode for plan in plans for order in [session.get_one(Order, plan.order_id)])
+
+    def seen() -> tuple[int, int]:
+        found = [each for each in ("eur", "usd", "jpy") for each in listed(shop, Figure.TRIAL_CONVERSION, today, each)]
+        with shop.reading() as session:
+            return recurring.trials(session, today, livemode=True, now=shop.now()).ended, len(found)
+
+    assert seen() == (0, 0)
+    clock.pass_(hours=2)
+    assert seen() == (count, count)
+    assert count > 3
 
 
 def test_rows_of_one_moment_are_neither_lost_nor_told_twice(shop: Shop) -> None:
