@@ -20,6 +20,8 @@ from core.orders.subscription_items import ItemFacts
 OVER = ("canceled", "incomplete_expired")
 # What brings money in, month after month: a trial does not yet.
 _COUNTED = ("active", "past_due")
+# What would bring in something by now, were it not free or paused.
+_BEGUN = (*_COUNTED, "paused")
 # Those that are billed again when their period is over, unless they were told to end, or to pause.
 RENEWING = ("active", "trialing", "past_due")
 # Stripe has moved a period on, or ended it, so long after its end.
@@ -175,6 +177,7 @@ def record(
         row = Subscription(id=facts.id, order_id=order_id, created_at=facts.created_at)
         session.add(row)
     before = _known_of(row)
+    idle = row.status in _BEGUN and not row.monthly_amount
     if row.fetched_at and row.ends_at != facts.ends_at:
         row.end_changed_at = fetched_at
     row.sqlmodel_update(_columns(facts, grace))
@@ -185,7 +188,7 @@ def record(
         session, order_id, facts.id, facts.items, currency=facts.currency,
         paid_quantities=facts.standing.paid_quantities, paid_before=facts.standing.paid_before,
     )  # fmt: skip
-    _note_change(session, row, facts, now=fetched_at)
+    _note_change(session, row, facts, idle=idle, now=fetched_at)
     return _known_of(row) != before
 
 
@@ -232,14 +235,15 @@ def _monthly(facts: SubscriptionFacts) -> int:
     return subscription_changes.monthly(facts.items, facts.discounts)
 
 
-def _note_change(session: Session, row: Subscription, facts: SubscriptionFacts, *, now: datetime) -> None:
+def _note_change(session: Session, row: Subscription, facts: SubscriptionFacts, *, idle: bool, now: datetime) -> None:
+    """Write down what it brings in now. `idle` is whether it was seen to bring in nothing though it had begun."""
     trial_end, ended_at = facts.trial_end, facts.ended_at
     paid = facts.status != "incomplete_expired" and not (trial_end and ended_at and ended_at <= trial_end)
     subscription_changes.note(
         session, row.id, row.monthly_amount, currency=row.currency,
-        # A trial becomes new revenue when it is over.
-        began=max(filter(None, (facts.created_at, trial_end))),
-        ended=ended_at, lived_at=_monthly(facts) if paid else 0, reason=facts.end_reason, now=now,
+        # A trial becomes new revenue when it is over, and what was free or paused till now when that is over.
+        began=now if idle else max(filter(None, (facts.created_at, trial_end))),
+        ended=ended_at, lived_at=_monthly(facts) if paid and not idle else 0, reason=facts.end_reason, now=now,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from core.catalog.products import Price
 from core.journeys import checkout
 from core.orders import orders, subscription_changes, subscription_items, subscriptions
 from core.orders.orders import OrderLine
+from core.orders.subscription_changes import Discount
 from core.orders.subscription_invoices import Standing
 from core.orders.subscription_items import ItemFacts, SubscriptionItem
 from core.orders.subscriptions import Subscription, SubscriptionFacts
@@ -175,6 +177,41 @@ def test_what_it_brings_in_counts_from_the_end_of_its_trial_to_its_own(
             (kind, day(at), before, after, reason) for kind, at, before, after, reason in changes
         ]
         assert {row.currency for row in found} <= {"eur"}
+
+
+FREE = (Discount(Fraction(100), 0),)
+
+
+@pytest.mark.parametrize(
+    ("idle", "later", "changes"),
+    [
+        # Its trial ended without a card, and it was taken up again three weeks later.
+        ({"status": "paused", "paused": True, "trial_end": day(14)}, {"trial_end": day(14)}, [("new", 35, 2700)]),
+        ({"discounts": FREE}, {}, [("new", 35, 2700)]),
+        ({"status": "past_due", "discounts": FREE}, {}, [("new", 35, 2700)]),
+        # What never brought in anything does not churn.
+        ({"status": "paused", "paused": True, "trial_end": day(14)},
+         {"status": "canceled", "trial_end": day(14), "ended_at": day(30)}, []),
+        ({"discounts": FREE}, {"status": "canceled", "ended_at": day(30)}, []),
+        # Of what was still tried, or not paid for yet, it is known when it began.
+        ({"status": "trialing", "trial_end": day(21)}, {"trial_end": day(21)}, [("new", 21, 2700)]),
+        ({"status": "incomplete"}, {}, [("new", 0, 2700)]),
+        ({"status": "incomplete"}, {"status": "canceled", "ended_at": day(30)}, [("new", 0, 2700), ("churned", 30, 0)]),
+    ],
+)  # fmt: skip
+@builders.on_sqlite
+def test_what_was_seen_to_bring_in_nothing_brings_in_something_from_when_that_is_seen(
+    shop: Shop, idle: dict[str, Any], later: dict[str, Any], changes: list[tuple[Any, ...]]
+) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        record(session, order_id, at=day(20), **idle)
+        assert subscription_changes.of_subscription(session, "sub_1") == []
+        record(session, order_id, at=day(35), **later)
+        found = subscription_changes.of_subscription(session, "sub_1")
+        assert [(row.kind, row.at, row.monthly_after) for row in found] == [
+            (kind, day(at), after) for kind, at, after in changes
+        ]
 
 
 def test_each_change_of_what_it_brings_in_is_written_once_and_after_the_last(shop: Shop) -> None:
