@@ -73,7 +73,7 @@ def _lines(shop: Shop, session: Session, file: File, first: date, last: date) ->
         case File.TAX:
             return tax.lines(session, days, livemode=livemode)
         case File.PAYOUTS:
-            return payouts.lines(session, first, last, livemode=livemode)
+            return payouts.lines(session, days, livemode=livemode)
         case File.ORDERS:
             return order_list.lines(session, days, livemode=livemode)
 

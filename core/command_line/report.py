@@ -98,17 +98,18 @@ def payouts(
 ) -> None:
     """What reached the bank on these days, what is in it, and what does not add up."""
     from core.owner.accounting import payouts as report
+    from core.owner.figures.days import Days
 
     _one_form(as_csv, as_json)
     in_order(first, last)
     shop = open_shop()
-    span, livemode = (first, last), shop.settings.livemode
+    livemode = shop.settings.livemode
     with shop.reading() as session:
         if as_csv:
-            for line in report.lines(session, *span, livemode=livemode):
+            for line in report.lines(session, Days(first, last, shop.settings.zone), livemode=livemode):
                 typer.echo(line, nl=False)
             return
-        found = report.of_days(session, *span, livemode=livemode)
+        found = report.of_days(session, first, last, livemode=livemode)
     say(found, "\n".join(map(_words, found)) or "No payouts arrive on these days.", as_json)
 
 

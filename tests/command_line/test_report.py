@@ -45,7 +45,7 @@ def test_payouts_are_printed_in_the_contracts_shape(pushcart: Run, order_id: str
 
 def test_a_spreadsheet_gets_a_row_for_each_entry(pushcart: Run, order_id: str) -> None:
     said = pushcart("report", "payouts", *NOVEMBER, "--csv")
-    assert said.output.startswith("\ufeffarrival_date,payout_status,date,kind,")
+    assert said.output.startswith("\ufeffarrival_date,payout_status,date,time,zone,kind,")
     assert len(said.output.splitlines()) == 3
     assert ",76.41,eur,79.00,eur,,,po_test_" in said.output
     assert said.output.splitlines()[1].endswith(order_id)

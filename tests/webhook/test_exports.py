@@ -109,7 +109,7 @@ def test_an_accountant_s_file_is_that_of_all_its_days_and_is_written_down(
         whole = {
             File.JOURNAL: lambda: journal.lines(session, days, livemode=False),
             File.TAX: lambda: tax.lines(session, days, livemode=False),
-            File.PAYOUTS: lambda: payouts.lines(session, days.first, days.last, livemode=False),
+            File.PAYOUTS: lambda: payouts.lines(session, days, livemode=False),
             File.ORDERS: lambda: order_list.lines(session, days, livemode=False),
         }[file]
         assert answer.content.decode() == "".join(whole())

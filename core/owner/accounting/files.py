@@ -43,7 +43,7 @@ def _pieces(shop: Shop, file: File, days: Days) -> Iterator[str]:
         case File.ORDERS:
             return _by_day(shop, days, lambda session, day: order_list.lines(session, day, livemode=live))
         case File.PAYOUTS:
-            return _by_day(shop, days, lambda session, day: payouts.lines(session, day.first, day.last, livemode=live))
+            return _by_day(shop, days, lambda session, day: payouts.lines(session, day, livemode=live))
         case File.TAX:
             return _taxes(shop, days)
 

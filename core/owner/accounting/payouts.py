@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
@@ -11,9 +12,10 @@ from core.orders.balance.entries import BalanceEntry
 from core.orders.balance.payouts import Statement
 from core.orders.orders import Order
 from core.owner.accounting import spreadsheet
+from core.owner.figures.days import Days
 
 COLUMNS = (
-    "arrival_date", "payout_status", "date", "kind", "origin", "order", "gross", "fee", "net", "currency",
+    "arrival_date", "payout_status", "date", "time", "zone", "kind", "origin", "order", "gross", "fee", "net", "currency",
     "original_amount", "original_currency", "exchange_rate", "reason", "payout_id", "entry_id", "order_id",
 )  # fmt: skip
 
@@ -26,9 +28,12 @@ def of_days(session: Session, start: date, end: date, *, livemode: bool) -> list
     return list(_each(session, start, end, livemode=livemode))
 
 
-def lines(session: Session, start: date, end: date, *, livemode: bool) -> Iterator[str]:
-    """The report as a file, line by line: a row for each entry, and one for what does not add up. One payout is read at once."""
-    return spreadsheet.lines(COLUMNS, _rows(_each(session, start, end, livemode=livemode)))
+def lines(session: Session, days: Days, *, livemode: bool) -> Iterator[str]:
+    """The report as a file, line by line: a row for each entry, and one for what does not add up. One payout is read at once.
+
+    Each entry has the shop's day on which it moved, as in the journal.
+    """
+    return spreadsheet.lines(COLUMNS, _rows(_each(session, days.first, days.last, livemode=livemode), days.zone))
 
 
 def _each(session: Session, start: date, end: date, *, livemode: bool) -> Iterator[dict[str, Any]]:
@@ -38,15 +43,15 @@ def _each(session: Session, start: date, end: date, *, livemode: bool) -> Iterat
         yield _payout(statement, _numbers(session, [statement]))
 
 
-def _rows(reported: Iterable[dict[str, Any]]) -> Iterator[list[object]]:
+def _rows(reported: Iterable[dict[str, Any]], zone: ZoneInfo) -> Iterator[list[object]]:
     for payout in reported:
         for entry in payout["entries"]:
-            yield _row(payout, entry)
+            yield _row(payout, entry, zone)
         if payout["difference"] or payout["gap"]:
-            yield _row(payout, {"kind": "difference", "net": payout["difference"], "reason": payout["gap"]})
+            yield _row(payout, {"kind": "difference", "net": payout["difference"], "reason": payout["gap"]}, zone)
         # In another currency, so that it adds up to nothing here.
         for entry in payout["apart"]:
-            yield _row(payout, {**entry, "reason": payout["gap"]})
+            yield _row(payout, {**entry, "reason": payout["gap"]}, zone)
 
 
 def _numbers(session: Session, found: Sequence[Statement]) -> dict[str, str]:
@@ -86,11 +91,13 @@ def _entry(entry: BalanceEntry, numbers: Mapping[str, str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _row(payout: Mapping[str, Any], entry: Mapping[str, Any]) -> list[object]:
+def _row(payout: Mapping[str, Any], entry: Mapping[str, Any], zone: ZoneInfo) -> list[object]:
+    at = entry.get("created_at")
+    moved = (*spreadsheet.moment(datetime.fromisoformat(at), zone), zone.key) if at else ("", "", "")
     currency = entry.get("currency", payout["currency"])
     original = entry.get("original_currency") or currency
     return [
-        payout["arrival_date"], payout["status"], str(entry.get("created_at", ""))[:10], spreadsheet.text(entry["kind"]),
+        payout["arrival_date"], payout["status"], *moved, spreadsheet.text(entry["kind"]),
         entry.get("origin", ""), spreadsheet.text(entry.get("order", "")), spreadsheet.major(entry.get("gross"), currency),
         spreadsheet.major(entry.get("fee"), currency), spreadsheet.major(entry["net"], currency), currency,
         spreadsheet.major(entry.get("original_amount"), original), entry.get("original_currency", ""),

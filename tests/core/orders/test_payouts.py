@@ -3,6 +3,7 @@
 import csv
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,6 +13,7 @@ from core.orders.balance import entries, payouts
 from core.orders.balance.entries import BalanceEntry, Origin
 from core.orders.balance.payouts import Gap, Payout, PayoutStatus
 from core.owner.accounting import payouts as payout_report
+from core.owner.figures.days import Days
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
@@ -121,7 +123,7 @@ def report(shop: Shop, start: date, end: date, *, livemode: bool = False) -> lis
 def written(shop: Shop, start: date, end: date) -> str:
     """The same as a file."""
     with shop.reading() as session:
-        return "".join(payout_report.lines(session, start, end, livemode=False))
+        return "".join(payout_report.lines(session, Days(start, end, ZoneInfo("UTC")), livemode=False))
 
 
 def test_the_report_names_the_payouts_of_its_days_both_included(shop: Shop, stripe: FakeStripe) -> None:

@@ -99,6 +99,10 @@ def test_each_movement_stands_in_the_month_in_which_it_happened(shop: Shop) -> N
     assert paid == in_major(sold["gross"] - sold["discounts"], "eur")
 
 
+def november(shop: Shop) -> Days:
+    return Days(date(2026, 11, 1), date(2026, 11, 30), shop.settings.zone)
+
+
 @pytest.fixture
 def a_month(shop: Shop, stripe: FakeStripe, clock: Clock) -> str:
     """An order that was paid, partly paid back, disputed and won, and paid out; its id."""
@@ -147,8 +151,23 @@ def test_a_sale_stands_beside_what_it_came_to_on_the_balance_and_its_payout(
         (order.amount_total or 0) - order.amount_refunded, "eur"
     )
     with shop.reading() as session:
-        bank = read("".join(payouts.lines(session, date(2026, 11, 1), date(2026, 11, 30), livemode=False)))
+        bank = read("".join(payouts.lines(session, november(shop), livemode=False)))
     assert sum(Decimal(row["net"]) for row in bank) == others
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles", "Asia/Kolkata"])
+def test_a_movement_has_the_same_day_and_time_in_the_journal_and_beside_its_payout(
+    shop: Shop, a_month: str, zone: str
+) -> None:
+    here = in_zone(shop, zone)
+    with here.reading() as session:
+        bank = read("".join(payouts.lines(session, november(here), livemode=False)))
+    known = {row["entry_id"]: row for row in journal_of(here, november(here)) if row["entry_id"]}
+    columns = ("date", "time", "zone")
+    assert bank
+    for row in bank:
+        assert tuple(row[name] for name in columns) == tuple(known[row["entry_id"]][name] for name in columns)
+    assert {row["arrival_date"] for row in bank} == {"2026-11-24"}
 
 
 def test_taxes_stand_by_quarter_country_rate_and_kind(shop: Shop, a_month: str) -> None:
