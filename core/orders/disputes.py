@@ -58,7 +58,7 @@ class Dispute(Dated, table=True):
     __tablename__ = "disputes"
     __table_args__ = (Index("ix_disputes_status_created_at_id", "status", "created_at", "id"),)
     dated: ClassVar[str] = "created_at"
-    counted: ClassVar[frozenset[str]] = frozenset(("created_at", "amount", "status"))
+    counted: ClassVar[frozenset[str]] = frozenset(("created_at", "amount", "currency", "status"))
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)
@@ -142,6 +142,8 @@ def record(session: Session, order_id: AdmittedOrder, known: list[Dispute], fact
     if _rank(facts.status) >= _rank(row.status):
         row.status = facts.status
         row.due_by = facts.due_by or row.due_by
+        # What a bank asks about is not always as much as it takes in the end.
+        row.amount, row.currency = facts.amount or row.amount, facts.currency or row.currency
     row.was_inquiry = row.was_inquiry or facts.status in INQUIRY
     row.withdrawn = row.withdrawn or facts.withdrawn
     return row

@@ -360,6 +360,28 @@ def test_that_money_was_withdrawn_is_known_for_ever_and_whether_it_was_told_late
         assert (row.withdrawn, row.withdrawn_later) == expected
 
 
+@pytest.mark.parametrize(
+    ("told", "amount", "currency"),
+    [
+        # A bank asks about all of it, and takes a part; it takes in another currency what it asked about in its own.
+        ([("warning_needs_response", 10_800, "eur"), ("needs_response", 5000, "eur")], 5000, "eur"),
+        ([("needs_response", 5000, "eur"), ("warning_needs_response", 10_800, "eur")], 5000, "eur"),
+        ([("warning_needs_response", 10_800, "eur"), ("needs_response", 9950, "usd")], 9950, "usd"),
+        ([("needs_response", 900, "eur"), ("lost", 0, "")], 900, "eur"),
+        ([("needs_response", 0, ""), ("lost", 900, "eur")], 900, "eur"),
+    ],
+)
+@builders.on_sqlite
+def test_a_dispute_is_about_as_much_as_where_it_has_come_furthest(
+    shop: Shop, told: list[tuple[str, int, str]], amount: int, currency: str
+) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        for status, said, of in told:
+            row = disputed(session, order_id, dispute_facts(status=status, amount=said, currency=of))
+        assert (row.amount, row.currency) == (amount, currency)
+
+
 def test_disputes_stand_in_the_order_in_which_they_were_made(shop: Shop) -> None:
     order_id, another = placed(shop), placed(shop, "cart_2")
     with shop.transaction() as session:
