@@ -82,11 +82,13 @@ _OWN_DISPUTES = (*_OWN, facts.BALANCE.keys["category"].in_(DISPUTES))
 
 DEFINITIONS: dict[Figure, Definition] = {
     Figure.GROSS: Definition(
-        "Gross sales are the list prices of all that was paid for, renewals included, by the day it was paid, without tax.",
+        "Gross sales are the list prices of all that was paid for, renewals included, by the day it was paid, without the tax that "
+        "was paid with them.",
         (_of(facts.PAYMENTS, "gross"),),
     ),
     Figure.DISCOUNTS: Definition(
-        "Discounts are what promotion codes took off these sales.", (_of(facts.PAYMENTS, "discounts"),)
+        "Discounts are what promotion codes took off these prices, as buyers saw them: with tax where prices include it.",
+        (_of(facts.PAYMENTS, "discounts"),),
     ),
     Figure.REFUNDS: Definition(
         "Refunds are money that really went back, on the refund's own day, without its tax.",

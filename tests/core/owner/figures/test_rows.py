@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from core.orders.orders import Order
+from core.orders.payments import Payment
 from core.orders.subscriptions import Subscription
 from core.owner.figures import received, recurring, rows, sales, sums
 from core.owner.figures.days import Days
@@ -16,6 +17,7 @@ from core.owner.figures.recurring import Recurring
 from core.owner.figures.rows import FigureRow
 from core.owner.figures.sales import Sales
 from core.shop import Shop
+from tests import builders
 from tests.conftest import Clock
 from tests.core.owner.figures import lives
 from tests.core.owner.figures.lives import FIRST
@@ -119,6 +121,26 @@ def test_rows_of_one_moment_are_neither_lost_nor_told_twice(shop: Shop) -> None:
     with shop.reading() as session:
         net = sales.of_days(session, days, sums.ask(session, days.zone, livemode=True))["eur"].net
     assert sum(row.amount for row in listed(shop, Figure.NET, days, "eur")) == net != 0
+
+
+@builders.on_sqlite
+def test_gross_sales_and_discounts_are_what_is_said_of_them_where_prices_include_tax(shop: Shop) -> None:
+    at = datetime(2026, 11, 3, 12, tzinfo=UTC)
+    with shop.transaction() as session:
+        drawn = lives.lives(Random(3), shop.settings.zone, 20)
+        order = next(row for life in drawn for row in life.rows if isinstance(row, Order) and row.livemode)
+        # 119.00 with 19 % in it, less a tenth: 107.10, of which 17.10 are tax.
+        payment = Payment(
+            id="pi_1", order_id=order.id, billing_reason="checkout", amount=10_710, amount_subtotal=11_900,
+            amount_discount=1190, amount_tax=1710, tax_included=1710, currency="eur", paid_at=at, lines_known=True,
+        )  # fmt: skip
+        lives.write(session, [order, payment])
+    days = Days(date(2026, 11, 3), date(2026, 11, 3), shop.settings.zone)
+    with shop.reading() as session:
+        sold = sales.of_days(session, days, sums.ask(session, days.zone, livemode=True))["eur"]
+    assert (sold.gross, sold.discounts, sold.net, sold.tax, sold.charged) == (11_900 - 1710, 1190, 9000, 1710, 10_710)
+    assert "without the tax that was paid with them" in DEFINITIONS[Figure.GROSS].sentence
+    assert "with tax where prices include it" in DEFINITIONS[Figure.DISCOUNTS].sentence
 
 
 def test_every_figure_is_defined_in_one_sentence() -> None:
