@@ -14,7 +14,7 @@ from core.journeys import carts
 from core.languages import sentences
 from core.languages.sentences import _
 from core.people.staff import Action, Staff
-from storefront import frame, links, pictures, process, stylesheets, visitor, words
+from storefront import frame, links, pictures, process, stylesheets, unsaved, visitor, words
 from storefront.back_office import bar, dialogs, gate, lists
 from storefront.sign_in import provider, second_factor_form
 
@@ -149,8 +149,11 @@ elif me is None:
 else:
     st.logo(pictures.inline("pushcart.svg"), size="large")
     state["needs"] = needs
-    dialogs.keep_to(f"{page.url_path}?{lists.asked('id')}")
+    place = f"{page.url_path}?{lists.asked('id')}"
+    dialogs.keep_to(place)
+    unsaved.arrive(place)
     draw_sidebar(me)
     if not second_factor_form.draw_codes():
         bar.draw(len(needs))
+        unsaved.draw_elsewhere()
         page.run()

@@ -13,7 +13,7 @@ from core.owner import notes
 from core.owner.order_book import detail, lookup
 from core.owner.order_book.detail import GivenView, Sheet
 from core.people.staff import Action, Staff
-from storefront import amounts, dates, frame, links, pictures, process, words
+from storefront import amounts, dates, frame, links, pictures, process, unsaved, words
 from storefront.amounts import price
 from storefront.back_office import dialogs, gate, lists, order_dialogs, refusals, rehearsal_card, states
 from storefront.back_office.order_rows import who
@@ -269,15 +269,20 @@ def draw_notes(sheet: Sheet, me: Staff) -> None:
     """What the staff tell each other about it."""
     st.header("Notes", anchor=False)
     if me.may(Action.NOTE):
-        with st.form("note", border=False):
+        key = f"note-text-{sheet.row.id}"
+        form = unsaved.Form(key, f"Note on {sheet.row.number}", links.ORDER, sheet.row.id)
+        with unsaved.fields(form):
             text = st.text_area(
                 "Note",
-                key=f"note-text-{sheet.row.id}",
+                key=key,
                 height=80,
                 max_chars=2000,
                 placeholder="Only your team sees this.",
+                persist_state=unsaved.KEPT,
             )
-            written = st.form_submit_button("Keep note") and not frame.is_kept(f"note-text-{sheet.row.id}")
+        unsaved.note(form, bool(text.strip()))
+        written = st.button("Keep note", key="note-do") and not frame.is_kept(key)
+        unsaved.draw(form, lambda: unsaved.empty(form, key))
         if written and text.strip():
             keep_note(sheet, text)
         elif written:

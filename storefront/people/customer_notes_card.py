@@ -6,7 +6,7 @@ from core.foundation.errors import ShopError
 from core.people import customer_notes
 from core.people.staff import Action, Staff
 from core.registers.customers import CustomerSheet
-from storefront import frame, process, words
+from storefront import frame, links, process, unsaved, words
 from storefront.back_office import gate, refusals, states
 
 
@@ -26,12 +26,16 @@ def draw(sheet: CustomerSheet, me: Staff) -> None:
 
 def draw_form(sheet: CustomerSheet) -> None:
     """The field."""
-    with st.form("customer-note", border=False):
+    key = f"customer-note-text-{sheet.row.id}"
+    form = unsaved.Form(key, f"Note on {sheet.row.email}", links.CUSTOMER, sheet.row.id)
+    with unsaved.fields(form):
         text = st.text_area(
-            "Note", key=f"customer-note-text-{sheet.row.id}", height=80, max_chars=2000, label_visibility="collapsed",
+            "Note", key=key, height=80, max_chars=2000, label_visibility="collapsed", persist_state=unsaved.KEPT,
             placeholder="For your team. It is in what they are given if they ask what you hold about them.",
         )  # fmt: skip
-        written = st.form_submit_button("Keep note") and not frame.is_kept(f"customer-note-text-{sheet.row.id}")
+    unsaved.note(form, bool(text.strip()))
+    written = st.button("Keep note", key="customer-note-do") and not frame.is_kept(key)
+    unsaved.draw(form, lambda: unsaved.empty(form, key))
     if written and text.strip():
         keep(sheet, text)
     elif written:

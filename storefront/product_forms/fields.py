@@ -10,6 +10,7 @@ from core.catalog.catalog_file import MOST
 from core.catalog.license_terms import MOST_MACHINES
 from core.catalog.products import Changed, Kind
 from storefront import words
+from storefront.unsaved import KEPT
 
 Entry = dict[str, Any]
 
@@ -37,33 +38,47 @@ def draw(entry: Mapping[str, Any], key: str) -> Entry:
     """The fields, filled with what the entry says; what stands in them now. `key` is another one for fields that begin anew."""
     kind = Kind(entry["kind"])
     said: Entry = {}
-    said["name"] = st.text_input("Name", entry.get("name", ""), key=f"name-{key}", max_chars=250)
-    said["summary"] = st.text_input("In one sentence", entry.get("summary", ""), key=f"summary-{key}")
+    said["name"] = st.text_input("Name", entry.get("name", ""), key=f"name-{key}", max_chars=250, persist_state=KEPT)
+    said["summary"] = st.text_input(
+        "In one sentence", entry.get("summary", ""), key=f"summary-{key}", persist_state=KEPT
+    )
     said["description"] = st.text_area(
         "What it is", entry.get("description", ""), key=f"description-{key}", height=180,
-        help="Markdown: a blank line begins a paragraph, **two stars** make bold.",
+        help="Markdown: a blank line begins a paragraph, **two stars** make bold.", persist_state=KEPT,
     )  # fmt: skip
     left, right = st.columns(2)
-    said["facts"] = left.text_input("Facts", entry.get("facts", ""), key=f"facts-{key}", placeholder="PDF, 38 pages")
-    said["group"] = right.text_input("Shelf", entry.get("group", ""), key=f"group-{key}", placeholder="Downloads")
+    said["facts"] = left.text_input(
+        "Facts", entry.get("facts", ""), key=f"facts-{key}", placeholder="PDF, 38 pages", persist_state=KEPT
+    )
+    said["group"] = right.text_input(
+        "Shelf", entry.get("group", ""), key=f"group-{key}", placeholder="Downloads", persist_state=KEPT
+    )
     gets, faq = entry.get("gets", []), entry.get("faq", [])
     text = st.text_area(
         "What one gets", _lines(gets), key=f"gets-{key}", height=120,
-        help="A line for each thing. An icon of Material Symbols may stand in front: `menu_book | 38 pages`.",
+        help="A line for each thing. An icon of Material Symbols may stand in front: `menu_book | 38 pages`.", persist_state=KEPT,
     )  # fmt: skip
     # A file may say what these lines cannot: as long as nobody changes them, it stays.
     said["gets"] = gets if text == _lines(gets) else _pairs_of_lines(text)
     text = st.text_area(
         "Questions and answers", _blocks(faq), key=f"faq-{key}", height=120,
-        help="The question on one line, the answer below it, and a blank line before the next.",
+        help="The question on one line, the answer below it, and a blank line before the next.", persist_state=KEPT,
     )  # fmt: skip
     said["faq"] = faq if text == _blocks(faq) else _pairs_of_blocks(text)
     left, right = st.columns(2)
     said["call_to_action"] = left.text_input(
-        "Words of its link", entry.get("call_to_action", ""), key=f"link-{key}", placeholder="See more"
+        "Words of its link",
+        entry.get("call_to_action", ""),
+        key=f"link-{key}",
+        placeholder="See more",
+        persist_state=KEPT,
     )
     said["image_alt"] = right.text_input(
-        "The cover in words", entry.get("image_alt", ""), key=f"alt-{key}", placeholder="For those who can't see it"
+        "The cover in words",
+        entry.get("image_alt", ""),
+        key=f"alt-{key}",
+        placeholder="For those who can't see it",
+        persist_state=KEPT,
     )
     return said | _draw_terms(kind, entry, key)
 
@@ -73,20 +88,28 @@ def _draw_terms(kind: Kind, entry: Mapping[str, Any], key: str) -> Entry:
     left, right = st.columns(2)
     most = f"Most {words.unit(kind)[1]} in one order"
     said: Entry = {
-        "max_quantity": int(left.number_input(most, 1, 999, entry.get("max_quantity", 1), key=f"most-{key}"))
+        "max_quantity": int(
+            left.number_input(most, 1, 999, entry.get("max_quantity", 1), key=f"most-{key}", persist_state=KEPT)
+        )
     }
     match kind:
         case Kind.LICENSE:
             license = dict(entry.get("license", {}))
             machines = int(license.get("machines", 1))
             machines = int(
-                right.number_input("Machines for each key", 1, MOST_MACHINES, machines, key=f"machines-{key}")
+                right.number_input(
+                    "Machines for each key", 1, MOST_MACHINES, machines, key=f"machines-{key}", persist_state=KEPT
+                )
             )
             # How long a key is good for, its prefix and the like have no field here, and stay as the file says them.
             said["license"] = {**license, "machines": machines} if machines > 1 or license else {}
         case Kind.DOWNLOAD:
             limit = int(entry.get("download", {}).get("downloads", 0))
-            limit = int(right.number_input("Downloads of each file, 0 for any", 0, MOST, limit, key=f"limit-{key}"))
+            limit = int(
+                right.number_input(
+                    "Downloads of each file, 0 for any", 0, MOST, limit, key=f"limit-{key}", persist_state=KEPT
+                )
+            )
             said["download"] = {"downloads": limit} if limit else {}
             parts = left.text_input(
                 "Parts of a bundle",
@@ -94,15 +117,20 @@ def _draw_terms(kind: Kind, entry: Mapping[str, Any], key: str) -> Entry:
                 key=f"parts-{key}",
                 placeholder="guide, kit",
                 help="The addresses of two or more downloads or licences that are sold together, in place of files.",
+                persist_state=KEPT,
             )
             if parts.strip() or entry.get("parts"):
                 said["parts"] = [each.strip() for each in parts.split(",") if each.strip()]
         case Kind.PLAN:
             plan = entry.get("plan", {})
-            days = int(right.number_input("Days to try it", 0, 730, int(plan.get("trial_days", 0)), key=f"trial-{key}"))
+            days = int(
+                right.number_input(
+                    "Days to try it", 0, 730, int(plan.get("trial_days", 0)), key=f"trial-{key}", persist_state=KEPT
+                )
+            )
             code = right.text_input(
                 "Introductory code", plan.get("introductory_code", ""), key=f"introductory-{key}",
-                help="One of your promotion codes. What a plan costs with it is shown before it is bought.",
+                help="One of your promotion codes. What a plan costs with it is shown before it is bought.", persist_state=KEPT,
             ).strip()  # fmt: skip
             plan = {**plan, "trial_days": days} if days or "trial_days" in plan else plan
             without = {name: each for name, each in plan.items() if name != "introductory_code"}
@@ -110,7 +138,9 @@ def _draw_terms(kind: Kind, entry: Mapping[str, Any], key: str) -> Entry:
         case Kind.WORKSHOP:
             said["workshop"] = _draw_cancelling(entry.get("workshop", {}), right, key)
     said["tax_code"] = _draw_tax_code(entry.get("tax_code", ""), kind, key)
-    keeps = st.checkbox("Buyers keep it after a full refund", entry.get("on_refund") == "keep", key=f"keeps-{key}")
+    keeps = st.checkbox(
+        "Buyers keep it after a full refund", entry.get("on_refund") == "keep", key=f"keeps-{key}", persist_state=KEPT
+    )
     return said | {"on_refund": "keep" if keeps else "revoke"}
 
 
@@ -122,6 +152,7 @@ def _draw_tax_code(chosen: str, kind: Kind, key: str) -> str:
         "Taxed as", choices, choices.index(chosen), key=f"tax-{key}", accept_new_options=True,
         format_func=lambda each: each.replace("_", " ") if each else f"what its kind is: {usual}",
         help="Counts where Stripe reckons tax for the shop. A code of Stripe's, such as txcd_10401100, can be typed as well.",
+        persist_state=KEPT,
     )  # fmt: skip
     return (found or "").strip()
 
@@ -130,10 +161,14 @@ def _draw_cancelling(entry: Mapping[str, Any], where: Any, key: str) -> Entry:
     """Until when buyers may give a place up by themselves, and how much of its price goes back then."""
     hours = where.number_input(
         "Hours ahead until which buyers may cancel, empty for never", 0, 8760, entry.get("cancel_until"),
-        key=f"cancel-until-{key}",
+        key=f"cancel-until-{key}", persist_state=KEPT,
     )  # fmt: skip
     refund = {"full": 100, "none": 0}.get(entry.get("refund", "full"), entry.get("refund", 100))
-    percent = int(where.number_input("Per cent that go back then", 0, 100, int(refund), key=f"cancel-refund-{key}"))
+    percent = int(
+        where.number_input(
+            "Per cent that go back then", 0, 100, int(refund), key=f"cancel-refund-{key}", persist_state=KEPT
+        )
+    )
     if hours is None:
         return {}
     return {"cancel_until": int(hours), "refund": {100: "full", 0: "none"}.get(percent, percent)}

@@ -1,6 +1,7 @@
 """The prices of a product: what it costs, with a new price in place of one, or beside it."""
 
 from datetime import date, datetime, time
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -148,11 +149,12 @@ def _add(offer: Offer) -> None:
         dialogs.carry_out("price-more", act)
 
 
-def draw_amount(kind: Kind, key: str) -> tuple[str, str, Interval | None]:
-    """The fields of a price: its currency, the amount as it was typed, and for plans how often it is billed."""
+def draw_amount(kind: Kind, key: str, *, keep: Literal["session"] | None = None) -> tuple[str, str, Interval | None]:
+    """The fields of a price: its currency, the amount as it was typed, and for plans how often it is billed. `keep` is how what
+    stands in them outlives the page."""
     left, right = st.columns(2)
-    text = left.text_input("Amount", key=f"{key}-amount", placeholder="29.00") or ""
-    currency = right.text_input("Currency", "EUR", key=f"{key}-currency", max_chars=3) or ""
+    text = left.text_input("Amount", key=f"{key}-amount", placeholder="29.00", persist_state=keep) or ""
+    currency = right.text_input("Currency", "EUR", key=f"{key}-currency", max_chars=3, persist_state=keep) or ""
     interval = None
     if kind is Kind.PLAN:
         options = list(INTERVALS)
@@ -163,6 +165,7 @@ def draw_amount(kind: Kind, key: str) -> tuple[str, str, Interval | None]:
             format_func=INTERVALS.__getitem__,
             required=True,
             key=f"{key}-each",
+            persist_state=keep,
         )
     return currency.strip().lower(), text.strip(), interval
 

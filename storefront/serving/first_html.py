@@ -48,6 +48,7 @@ _FONTS = (
     '<link rel="stylesheet" href="{0}" media="print" onload="this.media=\'all\'">'
     '<noscript><link rel="stylesheet" href="{0}"></noscript>'
 ).format(stylesheets.address("first-fonts.css"))
+SCRIPTS = ("first.js", "focus.js", "unsaved.js")
 _AWAY = '<div id="away" role="status"></div>'
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -62,7 +63,7 @@ class Documents:
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">{style}{_FONTS}'
         )
-        scripts = "".join(f"<script>{_minified(pictures.STATIC / name)}</script>" for name in ("first.js", "focus.js"))
+        scripts = "".join(f"<script>{_minified(pictures.STATIC / name)}</script>" for name in SCRIPTS)
         self._before, self._between, self._after = _of_streamlit(f"{scripts}{style}{_early()}{_FONTS}")
 
     def alone(self, request: HTTPConnection, page: PlainPage, status: int = 200, *, again: int = 0) -> Response:

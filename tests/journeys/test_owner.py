@@ -5,7 +5,7 @@ import re
 from io import StringIO
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Dialog, expect
 
 from tests.journeys.buyer import Buyer
 from tests.journeys.conftest import Arrive
@@ -161,3 +161,46 @@ def test_a_shop_that_looks_like_its_sellers_is_seen_at_once_on_either_ground_and
     owner.goes_on_to("/owner")
     owner.sees_heading("Overview")
     expect(owner.page.get_by_test_id("stSidebarLogo").first).to_have_css("content", "normal")
+
+
+def test_what_was_typed_and_not_saved_is_there_on_the_way_back_and_asked_about_before_the_tab_is_closed(
+    arrive: Arrive,
+) -> None:
+    owner = arrive("owner")
+    name, asked = owner.page.get_by_role("textbox", name="Name", exact=True), list[str]()
+
+    def stays(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    owner.page.on("dialog", stays)
+
+    def is_asked() -> bool:
+        """Whether the browser asks before the page goes; it is there anew then."""
+        asked.clear()
+        owner.page.reload()
+        expect(name).to_have_value("The Quiet Launch")
+        return asked == ["beforeunload"]
+
+    owner.works_here("/owner-product?id=quiet-launch")
+    name.click()
+    assert not is_asked()
+    name.click()
+    name.press_sequentially("er")  # and nothing has come to the server yet
+    assert is_asked()
+    name.fill("Quieter")
+    name.press("Enter")
+    owner.sees("What you typed is not saved yet.")
+    assert is_asked()
+    name.fill("Quieter")
+    name.press("Enter")
+    owner.sees("What you typed is not saved yet.")
+    owner.page.get_by_role("link", name="Orders").first.click()
+    owner.sees_heading("Orders")
+    owner.page.get_by_role("link", name="The Quiet Launch").click()
+    expect(name).to_have_value("Quieter")
+    owner.sees("What you typed is not saved yet.")
+    owner.clicks(re.compile("Discard it"))
+    expect(name).to_have_value("The Quiet Launch")
+    expect(owner.page.get_by_text("What you typed is not saved yet.")).to_have_count(0)
+    assert not is_asked()

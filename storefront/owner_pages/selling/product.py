@@ -11,12 +11,15 @@ from core.owner.shelves.attachments import FileRow
 from core.owner.shelves.listing import ProductSheet
 from core.people.deeds import Deed
 from core.people.staff import Action
-from storefront import frame, links, process, words
+from storefront import frame, links, process, unsaved, words
 from storefront.back_office import dialogs, gate, lists, refusals
 from storefront.product_forms import dates, fields, files, preview, prices
 
 shop = process.shop()
 Entry = dict[str, Any]
+NEW = unsaved.Form("product:", "New product", links.PRODUCT_SHEET)
+# Those of its fields whose keys stay as they are, since others than this page draw them too.
+NEW_PRICE = ("new-amount", "new-currency", "new-each")
 
 
 def draw_new() -> None:
@@ -24,21 +27,33 @@ def draw_new() -> None:
     st.title("New product", anchor=False)
     left, right = st.columns([6, 5], gap="medium")
     with left:
-        kind = (
-            st.selectbox("Kind", list(fields.KINDS), format_func=fields.KINDS.__getitem__, key="new-kind")
-            or Kind.DOWNLOAD
-        )
-        said = {"kind": str(kind), **fields.draw({"kind": kind}, "new")}
-        said["id"] = st.text_input(
-            "Address", checking.slug(said["name"]), max_chars=80, key=f"new-id-{checking.slug(said['name'])}",
-            help="Stands in links to it, and never changes.",
-        )  # fmt: skip
-        currency, text, interval = prices.draw_amount(kind, "new")
+        with unsaved.fields(NEW):
+            kind = (
+                st.selectbox(
+                    "Kind", list(fields.KINDS), format_func=fields.KINDS.__getitem__, key="new-kind",
+                    persist_state=unsaved.KEPT,
+                )
+                or Kind.DOWNLOAD
+            )  # fmt: skip
+            said = {"kind": str(kind), **fields.draw({"kind": kind}, NEW.key)}
+            said["id"] = st.text_input(
+                "Address", checking.slug(said["name"]), max_chars=80, key=f"new-id-{checking.slug(said['name'])}",
+                help="Stands in links to it, and never changes.", persist_state=unsaved.KEPT,
+            )  # fmt: skip
+            currency, text, interval = prices.draw_amount(kind, "new", keep=unsaved.KEPT)
+        unsaved.note_fields(NEW, *NEW_PRICE)
         if st.button("Create", type="primary", icon=":material/add:", key="create"):
             create(said, currency, text, interval)
+        unsaved.draw(NEW, begin_another)
         words.quiet("It stands on no shelf until you put it there.")
     with right:
         preview.draw(preview.offer_of(said, None, prices=typed_price(currency, text, interval)))
+
+
+def begin_another() -> None:
+    """Let go of what was typed for a product that is not there yet."""
+    unsaved.begin_anew(NEW)
+    frame.kept("new-amount")
 
 
 def typed_price(currency: str, text: str, interval: Any) -> tuple[PriceTag, ...]:
@@ -58,6 +73,7 @@ def create(said: Entry, currency: str, text: str, interval: Any) -> None:
         refusals.draw(error)
         return
     gate.open_token("create")
+    begin_another()
     st.session_state[dialogs.SAID] = "It is kept. What it still lacks stands below."
     st.switch_page(links.PRODUCT_SHEET, query_params={"id": product_id})
 
@@ -73,8 +89,11 @@ def draw_sheet(sheet: ProductSheet, entry: Entry, attached: list[FileRow], *, ma
     with left:
         said = entry
         if may:
-            said = {**entry, **fields.draw(entry, key_of(sheet))}
-            draw_saving(sheet, said)
+            form = form_of(sheet)
+            with unsaved.fields(form):
+                said = {**entry, **fields.draw(entry, form.key)}
+            unsaved.note_fields(form)
+            draw_saving(sheet, form, said)
         files.draw_cover(sheet.row.offer, may=may)
         prices.draw(sheet.row.offer, may=may)
         if sheet.row.offer.kind in (Kind.DOWNLOAD, Kind.LICENSE):
@@ -140,45 +159,48 @@ def draw_drift(sheet: ProductSheet) -> None:
         words.quiet("Applying the file again takes this back. An export of the shelves keeps it.")
 
 
-def key_of(sheet: ProductSheet) -> str:
-    """Under which key its fields keep what is typed: that of the state in which they were opened."""
-    product_id = sheet.row.offer.id
-    st.session_state.setdefault(fields.seen(product_id), sheet.changed_at)
-    opened = st.session_state.setdefault(f"opened-{product_id}", sheet.changed_at)
-    return f"{product_id}-{opened.timestamp()}"
+def form_of(sheet: ProductSheet) -> unsaved.Form:
+    """The form of a product. Whoever comes back to one in which nothing was typed sees what the product is by now."""
+    product_id, seen = sheet.row.offer.id, fields.seen(sheet.row.offer.id)
+    form = unsaved.Form(f"product:{product_id}", sheet.row.offer.name, links.PRODUCT_SHEET, product_id)
+    is_as_it_was = st.session_state.setdefault(seen, sheet.changed_at) == sheet.changed_at
+    if not is_as_it_was and unsaved.has_arrived() and not unsaved.is_typed(form):
+        show_anew(form)
+        st.session_state[seen] = sheet.changed_at
+    return form
 
 
-def draw_saving(sheet: ProductSheet, said: Entry) -> None:
+def draw_saving(sheet: ProductSheet, form: unsaved.Form, said: Entry) -> None:
     """What is wrong with what was typed, and the button that keeps it."""
-    product_id = sheet.row.offer.id
     try:
         checking.product(said)
     except ProductUnfit as error:
         refusals.draw(error)
-    if sheet.changed_at != st.session_state[fields.seen(product_id)]:
+    if sheet.changed_at != st.session_state[fields.seen(form.id)]:
         st.warning("Somebody has changed this product since you opened it.", icon=":material/sync_problem:")
-        st.button("Show what it is now", key="show-anew", on_click=show_anew, args=(product_id,))
+        st.button("Show what it is now", key="show-anew", on_click=show_anew, args=(form,))
     if st.button("Save", type="primary", icon=":material/save:", key="save"):
-        save(product_id, said)
+        save(form, said)
         st.rerun()
+    unsaved.draw(form, lambda: show_anew(form))
 
 
-def show_anew(product_id: str) -> None:
+def show_anew(form: unsaved.Form) -> None:
     """Fill the fields with what stands in the shop."""
-    for name in (fields.seen(product_id), f"opened-{product_id}"):
-        st.session_state.pop(name, None)
+    st.session_state.pop(fields.seen(form.id), None)
+    unsaved.begin_anew(form)
 
 
-def save(product_id: str, said: Entry) -> None:
+def save(form: unsaved.Form, said: Entry) -> None:
     """Keep what stands in the fields."""
-    seen = st.session_state[fields.seen(product_id)]
+    seen = st.session_state[fields.seen(form.id)]
 
     def act(deed: Deed) -> str:
-        changed = editing.save(shop, product_id, said, seen=seen, deed=deed)
-        show_anew(product_id)
+        changed = editing.save(shop, form.id, said, seen=seen, deed=deed)
+        show_anew(form)
         return f"Kept: {', '.join(changed)}." if changed else "Nothing was changed."
 
-    name = f"save-{product_id}"
+    name = f"save-{form.id}"
     lists.click(name, act)
     gate.open_token(name)
 

@@ -8,11 +8,12 @@ from core.owner.shelves import promotions
 from core.owner.shelves.promotions import Promotion, PromotionRow
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
-from storefront import dates, frame, process, words
+from storefront import dates, frame, links, process, unsaved, words
 from storefront.amounts import price
 from storefront.back_office import dialogs, gate, lists, refusals
 
 shop = process.shop()
+FORM = unsaved.Form("promotion", "New code", links.PROMOTION_CODES)
 PERCENT, AMOUNT = "A percentage", "An amount"
 
 
@@ -69,27 +70,47 @@ def used(row: PromotionRow) -> list[str]:
 
 def draw_form() -> None:
     """The form by which a code is made."""
-    with frame.card("promote"):
+    with frame.card("promote"), unsaved.fields(FORM):
         st.header("New code", anchor=False)
-        code = st.text_input("Code", key="promo-code", max_chars=100, placeholder="SPRING-25") or ""
-        how = st.segmented_control("It takes off", [PERCENT, AMOUNT], default=PERCENT, required=True, key="promo-how")
+        code = (
+            st.text_input("Code", key="promo-code", persist_state=unsaved.KEPT, max_chars=100, placeholder="SPRING-25")
+            or ""
+        )
+        how = st.segmented_control(
+            "It takes off",
+            [PERCENT, AMOUNT],
+            default=PERCENT,
+            required=True,
+            key="promo-how",
+            persist_state=unsaved.KEPT,
+        )
         left, right = st.columns(2)
         percent, text, currency = None, "", ""
         if how == PERCENT:
-            percent = left.text_input("Percent", "10", key="promo-percent", max_chars=10) or ""
+            percent = (
+                left.text_input("Percent", "10", key="promo-percent", persist_state=unsaved.KEPT, max_chars=10) or ""
+            )
         else:
-            text = left.text_input("Amount", key="promo-amount", placeholder="5.00") or ""
-            currency = right.text_input("Currency", "EUR", key="promo-currency", max_chars=3) or ""
-        forever = st.checkbox("From every payment of a plan, not the first alone", key="promo-forever")
-        first_time = st.checkbox("Only for who has not bought before", key="promo-first")
+            text = left.text_input("Amount", key="promo-amount", persist_state=unsaved.KEPT, placeholder="5.00") or ""
+            currency = (
+                right.text_input("Currency", "EUR", key="promo-currency", persist_state=unsaved.KEPT, max_chars=3) or ""
+            )
+        forever = st.checkbox(
+            "From every payment of a plan, not the first alone", key="promo-forever", persist_state=unsaved.KEPT
+        )
+        first_time = st.checkbox("Only for who has not bought before", key="promo-first", persist_state=unsaved.KEPT)
         left, right = st.columns(2)
-        limit = left.number_input("Uses, 0 for any", 0, promotions.MOST_USES, 0, key="promo-limit")
-        until = right.date_input("Last day", None, key="promo-until")
+        limit = left.number_input(
+            "Uses, 0 for any", 0, promotions.MOST_USES, 0, key="promo-limit", persist_state=unsaved.KEPT
+        )
+        until = right.date_input("Last day", None, key="promo-until", persist_state=unsaved.KEPT)
+        unsaved.note(FORM, bool(code.strip()))
         if st.button("Make it", type="primary", icon=":material/add:", key="promo-do") and not frame.is_kept(
             "promo-code"
         ):
             last = datetime.combine(until, time(23, 59, 59), shop.settings.zone) if until else None
             make(code.strip(), percent, text.strip(), currency.strip().lower(), forever, first_time, int(limit), last)
+        unsaved.draw(FORM, lambda: unsaved.empty(FORM, "promo-code"))
         words.quiet("Buyers type it on Stripe's page, in capitals or not.")
 
 

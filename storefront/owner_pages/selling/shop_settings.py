@@ -8,12 +8,13 @@ from core.catalog.looks import brand as brands
 from core.foundation.errors import FileUnfit, ShopError
 from core.owner.shelves.brand import changes, pictures
 from core.people.staff import Action
-from storefront import frame, process, words
+from storefront import frame, links, process, unsaved, words
 from storefront.back_office import dialogs, gate, refusals
 from storefront.product_forms import brand_preview
 
 shop = process.shop()
 SEEN = "shop-seen"
+FORM = unsaved.Form("shop", "Shop settings", links.SHOP_SETTINGS)
 KINDS = ["png", "jpg", "jpeg", "webp", "svg"]
 PICTURES = {
     "logo": ("Logo", "Stands on top of every page and letter. Wide ones are shown 32 pixels high."),
@@ -42,7 +43,7 @@ def draw_words(standing: dict[str, str]) -> dict[str, str]:
         many = {"height": 24 * lines + 34} if lines > 1 else {}
         draw = place.text_area if lines > 1 else place.text_input
         held = fill(name, standing)
-        text = draw(label, key=f"shop-{name}", placeholder=hint, **many) or ""
+        text = draw(label, key=f"shop-{name}", placeholder=hint, persist_state=unsaved.KEPT, **many) or ""
         if text != held:
             said[name] = text
 
@@ -99,10 +100,16 @@ def save(said: dict[str, str], shown: dict[str, bytes]) -> None:
         gate.open_token("shop")
         return
     gate.open_token("shop")
-    st.session_state.pop(SEEN, None)
-    st.session_state["shop-saved"] = st.session_state.get("shop-saved", 0) + 1
+    show_anew()
     st.session_state[dialogs.SAID] = "Everybody sees it now." if changed else "Nothing was changed."
     st.rerun()
+
+
+def show_anew() -> None:
+    """Fill the fields with what stands in the shop, and let go of the pictures that were chosen."""
+    st.session_state.pop(SEEN, None)
+    st.session_state["shop-saved"] = st.session_state.get("shop-saved", 0) + 1
+    unsaved.note(FORM, False)
 
 
 def draw_preview(standing: dict[str, str], said: dict[str, str], shown: dict[str, bytes]) -> None:
@@ -132,12 +139,15 @@ with frame.column(1180):
     if me.may(Action.SHELVES):
         fields, preview = st.columns([7, 5], gap="medium")
         with fields:
-            said = draw_words(standing)
-            shown = draw_pictures(standing)
+            with unsaved.fields(FORM):
+                said = draw_words(standing)
+                shown = draw_pictures(standing)
+            unsaved.note(FORM, bool(said))
             pressed = st.button("Save", type="primary", icon=":material/check:", key="shop-save")
             # By the second of two clicks nothing has changed any more.
             if pressed and not frame.told(dialogs.SAID):
                 save(said, shown)
+            unsaved.draw(FORM, show_anew)
         with preview:
             draw_preview(standing, said, shown)
     else:

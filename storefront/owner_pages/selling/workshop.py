@@ -15,7 +15,7 @@ from core.people.deeds import Deed
 from core.people.staff import Action, Staff
 from core.registers import workshops
 from core.registers.workshops import DateRow, DateSheet, PersonRow, WaitingRow
-from storefront import dates, frame, links, process, words
+from storefront import dates, frame, links, process, unsaved, words
 from storefront.back_office import dialogs, gate, lists
 from storefront.product_forms.dates import choose_beginning, choose_length
 from storefront.workshops import places_bar
@@ -84,8 +84,17 @@ def cancel(sheet: DateSheet) -> None:
 def write(sheet: DateSheet) -> None:
     """A letter to all who have a place."""
     gate.me()
-    subject = st.text_input("Subject", key="write-subject", max_chars=200) or ""
-    text = st.text_area("Text", key="write-text", height=180, max_chars=changes.MOST_LETTERS) or ""
+    date_id = sheet.row.id
+    form = unsaved.Form(
+        f"letter:{date_id}", f"Letter to everybody, {sheet.row.product}", links.WORKSHOP, date_id, in_dialog=True
+    )
+    keys = f"write-subject-{date_id}", f"write-text-{date_id}"
+    with unsaved.fields(form):
+        subject = st.text_input("Subject", key=keys[0], max_chars=200, persist_state=unsaved.KEPT) or ""
+        text = st.text_area(
+            "Text", key=keys[1], height=180, max_chars=changes.MOST_LETTERS, persist_state=unsaved.KEPT
+        ) or ""  # fmt: skip
+    unsaved.note(form, bool(subject.strip() or text.strip()))
     words.quiet(
         f"Goes to {words.count(sheet.concerned.people, 'person', 'people')} who have a place, each by a letter of their own."
     )
@@ -93,9 +102,12 @@ def write(sheet: DateSheet) -> None:
 
         def act(deed: Deed) -> str:
             number = changes.write(shop, sheet.row.id, subject, text, deed=deed)
+            frame.kept(*keys)
+            unsaved.note(form, False)
             return f"The letter is on its way to {words.count(number, 'person', 'people')}."
 
         dialogs.carry_out("write", act)
+    unsaved.draw(form, lambda: unsaved.empty(form, *keys))
 
 
 def draw_buttons(row: DateRow, me: Staff) -> None:

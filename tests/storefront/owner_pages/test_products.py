@@ -13,7 +13,9 @@ from core.kinds.offers import Offer
 from core.owner.shelves import editing, pricing
 from core.people.audit import AuditEntry
 from core.people.staff import Role
+from storefront import links
 from tests import builders, colleagues
+from tests.conftest import Clock
 from tests.storefront.conftest import Visitor, labels, sound, words
 
 
@@ -346,3 +348,99 @@ def test_a_forged_dialog_of_a_viewer_sets_no_price(visitor: Visitor) -> None:
     sound(tab.run())
     assert "price-new-do" not in {button.key for button in tab.button}
     assert offer_of(visitor, "guide").prices[0].amount == Money(2900, "eur")
+
+
+UNSAVED = "What you typed is not saved yet."
+SHEET = "owner_pages/selling/product.py"
+
+
+def goes_to(tab: AppTest, page: str, **query: str) -> AppTest:
+    """To another page within the same tab, as by a link."""
+    tab.query_params.clear()
+    for name, value in query.items():
+        tab.query_params[name] = value
+    return sound(tab.switch_page(page).run())
+
+
+def test_what_was_typed_and_not_saved_stands_there_when_one_comes_back(owner: Visitor) -> None:
+    tab = opens(owner, "product", id="guide")
+    sound(tab.text_area(key=key_of(tab, "faq")).set_value("A question without its answer").run())
+    sound(tab.number_input(key=key_of(tab, "most")).set_value(7).run())
+    assert UNSAVED in words(tab)
+    goes_to(tab, links.ORDERS)
+    assert "Field Guide" in labels(tab)
+    goes_to(tab, SHEET, id="kit")
+    assert UNSAVED not in words(tab)
+    goes_to(tab, SHEET, id="guide")
+    assert "Field Guide" not in labels(tab)
+    assert tab.text_area(key=key_of(tab, "faq")).value == "A question without its answer"
+    assert tab.number_input(key=key_of(tab, "most")).value == 7
+    assert UNSAVED in words(tab)
+    sound(tab.button(key="save").click().run())
+    assert UNSAVED not in words(tab)
+    assert (offer_of(owner, "guide").max_quantity, tab.text_area(key=key_of(tab, "faq")).value) == (7, "")
+    goes_to(tab, links.ORDERS)
+    assert "Field Guide" not in labels(tab)
+
+
+def test_what_was_typed_is_let_go_of_by_a_click(owner: Visitor) -> None:
+    tab = opens(owner, "product", id="guide")
+    sound(tab.text_input(key=key_of(tab, "name")).set_value("Mine").run())
+    goes_to(tab, links.ORDERS)
+    goes_to(tab, SHEET, id="guide")
+    sound(tab.button(key="discard-product:guide").click().run())
+    assert tab.text_input(key=key_of(tab, "name")).value == "Field Guide"
+    assert UNSAVED not in words(tab)
+    goes_to(tab, links.ORDERS)
+    goes_to(tab, SHEET, id="guide")
+    assert (tab.text_input(key=key_of(tab, "name")).value, UNSAVED in words(tab)) == ("Field Guide", False)
+
+
+def test_what_was_typed_and_taken_back_is_nothing_that_is_not_saved(owner: Visitor) -> None:
+    tab = opens(owner, "product", id="guide")
+    for name, unsaved in (("Mine", True), ("Field Guide", False)):
+        sound(tab.text_input(key=key_of(tab, "name")).set_value(name).run())
+        assert (UNSAVED in words(tab)) is unsaved
+
+
+@pytest.mark.parametrize("typed", ["Mine", ""])
+def test_who_comes_back_is_warned_of_a_colleague_s_change_if_they_had_typed_anything(
+    owner: Visitor, clock: Clock, typed: str
+) -> None:
+    tab = opens(owner, "product", id="guide")
+    if typed:
+        sound(tab.text_input(key=key_of(tab, "name")).set_value(typed).run())
+    goes_to(tab, links.ORDERS)
+    clock.pass_(minutes=1)
+    seen = next(row.updated_at for row in builders.rows(owner.shop, Product) if row.id == "guide")
+    deed = colleagues.deed(colleagues.works_as(owner.shop, Role.OWNER))
+    editing.save(owner.shop, "guide", {"name": "Theirs"}, seen=seen, deed=deed)
+    goes_to(tab, SHEET, id="guide")
+    assert ("Somebody has changed this product since you opened it." in words(tab)) is bool(typed)
+    assert tab.text_input(key=key_of(tab, "name")).value == (typed or "Theirs")
+
+
+def test_a_new_product_that_was_begun_stands_there_until_it_is_created(owner: Visitor) -> None:
+    tab = opens(owner, "product")
+    assert UNSAVED not in words(tab)
+    sound(tab.selectbox(key="new-kind").set_value("license").run())
+    assert UNSAVED not in words(tab)
+    sound(tab.text_input(key=key_of(tab, "name")).set_value("Nine Lessons").run())
+    sound(tab.number_input(key=key_of(tab, "machines")).set_value(3).run())
+    sound(tab.text_input(key="new-amount").set_value("12").run())
+    goes_to(tab, links.ORDERS)
+    assert "New product" in labels(tab)
+    goes_to(tab, SHEET)
+    assert (tab.selectbox(key="new-kind").value, tab.text_input(key=key_of(tab, "name")).value) == (
+        "license",
+        "Nine Lessons",
+    )
+    assert tab.number_input(key=key_of(tab, "machines")).value == 3
+    assert (tab.text_input(key="new-amount").value, UNSAVED in words(tab)) == ("12", True)
+    tab.button(key="create").click().run()
+    assert "nine-lessons" in {row.id for row in builders.rows(owner.shop, Product)}
+    goes_to(tab, links.ORDERS)
+    assert "New product" not in labels(tab)
+    goes_to(tab, SHEET)
+    assert (tab.text_input(key=key_of(tab, "name")).value, tab.text_input(key="new-amount").value) == ("", "")
+    assert UNSAVED not in words(tab)

@@ -6,9 +6,12 @@ from streamlit.testing.v1 import AppTest
 from core.catalog import products
 from core.people.audit import AuditEntry
 from core.people.staff import Role
+from storefront import links
 from tests import builders
 from tests.conftest import Clock
-from tests.storefront.conftest import Visitor, sound, words
+from tests.storefront.conftest import Visitor, labels, sound, words
+
+UNSAVED = "What you typed is not saved yet."
 
 
 @pytest.fixture
@@ -63,3 +66,23 @@ def test_what_is_refused_stands_there_still(owner: Visitor) -> None:
     assert texts(owner)["headline"] == "Things to test"
     save(tab, support="hello@shop.example")
     assert texts(owner)["headline"] == "Mine"
+
+
+def test_what_was_typed_and_not_saved_stands_there_when_one_comes_back_until_it_is_saved_or_let_go_of(
+    owner: Visitor,
+) -> None:
+    tab = opens(owner)
+    assert UNSAVED not in words(tab)
+    for button, kept in (("discard-shop", "Things to test"), ("shop-save", "Mine")):
+        sound(tab.text_input(key="shop-headline").set_value("Mine").run())
+        for page in (links.ORDERS, links.SHOP_SETTINGS):
+            sound(tab.switch_page(page).run())
+            assert ("Shop settings" in labels(tab)) is (page == links.ORDERS)
+        assert (tab.text_input(key="shop-headline").value, UNSAVED in words(tab)) == ("Mine", True)
+        sound(tab.button(key=button).click().run())
+        assert (tab.text_input(key="shop-headline").value, UNSAVED in words(tab)) == (kept, False)
+        assert texts(owner)["headline"] == kept
+        for page in (links.ORDERS, links.SHOP_SETTINGS):
+            sound(tab.switch_page(page).run())
+            assert "Shop settings" not in labels(tab)
+        assert (tab.text_input(key="shop-headline").value, UNSAVED in words(tab)) == (kept, False)

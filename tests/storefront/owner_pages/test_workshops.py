@@ -59,8 +59,8 @@ def test_a_date_is_moved_and_people_are_written_to(office: Visitor) -> None:
     after = next(row.starts_at for row in builders.rows(office.shop, WorkshopDate) if row.id == "clinic/1")
     assert (after - before).total_seconds() == 3 * 3600
     sound(tab.button(key="open-write").click().run())
-    tab.text_input(key="write-subject").set_value("Bring a pen")
-    tab.text_area(key="write-text").set_value("Please.")
+    tab.text_input(key="write-subject-clinic/1").set_value("Bring a pen")
+    tab.text_area(key="write-text-clinic/1").set_value("Please.")
     sound(tab.button(key="write-do").click().run())
     assert "on its way to 3 people" in words(tab)
 
@@ -129,8 +129,8 @@ def test_a_forged_dialog_of_a_viewer_changes_no_date(office: Visitor, dialog: st
     tab.session_state["dialog"] = dialog
     sound(tab.run())
     if dialog == "write":
-        tab.text_input(key="write-subject").set_value("x")
-        tab.text_area(key="write-text").set_value("x")
+        tab.text_input(key="write-subject-clinic/1").set_value("x")
+        tab.text_area(key="write-text-clinic/1").set_value("x")
     sound(tab.button(key=f"{dialog}-do").click().run())
     assert "your role doesn't allow this" in "".join(each.value for each in tab.warning)
     assert (builders.rows(office.shop, WorkshopDate), builders.jobs(office.shop)) == (before, jobs)
