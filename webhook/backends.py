@@ -20,6 +20,10 @@ Seating = Annotated[Caller, Depends(caller_for(Scope.SEATS))]
 _FRESH = "private, max-age=60"
 
 
+# With a slash behind them the calls are the same ones, as clients write them that join addresses: a 404 would tell them that there
+# is no such person, and a redirect lose what they post. Not so `/entitlements/`, which is what asking for nobody looks like.
+
+
 # PostgreSQL takes the character of no text: whatever is looked up by it, there is none.
 _WITHOUT_NUL = r"^[^\x00]*$"
 
@@ -47,6 +51,7 @@ def changed(
     return Response(_json(said), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
+@router.post("/entitlements/lookup/", include_in_schema=False)
 @router.post("/entitlements/lookup")
 def lookup(body: Lookup, shop: OpenShop, _: Asking) -> Response:
     """What whoever has this address may use, or of one product. 404 for an address that nobody has."""
@@ -54,6 +59,8 @@ def lookup(body: Lookup, shop: OpenShop, _: Asking) -> Response:
     return Response(_json(found.told(body.product)), media_type="application/json", headers=_headers(found.version))
 
 
+@router.head("/entitlements/{person}/", include_in_schema=False)
+@router.get("/entitlements/{person}/", include_in_schema=False)
 @router.head("/entitlements/{person}", include_in_schema=False)
 @router.get("/entitlements/{person}")
 def one(
@@ -86,12 +93,14 @@ class SeatBody(BaseModel):
     external_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[!-~]+$")] | None = None
 
 
+@router.post("/seats/", status_code=201, include_in_schema=False)
 @router.post("/seats", status_code=201)
 def give_seat(body: SeatBody, shop: OpenShop, _: Seating) -> dict[str, Any]:
     """A seat, at once and without a letter; whoever has one keeps it. 409 where all are taken, or the plan is on hold."""
     return claims.claim(shop, body.order, body.email, external_id=body.external_id or "").told()
 
 
+@router.delete("/seats/{seat}/", status_code=204, include_in_schema=False)
 @router.delete("/seats/{seat}", status_code=204)
 def take_seat(seat: Annotated[str, Path(max_length=80)], shop: OpenShop, _: Seating) -> None:
     """Take it away. One that is gone already is a success."""

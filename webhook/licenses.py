@@ -1,6 +1,8 @@
 """What a seller's software asks of licences. Every answer has the same form, whatever it says, and is signed."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
@@ -28,6 +30,7 @@ _MOST_BYTES = 16 * 1024
 _ALSO = {"license_key": "key", "instance_name": "label", "instance_id": "activation_id"}
 _MOST_META = 4096
 _RETRY = 30
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def _storable(text: str) -> str:
@@ -104,34 +107,54 @@ _DOCUMENTED: dict[str, Any] = {
 }
 
 
+@router.post("/licenses/activate/", include_in_schema=False)
 @router.post("/licenses/activate", openapi_extra=_DOCUMENTED)
 async def activate(request: Request, shop: OpenShop) -> Response:
     """A place for a machine. The same fingerprint again takes no new one; 409 where all are taken, with the machines."""
     return await _answer(request, shop, Call.ACTIVATE)
 
 
+@router.post("/licenses/validate/", include_in_schema=False)
 @router.post("/licenses/validate", openapi_extra=_DOCUMENTED)
 async def validate(request: Request, shop: OpenShop) -> Response:
     """Whether the key may be used right now, and on this machine if one is named."""
     return await _answer(request, shop, Call.VALIDATE)
 
 
+@router.post("/licenses/deactivate/", include_in_schema=False)
 @router.post("/licenses/deactivate", openapi_extra=_DOCUMENTED)
 async def deactivate(request: Request, shop: OpenShop) -> Response:
     """Free a machine's place. One that is gone already is a success."""
     return await _answer(request, shop, Call.DEACTIVATE)
 
 
+@router.post("/licenses/lease/", include_in_schema=False)
 @router.post("/licenses/lease", openapi_extra=_DOCUMENTED)
 async def lease(request: Request, shop: OpenShop) -> Response:
     """A place of a floating licence for some minutes; asked for again it is kept."""
     return await _answer(request, shop, Call.LEASE)
 
 
+@router.post("/licenses/offline/", include_in_schema=False)
 @router.post("/licenses/offline", openapi_extra=_DOCUMENTED)
 async def offline(request: Request, shop: OpenShop) -> Response:
     """A signed token for a machine without network."""
     return await _answer(request, shop, Call.OFFLINE)
+
+
+@router.api_route("/licenses/{rest:path}", methods=_METHODS, include_in_schema=False)
+async def no_call(request: Request, shop: OpenShop) -> Response:
+    """The same form for what is no call, by its address or its method. No 404, by which an app would lock somebody out."""
+    is_call = request.path_params["rest"].removesuffix("/") in list(Call)
+    wrong = ("method", "Only POST is taken") if is_call else ("address", "There is no such call")
+    problems = [{"field": wrong[0], "problem": wrong[1]}]
+    address = household_of(senders.address_of(request))
+    found = await _in_every_case(shop, lambda: calls.refuse(shop, problems, address=address))
+    answer = _response(found)
+    if is_call and found.status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        answer.status_code = HTTPStatus.METHOD_NOT_ALLOWED
+        answer.headers["Allow"] = "POST"
+    return answer
 
 
 @router.get("/.well-known/jwks.json")
@@ -148,18 +171,23 @@ def keys(shop: OpenShop) -> Response:
 async def _answer(request: Request, shop: Shop, call: Call) -> Response:
     said, problems = _read(await _bytes(request), request, call)
     address = household_of(senders.address_of(request))
+    if said is None:
+        found = await _in_every_case(shop, lambda: calls.refuse(shop, problems, address=address))
+    else:
+        found = await _in_every_case(shop, lambda: calls.reply(shop, call, said, address=address))
+    return _response(found)
+
+
+async def _in_every_case(shop: Shop, reply: Callable[[], Reply]) -> Reply:
+    """What the shop replies; while its database is away, that it cannot say."""
     try:
-        if said is None:
-            found = await run_in_threadpool(calls.refuse, shop, problems, address=address)
-        else:
-            found = await run_in_threadpool(calls.reply, shop, call, said, address=address)
+        return await run_in_threadpool(reply)
     except Exception as error:
         if not is_away(error):
             raise
         log.error("license_not_answered", error=type(error).__name__)
         unsigned = Answer(Code.UNAVAILABLE, retry_after=_RETRY)
-        found = Reply(unsigned.status, answers.body(unsigned, now=shop.now()), "", _RETRY)
-    return _response(found)
+        return Reply(unsigned.status, answers.body(unsigned, now=shop.now()), "", _RETRY)
 
 
 def _response(found: Reply) -> Response:
