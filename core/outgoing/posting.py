@@ -5,7 +5,8 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from http.client import HTTPConnection, HTTPException
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from threading import Timer
 from time import monotonic
 from typing import cast
@@ -46,8 +47,21 @@ class Answer:
             return 0.0
 
 
+class _Final(HTTPResponse):
+    """An answer after those that only say that it is coming (102, 103): of these the library itself passes over 100 alone."""
+
+    def begin(self) -> None:
+        """Read up to where its body begins."""
+        super().begin()
+        while HTTPStatus.SWITCHING_PROTOCOLS < self.status < HTTPStatus.OK:
+            self.headers = self.msg = None  # type: ignore[assignment]
+            super().begin()
+
+
 class _Pinned(HTTPConnection):
     """A connection to the machine that an address was found to lead to, which shows that it is who it says."""
+
+    response_class = _Final
 
     def __init__(self, there: Destination) -> None:
         super().__init__(there.parts.hostname or "", there.port, timeout=TIMEOUT)

@@ -360,6 +360,28 @@ def test_who_is_slow_to_show_who_they_are_has_no_more_time_to_answer(monkeypatch
     assert answer.took < 2
 
 
+@pytest.mark.parametrize("final", [200, 503])
+def test_what_only_says_that_an_answer_is_coming_is_no_answer(final: int) -> None:
+    said = (
+        b"HTTP/1.1 102 Processing\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nRetry-After: 900\r\n\r\n",
+        f"HTTP/1.1 {final} Whatever\r\nContent-Length: 4\r\nRetry-After: 7\r\n\r\nsaid".encode(),
+    )
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"".join(said))
+
+        thread = Thread(target=answer, daemon=True)
+        thread.start()
+        found = posting.post(f"http://127.0.0.1:{server.getsockname()[1]}/", b"{}", {}, private=True)
+        thread.join(timeout=5)
+    assert (found.status, found.text, found.retry_after, found.took_it) == (final, "said", "7", final == 200)
+
+
 def test_what_no_database_keeps_is_left_out_of_what_is_said_of_an_answer(shop: Shop) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
