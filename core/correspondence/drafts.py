@@ -182,10 +182,10 @@ def _renewal_failed(order_id: str, subscription_id: str, since: str) -> Draft:
     )  # fmt: skip
 
 
-def _plan_reminder(order_id: str, subscription_id: str, about: str, at: str) -> Draft:
+def _plan_reminder(order_id: str, subscription_id: str, about: str, at: str, changed_at: str = "") -> Draft:
     return _to_buyer(
-        Job.PLAN_REMINDER, order_id, subscription_id, about, at,
-        read=lambda shop: after_purchase.about_reminder(shop, order_id, subscription_id, About(about), at),
+        Job.PLAN_REMINDER, order_id, subscription_id, about, at, changed_at,
+        read=lambda shop: after_purchase.about_reminder(shop, order_id, subscription_id, About(about), at, changed_at),
         word=partial(wording.plan_reminder, about=About(about)),
     )  # fmt: skip
 
@@ -329,7 +329,7 @@ _DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
     Job.REFUNDED: (2, _refunded),
     Job.RENEWED: (2, _renewed),
     Job.RENEWAL_FAILED: (3, _renewal_failed),
-    Job.PLAN_REMINDER: (4, _plan_reminder),
+    Job.PLAN_REMINDER: (5, _plan_reminder),
     Job.PLAN_ENDING: (4, _plan_ending),
     Job.PLAN_ENDED: (2, _plan_ended),
     Job.ACCESS_CHANGED: (4, _access_changed),

@@ -19,6 +19,7 @@ from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import GrantState
 from core.orders.subscriptions import Subscription
 from core.people.receipts import order_links
+from core.rights import reminders
 from core.rights.reminders import About
 from core.shop import Shop
 
@@ -188,15 +189,19 @@ def _tax_of(payment: Payment) -> Money | None:
     return Money(payment.amount_tax, payment.currency) if known else None
 
 
-def about_reminder(shop: Shop, order_id: str, subscription_id: str, about: About, at: str) -> PlanLetter | None:
-    """What to write before a plan renews, or its trial ends, at this moment; None if it does not any more, or has."""
+def about_reminder(
+    shop: Shop, order_id: str, subscription_id: str, about: About, at: str, changed_at: str = ""
+) -> PlanLetter | None:
+    """What to write before a plan renews, or its trial ends, at this moment; None if it does not any more, or has, or if it was
+    cancelled after `changed_at`, when that was last seen to change: who took that back is reminded by another letter."""
     with shop.reading() as session:
         row = session.get_one(Subscription, subscription_id)
         comes = row.period_end if about is About.RENEWAL else row.trial_end
         tried = row.status == "trialing"
         if comes is None or outbox.stamp(comes) != at or comes <= shop.now() or not row.bills_on:
             return None
-        if tried is not (about is About.TRIAL_END):
+        # Of one that a version of before has owed it is not known.
+        if tried is not (about is About.TRIAL_END) or changed_at not in ("", reminders.end_of(row.end_changed_at)):
             return None
         return _about_plan(session, shop, order_id, day=comes, owed=Money(row.amount, row.currency))
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, UniqueConstraint, exists
-from sqlmodel import Field, Session, col, select
+from sqlmodel import Field, Session, col, delete, or_, select
 
 from core.catalog.products import Interval
 from core.foundation.jobs import outbox
@@ -34,7 +34,8 @@ AHEAD = {About.RENEWAL: timedelta(days=7), About.TRIAL_END: timedelta(days=3)}
 
 
 class Reminder(Record, table=True):
-    """That a buyer was told, or is about to be, of what comes for their plan at `due_at`: once."""
+    """That a buyer was told, or is about to be, of what comes for their plan at `due_at`: once, and once more if it was cancelled
+    after that, and it was taken back."""
 
     __tablename__ = "reminders"
     __table_args__ = (UniqueConstraint("subscription_id", "about", "due_at"),)
@@ -55,6 +56,7 @@ class Due:
     email: str
     about: About
     at: datetime
+    changed_at: datetime | None = None
 
 
 _ONCE = InsertOnce(Reminder, conflict="(subscription_id, about, due_at) do nothing", returning="subscription_id")
@@ -86,9 +88,12 @@ def due(session: Session, *, livemode: bool, now: datetime) -> list[Due]:
 def _due(
     session: Session, about: About, at: Any, *which: ColumnElement[bool] | bool, livemode: bool, now: datetime
 ) -> list[Due]:
+    changed: Any = col(Subscription.end_changed_at)
     reminded = exists().where(
-        col(Reminder.subscription_id) == Subscription.id, col(Reminder.about) == about, col(Reminder.due_at) == at
-    )
+        col(Reminder.subscription_id) == Subscription.id, col(Reminder.about) == about, col(Reminder.due_at) == at,
+        # What was cancelled meanwhile comes as it was told of only if that was taken back: then no letter may have gone.
+        or_(changed.is_(None), col(Reminder.created_at) >= changed),
+    )  # fmt: skip
     query = (
         select(Subscription.id, Order.id, Order.email, at)
         .join(Order, col(Order.id) == Subscription.order_id)
@@ -99,7 +104,13 @@ def _due(
         .order_by(at)
         .limit(_MOST)
     )  # fmt: skip
-    return [Due(row[0], row[1], row[2], about, row[3]) for row in session.execute(query)]
+    found = session.execute(query.add_columns(changed))
+    return [Due(row[0], row[1], row[2], about, row[3], row[4]) for row in found]
+
+
+def end_of(changed_at: datetime | None) -> str:
+    """What a reminder is owed with of when the end of its plan was last seen to change."""
+    return outbox.stamp(changed_at) if changed_at else "unchanged"
 
 
 def _owe(session: Session, each: Due, *, now: datetime) -> bool:
@@ -107,8 +118,14 @@ def _owe(session: Session, each: Due, *, now: datetime) -> bool:
         "id": new_id("rem"), "subscription_id": each.subscription_id, "about": each.about, "due_at": each.at,
         "created_at": now,
     }  # fmt: skip
+    if each.changed_at:
+        earlier = delete(Reminder).where(
+            col(Reminder.subscription_id) == each.subscription_id, col(Reminder.about) == each.about,
+            col(Reminder.due_at) == each.at, col(Reminder.created_at) < each.changed_at,
+        )  # fmt: skip
+        session.exec(earlier)
     if not _ONCE(session, [row]):
         return False
-    told = (each.order_id, each.subscription_id, str(each.about), outbox.stamp(each.at))
+    told = (each.order_id, each.subscription_id, str(each.about), outbox.stamp(each.at), end_of(each.changed_at))
     outbox.owe(session, Job.PLAN_REMINDER, *told, key=":".join(told), to=each.email)
     return True

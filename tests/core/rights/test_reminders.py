@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 
 from core.correspondence import drafts
+from core.foundation.jobs import outbox
+from core.journeys.billing import plans
 from core.messages.wording import Message
 from core.orders.subscriptions import Subscription
 from core.rights import reminders
@@ -93,3 +95,36 @@ def test_of_monthly_renewals_of_what_ends_and_of_what_is_over_nobody_is_reminded
         changes(shop, **{"interval": "year", "ends_at": None, "paused": False, "status": "active", **values})
         assert reminders.owe(shop) == 0, values
     assert reminders.owe(builders.live(shop)) == 0
+
+
+def test_who_takes_a_cancellation_back_in_time_is_reminded_by_one_letter_all_the_same(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    _, name = builders.subscribed(shop, stripe, "plan-year")
+    end = row(shop).period_end
+    comes_to(clock, end, before=timedelta(days=6))
+    assert reminders.owe(shop) == 1
+    for _ in range(2):
+        clock.pass_(minutes=1)
+        stripe.cancel_later(name)
+        plans.refresh(shop, name)
+        assert reminders.owe(shop) == 0
+        assert [letter(shop, job) for job in owed(shop)] == [None] * len(owed(shop))
+        clock.pass_(minutes=1)
+        stripe.subscriptions[name].update(cancel_at=None, canceled_at=None, cancel_at_period_end=False)
+        plans.refresh(shop, name)
+        assert sorted(filter(None, builders.at_once(*[lambda: reminders.owe(shop)] * 3))) == [1]
+        assert sum(letter(shop, job) is not None for job in owed(shop)) == 1
+    assert len(owed(shop)) == 3
+    changes(shop, ends_at=end)
+    assert [letter(shop, job) for job in owed(shop)] == [None] * 3
+
+
+@builders.on_sqlite
+def test_a_reminder_that_was_owed_by_an_older_version_still_goes(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    order_id, name = builders.subscribed(shop, stripe, "plan-year")
+    end = row(shop).period_end
+    comes_to(clock, end, before=timedelta(days=6))
+    changes(shop, end_changed_at=clock())
+    assert end
+    assert letter(shop, f"plan_reminder:{order_id}:{name}:renewal:{outbox.stamp(end)}")
