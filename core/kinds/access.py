@@ -139,10 +139,12 @@ def _is_forgiven(subscription: Subscription, *, now: datetime) -> bool:
     return subscription.unpaid_since is None or lasts
 
 
-def _as_paid(subscription: Subscription, item: SubscriptionItem, *, now: datetime) -> tuple[str | None, int]:
-    """The plan and as many seats as are billed; while these are owed for longer than grace lasts, what was paid for."""
+def _as_paid(subscription: Subscription, item: SubscriptionItem, *, now: datetime) -> tuple[str | None, int | None]:
+    """The plan and as many seats as are billed; while these are owed for longer than grace lasts, what was paid for. How much of
+    a plan of ours is billed at a foreign price nobody knows."""
+    billed = (item.product_id, item.quantity) if item.product_id else (None, None)
     if item.paid_quantity is None or _is_forgiven(subscription, now=now):
-        return item.product_id, item.quantity
+        return billed
     if item.paid_product_id not in (None, item.product_id):
         return item.paid_product_id, item.paid_quantity
-    return item.product_id, min(item.quantity, item.paid_quantity)
+    return (item.product_id, min(item.quantity, item.paid_quantity)) if item.product_id else billed

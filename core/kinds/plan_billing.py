@@ -91,7 +91,7 @@ def _foreign(ledger: Ledger, alive: Sequence[Subscription], plans: Sequence[Orde
     found = []
     for subscription in alive:
         items = ledger.items_of(subscription)
-        without = {line.id for line in plans} - {item.order_line_id for item in items}
+        without = {line.id for line in plans} - {item.order_line_id for item in items if item.product_id}
         if without:
             found += [f"{subscription.id} {item.stripe_price_id}" for item in items if item.product_id is None]
     return found

@@ -18,8 +18,9 @@ from core.orders.orders import OrderLine
 class SubscriptionItem(Record, table=True):
     """An item as it was last fetched. `product_id` and `price_id` are ours, or null if its price is foreign.
 
-    `order_line_id` is the line whose plan it is: of one and the same plan switched, still that line's. `paid_quantity` is
-    what was paid for while `quantity` is not, and `paid_product_id` of which plan of ours, if the item is another one by now.
+    `order_line_id` is the line whose plan it is: of one and the same plan switched, still that line's, also at a foreign price.
+    `paid_quantity` is what was paid for while `quantity` is not, and `paid_product_id` of which plan of ours, if the item is
+    another one by now.
     """
 
     __tablename__ = "subscription_items"
@@ -109,12 +110,12 @@ def write(
     """
     lines = [line for line in orders.lines(session, order_id) if line.kind is Kind.PLAN]
     known = identify(session, items, lines, currency=currency)
-    places = assign(items, known, lines)
+    rows = {row.id: row for row in of_subscriptions(session, [subscription_id])}
+    places = assign(items, known, lines, {row.id: row.order_line_id for row in rows.values() if row.order_line_id})
     new = {
         item.id for item in items if paid_before is not None and not {item.id, item.stripe_price_id} & {*paid_before}
     }
     paid = _paid_of(session, items, new, paid_quantities, lines, places)
-    rows = {row.id: row for row in of_subscriptions(session, [subscription_id])}
     for gone in rows.keys() - {item.id for item in items}:
         session.delete(rows[gone])
     for position, item in enumerate(items):
@@ -222,10 +223,16 @@ _FITS: tuple[Callable[[ItemFacts, Known, OrderLine], bool], ...] = (
 )
 
 
-def assign(items: Sequence[ItemFacts], known: Mapping[str, Known], lines: Sequence[OrderLine]) -> dict[str, str]:
-    """The line whose plan each item is, by the item's id. Follows from how things stand, not from how they came to."""
-    places: dict[str, str] = {}
-    free = list(lines)
+def assign(
+    items: Sequence[ItemFacts],
+    known: Mapping[str, Known],
+    lines: Sequence[OrderLine],
+    before: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """The line whose plan each item is, by the item's id. Follows from how things stand, not from how they came to: but for an
+    item whose price is foreign now, which keeps the line that it had `before`, whatever was added beside it."""
+    places = {item.id: (before or {})[item.id] for item in items if item.id not in known and item.id in (before or {})}
+    free = [line for line in lines if line.id not in places.values()]
     for fits in _FITS:
         for item in items:
             if item.id in places or item.id not in known:

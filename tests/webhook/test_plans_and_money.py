@@ -7,9 +7,9 @@ import pytest
 
 from core.catalog.products import Price, Product
 from core.events import reconciliation
-from core.foundation.errors import StripeRefused
+from core.foundation.errors import PlanNotActive, StripeRefused
 from core.journeys import refund
-from core.journeys.billing import plans
+from core.journeys.billing import billed_plans, plans
 from core.orders.subscription_changes import SubscriptionChange
 from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
@@ -379,6 +379,23 @@ def test_a_foreign_price_is_for_the_owner_and_access_stays_as_paid_for(
     assert (grant(shop, order_id), topics(shop)) == (("bigger", "active", 7), [])
     tell("customer.subscription.deleted", stripe.end(name))
     assert grant(shop, order_id)[1] == "revoked"
+
+
+def test_a_plan_that_is_added_takes_no_line_from_the_item_whose_price_became_foreign(
+    shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe, ("plan-month", 3))
+    foreign, bigger = stripe.sell(5000, interval="month"), stripe.sell(2000, interval="month")
+    builders.sell_bigger_plan(shop, stripe_price_id=bigger)
+    tell("customer.subscription.updated", stripe.switch(name, foreign))
+    invoice = stripe.add_unpaid(name, bigger, 2)
+    tell("invoice.payment_failed", invoice)
+    clock.pass_(days=20)
+    tell("customer.subscription.updated", stripe.subscriptions[name])
+    assert grant(shop, order_id) == ("plan", "active", 3)
+    assert topics(shop) == [("foreign_price", f"{name} {foreign}"), ("plan_beside", f"{name} {bigger}")]
+    with pytest.raises(PlanNotActive):
+        billed_plans.of_grant(shop, builders.deliveries(shop, order_id)[0].grant_id)
 
 
 def test_a_price_of_ours_for_something_else_is_no_plan(shop: Shop, stripe: FakeStripe, tell: Tell) -> None:

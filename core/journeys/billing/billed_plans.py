@@ -63,7 +63,8 @@ def of_grant(shop: Shop, grant_id: str) -> BilledPlan:
             select(SubscriptionItem, Subscription)
             .join(Subscription, col(Subscription.id) == SubscriptionItem.subscription_id)
             .where(
-                SubscriptionItem.order_line_id == grant.order_line_id, col(Subscription.status).in_(RENEWING),
+                SubscriptionItem.order_line_id == grant.order_line_id, col(SubscriptionItem.product_id).is_not(None),
+                col(Subscription.status).in_(RENEWING),
                 col(Subscription.ends_at).is_(None), col(Subscription.paused).is_(False),
             )
             .order_by(col(Subscription.created_at))
