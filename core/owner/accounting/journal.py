@@ -231,7 +231,7 @@ def _row(session: Session, each: Movement, zone: ZoneInfo, arrivals: dict[str, s
     order, entry = each.order, each.entry
     settled = entry.currency if entry else ""
     return [
-        day, time, zone.key, each.kind, order.number if order else "", each.taxed_in, each.product_kind,
+        day, time, zone.key, each.kind, spreadsheet.text(order.number if order else ""), each.taxed_in, each.product_kind,
         spreadsheet.major(each.net, each.currency), "" if each.rate is None else str(each.rate),
         spreadsheet.major(each.tax, each.currency), spreadsheet.major(each.gross, each.currency), each.currency,
         spreadsheet.major(entry.gross if entry else None, settled), spreadsheet.major(entry.fee if entry else None, settled),

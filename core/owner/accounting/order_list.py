@@ -45,7 +45,7 @@ def _row(order: Order, products: str, deliveries: str, days: Days) -> list[objec
     day, time = spreadsheet.moment(order.created_at, days.zone)
     amounts = (order.amount_expected, order.amount_total, order.amount_refunded, order.amount_tax)
     return [
-        order.number, day, time, days.zone.key, spreadsheet.text(order.email), spreadsheet.text(order.name),
+        spreadsheet.text(order.number), day, time, days.zone.key, spreadsheet.text(order.email), spreadsheet.text(order.name),
         spreadsheet.text(products), order.status.value, deliveries,
         *(spreadsheet.major(amount, order.currency) for amount in amounts), order.currency, order.country,
         spreadsheet.moment(order.paid_at, days.zone)[1] if order.paid_at else "", "live" if order.livemode else "test",

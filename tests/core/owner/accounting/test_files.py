@@ -155,6 +155,16 @@ def test_a_sale_stands_beside_what_it_came_to_on_the_balance_and_its_payout(
     assert sum(Decimal(row["net"]) for row in bank) == others
 
 
+def test_a_number_that_an_order_brought_along_is_no_formula_in_any_file(shop: Shop, a_month: str) -> None:
+    with shop.transaction() as session:
+        session.get_one(Order, a_month).number = "=1-7"
+    with shop.reading() as session:
+        bank = read("".join(payouts.lines(session, november(shop), livemode=False)))
+        listed = read("".join(order_list.lines(session, november(shop), livemode=False)))
+    for found in (bank, listed, journal_of(shop, november(shop))):
+        assert {row["order"] for row in found if row["order_id"]} == {"'=1-7"}
+
+
 @pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles", "Asia/Kolkata"])
 def test_a_movement_has_the_same_day_and_time_in_the_journal_and_beside_its_payout(
     shop: Shop, a_month: str, zone: str
