@@ -138,6 +138,10 @@ def record(
         session.flush()  # the payment may be of this transaction
         row.payment_id = payments.of_charge(session, order_id, facts.charge)
     row.amount = facts.amount or row.amount
+    if facts.created_at and facts.created_at > row.created_at:
+        # Asked for on one day and made on another, as where Stripe could not be reached: on that one the money went back.
+        row.created_at = facts.created_at
+        known.sort(key=_age)
     if _RANK.index(facts.status) > _RANK.index(row.status):
         row.status, row.updated_at = facts.status, now
     row.failure = facts.failure or row.failure

@@ -191,6 +191,25 @@ def test_what_stripe_says_of_a_refund_goes_to_the_row_that_asked_for_it(shop: Sh
         assert (row.amount, row.actor, row.created_at, row.updated_at) == (800, "owner", DAY, LATER)
 
 
+def test_a_refund_stands_on_the_day_on_which_stripe_made_it_and_not_on_the_one_it_was_asked_for(shop: Shop) -> None:
+    order_id = placed(shop)
+    with shop.transaction() as session:
+        first, other = (
+            asked_for(session, order_id),
+            asked_for(session, order_id, "rf_2", created_at=DAY + timedelta(hours=1)),
+        )
+        told = refund_facts(refund_id="rf_1", created_at=LATER)
+        known = refunds.of_order(session, order_id)
+        for _ in range(2):
+            assert refunds.record(session, order_id, known, told, now=LATER).created_at == LATER
+        assert known == [other, first]
+        # Stripe counts in whole seconds: within one of them the moment at which it was asked for stands.
+        recorded(
+            session, order_id, refund_facts("re_2", refund_id="rf_2", created_at=DAY + timedelta(minutes=59)), now=LATER
+        )
+        assert other.created_at == DAY + timedelta(hours=1)
+
+
 def test_a_refund_only_climbs_and_forgets_nothing(shop: Shop) -> None:
     order_id = placed(shop)
     with shop.transaction() as session:
