@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -19,6 +20,8 @@ from core.languages import catalogs
 from core.outgoing import environment
 from core.owner import live_mode, publishing
 from core.shop import Shop
+
+log = structlog.get_logger()
 
 
 @contextmanager
@@ -105,6 +108,7 @@ def migrate(chosen: Settings, engine: Engine, *, secret: str) -> bool:
             settings.refuse([_POOLED if direct is engine else _POOLED_TOO])
         if direct is not engine and not postgres.is_same(engine, direct):
             settings.refuse([_ANOTHER])
+        _look_at_encoding(direct)
         return migration.ensure(direct, chosen.direct_database, secret=secret)
     except DatabaseNewer as newer:
         raise SystemExit(
@@ -122,6 +126,18 @@ def migrate(chosen: Settings, engine: Engine, *, secret: str) -> bool:
             direct.dispose()
 
 
+def _look_at_encoding(engine: Engine) -> None:
+    """Begin in no database that does not keep every letter: the first buyer whose name has another one could not be written down. A
+    shop that is in one already goes on, and is told."""
+    found = postgres.encoding(engine)
+    if found == postgres.UTF8:
+        return
+    if migration.current(engine) is None:
+        settings.refuse([Mistake("DATABASE_URL", f"leads to a database that keeps texts in {found}: {_UTF8}")])
+    log.warning("database_lacks_letters", encoding=found)
+
+
+_UTF8 = "make one that keeps any letter, by `createdb --encoding=UTF8 --template=template0 --locale=C.UTF-8 NAME`"
 _POOLED = Mistake(
     "DATABASE_URL",
     "leads to a pooler such as PgBouncer. The shop works through it, but migrations and the worker cannot: set "

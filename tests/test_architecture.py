@@ -114,6 +114,7 @@ ROOMS: dict[str, set[str]] = {
     },
     # Owners see and decide; what follows for an order is a journey's or an event's to say.
     "core/owner": {
+        "core/connections",
         "core/mailboxes", "core/traffic",
         "core/foundation", "core/rights", "core/gateway", "core/shop", "core/catalog", "core/orders", "core/kinds",
         "core/licensing", "core/invoicing", "core/outgoing", "core/attendance",

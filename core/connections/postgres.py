@@ -21,9 +21,12 @@ LIMITS: dict[str, int | str] = {
     "statement_timeout": 60_000,
     "idle_in_transaction_session_timeout": 60_000,
 }
+# How a server writes what is read here, whatever it is set to for others: without it not one time could be read.
+_WRITTEN = {"datestyle": "ISO"}
 # What is asked again and again finds its rows by an index. For as long as the database has not counted a new shop's rows it takes
 # them for few, would read each table as a whole, and go on so where a statement is prepared.
 _BY_INDEX, _AS_IT_LIKES = {"enable_seqscan": "off"}, {"enable_seqscan": "on"}
+UTF8 = "UTF8"
 # Under this option a connection has no such limits: a migration or an export takes as long as it takes, and reads whole tables.
 PATIENT = "pushcart_patient"
 # A connection that was used this long ago at most, in seconds, is there still unless its server has said otherwise.
@@ -31,6 +34,9 @@ _TRUSTED = 5
 # Seconds that one waits for a connection: for the server to take it, and for another thread to be done with one.
 _CONNECTS, _SPARES = 5, 10
 _POOLED = "pushcart_pooled"
+# A server that is away is said to be so soon: requests that wait for it would use up all threads. What it is sent and sends is
+# UTF-8 also where this machine, or the database, would have it otherwise.
+_USUAL: dict[str, int | str] = {"connect_timeout": _CONNECTS, "client_encoding": "UTF8"}
 
 
 def connect(url: str) -> Engine:
@@ -42,8 +48,7 @@ def connect(url: str) -> Engine:
         pool_timeout=_SPARES,
         json_deserializer=documents.read,
         hide_parameters=True,  # an error would name them, and with them people's addresses
-        # A server that is away is said to be so soon: requests that wait for it would use up all threads.
-        connect_args={} if "connect_timeout=" in url else {"connect_timeout": _CONNECTS},
+        connect_args={name: value for name, value in _USUAL.items() if f"{name}=" not in url},
     )
     statements.send_in_time(engine)
     _prepare(engine)
@@ -57,6 +62,16 @@ def is_pooled(engine: Engine) -> bool:
         return False
     with engine.connect() as connection:
         return bool(connection.info[_POOLED])
+
+
+def encoding(engine: Engine) -> str:
+    """In what the database keeps its texts: `UTF8`, as any other lacks letters of somebody's name. Opens a connection where none
+    is."""
+    if engine.dialect.name != "postgresql":
+        return UTF8
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        return str(driver.info.parameter_status("server_encoding"))
 
 
 def is_same(engine: Engine, direct: Engine) -> bool:
@@ -75,8 +90,9 @@ _WHO = text("select pid, datname, backend_start as since from pg_stat_activity w
 
 
 def options() -> str:
-    """The limits as libpq's `options`, for connections of a library that makes its own."""
-    return " ".join(f"-c {name}={limit}" for name, limit in LIMITS.items() if not name.startswith("idle"))
+    """The limits, and how times are written, as libpq's `options`, for connections of a library that makes its own."""
+    limits = {name: limit for name, limit in LIMITS.items() if not name.startswith("idle")}
+    return " ".join(f"-c {name}={to}" for name, to in {**limits, **_WRITTEN}.items())
 
 
 def _prepare(engine: Engine) -> None:
@@ -90,15 +106,16 @@ def _prepare(engine: Engine) -> None:
         if record.info[_POOLED]:
             connection.prepare_threshold = None
         else:
-            connection.execute(_setting(LIMITS | _BY_INDEX, of_transaction=False))
+            connection.execute(_setting({**LIMITS, **_BY_INDEX, **_WRITTEN}, of_transaction=False))
         connection.autocommit = False
 
     @event.listens_for(engine, "begin")
     def begins(connection: Connection) -> None:
         if connection.get_execution_options().get(PATIENT):
-            statements.tell(connection, _setting({**dict.fromkeys(LIMITS, 0), **_AS_IT_LIKES}, of_transaction=True), ())
+            patient: dict[str, int | str] = {**dict.fromkeys(LIMITS, 0), **_AS_IT_LIKES, **_WRITTEN}
+            statements.tell(connection, _setting(patient, of_transaction=True), ())
         elif connection.info[_POOLED]:
-            statements.tell(connection, _setting(LIMITS | _BY_INDEX, of_transaction=True), ())
+            statements.tell(connection, _setting({**LIMITS, **_BY_INDEX, **_WRITTEN}, of_transaction=True), ())
 
 
 def _setting(settings: Mapping[str, int | str], *, of_transaction: bool) -> str:

@@ -61,6 +61,7 @@ def examine_daily(shop: Shop) -> None:
 def _checks(shop: Shop, theirs: Account, *, fix: bool, letter_to: str) -> dict[str, Check]:
     return {
         "settings": partial(house.settings, shop),
+        "encoding": partial(house.encoding, shop),
         "secret": partial(seals.secret_key, shop),
         "key": partial(stripe_side.key, shop, theirs),
         "permissions": partial(stripe_side.rights, shop, theirs),

@@ -10,6 +10,7 @@ from sqlmodel import col, func, select
 
 from core.catalog import products, seller
 from core.catalog.products import Product
+from core.connections import postgres
 from core.foundation import masking
 from core.foundation.records import new_id
 from core.foundation.settings import Mistake
@@ -56,6 +57,18 @@ def _of_mistake(mistake: Mistake, level: Level) -> Finding:
         "settings", level, f"{mistake.subject} {mistake.sentence}.",
         "Stripe's live mode is refused as long as this stands." if level is Level.LATER else "The shop would not start.",
         f"Change {mistake.subject} and start anew." if mistake.subject.isupper() else "Apply a catalogue of your own.",
+    )  # fmt: skip
+
+
+def encoding(shop: Shop) -> Iterator[Finding]:
+    """Whether a database on PostgreSQL keeps every letter. SQLite does."""
+    found = postgres.encoding(shop.engine)
+    if found == postgres.UTF8:
+        return
+    yield Finding(
+        "encoding", Level.WRONG, f"The database keeps texts in {found}, which lacks letters.",
+        "What somebody writes with others is refused: their name, a note, what Stripe tells of them.",
+        "Make one by `createdb --encoding=UTF8 --template=template0 --locale=C.UTF-8 NAME`, and restore a backup into it.",
     )  # fmt: skip
 
 

@@ -1,0 +1,76 @@
+"""What a PostgreSQL server or one of its databases may be set to that the shop would not bear."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from uuid import uuid4
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from core import opening
+from core.connections import postgres
+from core.foundation import database, migration
+from core.foundation.settings import Settings
+from core.owner.doctor import house
+from tests.databases import Server
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+
+
+@contextmanager
+def kept_in(server: Server, encoding: str) -> Iterator[str]:
+    """A database that keeps its texts so; its address."""
+    name = f"test_{uuid4().hex[:12]}"
+    server.tell(f"create database {name} encoding '{encoding}' template template0 lc_collate 'C' lc_ctype 'C'")
+    try:
+        yield server.address_of(name)
+    finally:
+        server.tell(f"drop database {name} with (force)")
+
+
+@pytest.mark.parametrize("style", ["German", "SQL, DMY", "Postgres, MDY"])
+@pytest.mark.parametrize("told", [lambda engine: engine, database.patient])
+def test_times_are_read_whatever_way_a_server_writes_them_for_others(
+    postgres_server: Server, style: str, told: Callable
+) -> None:
+    with postgres_server.database() as address:
+        postgres_server.tell(f"alter database {address.partition('?')[0].rpartition('/')[2]} set datestyle = '{style}'")
+        engine = database.connect(address)
+        with told(engine).begin() as connection:
+            assert connection.scalar(text("select :at\\:\\:timestamptz"), {"at": NOON}) == NOON
+            assert connection.scalar(text("select timestamptz '2026-11-03 12:00+00'")) == NOON
+        engine.dispose()
+        with psycopg.connect(address, options=postgres.options()) as connection:  # as the worker's library has them
+            assert connection.execute("select timestamptz '2026-11-03 12:00+00'").fetchone() == (NOON,)
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_shop_begins_in_no_database_that_lacks_letters(postgres_server: Server, encoding: str) -> None:
+    with kept_in(postgres_server, encoding) as address:
+        engine, chosen = database.connect(address), Settings(database_url=address)
+        with pytest.raises(SystemExit, match=f"DATABASE_URL: leads to a database that keeps texts in {encoding}"):
+            opening.migrate(chosen, engine, secret="a secret of sixteen letters")
+        assert migration.current(engine) is None
+        engine.dispose()
+
+
+def test_a_shop_that_is_in_one_already_goes_on_and_is_told(
+    postgres_server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    with kept_in(postgres_server, "LATIN1") as address:
+        engine, chosen = database.connect(address), Settings(database_url=address)
+        migration.ensure(engine, address)
+        assert opening.migrate(chosen, engine, secret="a secret of sixteen letters") is False
+        (finding,) = house.encoding(SimpleNamespace(engine=engine))  # type: ignore[arg-type]
+        assert (finding.level, finding.what) == ("wrong", "The database keeps texts in LATIN1, which lacks letters.")
+        engine.dispose()
+
+
+def test_nothing_is_said_of_a_database_that_keeps_every_letter(postgres_server: Server) -> None:
+    with postgres_server.database() as address:
+        engine = database.connect(address)
+        assert (postgres.encoding(engine), list(house.encoding(SimpleNamespace(engine=engine)))) == ("UTF8", [])  # type: ignore[arg-type]
+        engine.dispose()
