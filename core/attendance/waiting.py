@@ -16,6 +16,7 @@ from core.journeys.checkout import Basket, Item, PaymentLink
 from core.kinds.places import waiting_list
 from core.kinds.places.waiting_list import Waiting, WaitingEntry
 from core.kinds.workshops import Times, WorkshopDate
+from core.orders.orders import Order
 from core.people import codes, deeds
 from core.people.deeds import Deed
 from core.people.staff import Action
@@ -85,8 +86,11 @@ def accept(shop: Shop, token: str, *, browser_id: str = "") -> PaymentLink:
             raise OfferOver(taken=row.state is Waiting.TOOK)
         if price is None:
             raise UnknownPrice(price=date.product_id)
+        # Whoever has gone to pay goes on with that order, also by the link that came after their address was corrected.
+        paying = session.get(Order, row.order_id) if row.state is Waiting.PAYING and row.order_id else None
     basket = Basket(
-        f"{row.id}-{row.turn}", (Item(price.id, row.places, row.date_id),), email=row.email, browser_id=browser_id,
+        paying.cart_id if paying else f"{row.id}-{row.turn}", (Item(price.id, row.places, row.date_id),),
+        email=row.email, browser_id=browser_id,
         # What is offered is wanted beside whatever its money is still on its way for.
         offer=row.id, again=True,
     )  # fmt: skip

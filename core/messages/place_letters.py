@@ -212,7 +212,7 @@ def _is_so(session: Session, row: Attendee, date: WorkshopDate, topic: Topic, st
 
 def _is_news(row: WaitingEntry, topic: str, stamp: str, *, now: datetime) -> bool:
     if topic == "offer":
-        return row.state is Waiting.OFFERED and row.offer_until is not None and row.offer_until > now
+        return row.state in (Waiting.OFFERED, Waiting.PAYING) and row.offer_until is not None and row.offer_until > now
     if topic == "joined":
         return row.state is Waiting.WAITING and str(row.turn) == stamp
     return row.state is Waiting.CLOSED

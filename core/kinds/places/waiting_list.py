@@ -205,11 +205,20 @@ def forget(session: Session, addresses: Collection[str]) -> None:
 
 
 def readdress(session: Session, old: str, new: str) -> None:
-    """Have whoever waits under an address wait under another, in their turn; where they wait under that too, each stays."""
+    """Have whoever waits under an address wait under another, in their turn; where they wait under that too, each stays.
+
+    What was mailed to the first opens nothing any more: it may be somebody else's. The other is sent what does.
+    """
     other = aliased(WaitingEntry)
     twice = select(other.id).where(other.date_id == col(WaitingEntry.date_id), other.folded == fold(new)).exists()
-    theirs = update(WaitingEntry).where(col(WaitingEntry.folded) == fold(old), ~twice)
-    session.exec(theirs.values(email=new, folded=fold(new)))
+    theirs = select(WaitingEntry).where(col(WaitingEntry.folded) == fold(old), ~twice).order_by(WaitingEntry.id)
+    for row in session.exec(theirs.with_for_update().execution_options(populate_existing=True)).all():
+        row.email, row.folded = new, fold(new)
+        if fold(old) != fold(new):
+            row.turn += 1
+            if row.state in STANDING:
+                _owe_letter(session, row, "joined" if row.state is Waiting.WAITING else "offer")
+    session.flush()
 
 
 def free(session: Session, date_id: str, places: int) -> None:

@@ -18,6 +18,8 @@ from core.kinds.places import waiting_list
 from core.kinds.places.waiting_list import Waiting, WaitingEntry
 from core.kinds.workshops import WorkshopDate
 from core.owner.shelves import dates
+from core.people import address_changes, customers
+from core.people.customers import How
 from core.people.staff import Role
 from core.shop import Shop
 from tests import builders, colleagues
@@ -312,3 +314,61 @@ def test_a_date_that_somebody_else_holds_keeps_no_other_ones_offers_from_ending(
             held: Waiting.OFFERED, other: Waiting.LAPSED
         }  # fmt: skip
     own.engine.dispose()
+
+
+def corrected(clinic: Clinic, old: str, new: str) -> None:
+    """Have an owner give somebody, who has bought here, another address."""
+    with clinic.shop.transaction() as session:
+        customers.remember(session, old, how=How.OWNER, now=clinic.shop.now())
+        address_changes.change(session, old, new, how=How.OWNER, actor="owner", now=clinic.shop.now())
+
+
+@on_sqlite
+@pytest.mark.parametrize("pays", [False, True])
+def test_the_link_to_an_offer_ends_with_the_address_it_went_to_and_the_other_gets_one(
+    full: Clinic, stripe: FakeStripe, pays: bool
+) -> None:
+    wait(full, "anna")
+    full.refund(order_of(full, "a"))
+    before = token(full.shop, "anna")
+    if pays:
+        waiting.accept(full.shop, before)
+    corrected(full, "anna@buyer.example", "ida@berg.example")
+    for act in (waiting.view, waiting.leave, waiting.accept):
+        with pytest.raises(LinkInvalid):
+            act(full.shop, before)
+    assert states(full.shop) == {"ida": "paying" if pays else "offered"}
+    letters = [each for each in full.letters("waiting_letter:").values() if each]
+    assert {each.to for each in letters} == {"ida@berg.example"}
+    assert token(full.shop, "ida") in letters[-1].text
+    waiting.accept(full.shop, token(full.shop, "ida"))
+    assert states(full.shop) == {"ida": "paying"}
+    placed = [order for order in builders.rows(full.shop, builders.Order) if order.cart_id.startswith("wl_")]
+    assert [order.email for order in placed] == ["ida@berg.example"]
+    session_id = max(stripe.sessions)
+    stripe.pay(session_id, email="ida@berg.example")
+    deliver(full.shop, stripe.event("completed", session_id))
+    assert states(full.shop) == {"ida": "took"}
+
+
+@on_sqlite
+def test_the_link_that_leaves_the_list_ends_with_the_address_it_went_to(full: Clinic) -> None:
+    wait(full, "anna")
+    before = token(full.shop, "anna")
+    corrected(full, "anna@buyer.example", "ida@berg.example")
+    with pytest.raises(LinkInvalid):
+        waiting.leave(full.shop, before)
+    letters = [each for each in full.letters("waiting_letter:").values() if each]
+    assert [each.to for each in letters] == ["ida@berg.example"]
+    assert token(full.shop, "ida") in letters[0].text
+    waiting.leave(full.shop, token(full.shop, "ida"))
+    assert states(full.shop) == {"ida": "left"}
+
+
+@on_sqlite
+def test_an_address_that_is_only_written_otherwise_keeps_its_links(full: Clinic) -> None:
+    wait(full, "anna")
+    before = token(full.shop, "anna")
+    with full.shop.transaction() as session:
+        waiting_list.readdress(session, "anna@buyer.example", "Anna@buyer.example")
+    assert waiting.view(full.shop, before).state is Waiting.WAITING
