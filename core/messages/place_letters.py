@@ -115,7 +115,7 @@ def about_place(shop: Shop, attendee_id: str, topic: Topic, stamp: str) -> Place
             return None
         before = turn_before(topic, stamp)
         email = attendees.receiver(session, attendee_id, before=before)
-        if before and not email:
+        if before is not None and not email:
             return None
         canceled = session.get(PlaceCancellation, row.cancellation_id) if row.cancellation_id else None
         message = session.get(AttendeeMessage, stamp) if topic is Topic.MESSAGE else None
