@@ -12,6 +12,7 @@ from sqlalchemy import (
     Index,
     MetaData,
     Table,
+    and_,
     event,
     func,
     literal_column,
@@ -21,7 +22,7 @@ from sqlalchemy import Enum as SqlEnum
 from sqlalchemy import select as select_columns
 from sqlalchemy.orm import Mapper
 from sqlalchemy.orm.attributes import InstrumentedAttribute, QueryableAttribute, instance_state
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, Session, SQLModel
 
 # Named constraints, so that later migrations can drop them on both databases.
 SQLModel.metadata.naming_convention = {
@@ -124,6 +125,14 @@ def constant(value: str) -> ColumnElement[str]:
 def index_where(condition: ColumnElement[bool], name: str, *columns: Any) -> Index:
     """An index of those rows alone of which the condition is true; statements find them by the very same condition."""
     return Index(name, *columns, postgresql_where=condition, sqlite_where=condition)
+
+
+def begins(session: Session, column: Any, text: str) -> ColumnElement[bool]:
+    """Whether a column begins with this text, as each database finds it by its index."""
+    if session.get_bind().dialect.name == "postgresql":
+        beginning: ColumnElement[bool] = column.startswith(text, autoescape=True)
+        return beginning
+    return and_(column >= text, column < text + "\U0010ffff")
 
 
 def beside(column: Any) -> Any:

@@ -3,6 +3,7 @@
 # ruff: noqa: F401
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, false, func, or_
@@ -14,7 +15,7 @@ from core.events.inbox import StripeEvent
 from core.foundation import records
 from core.foundation.addresses import fold
 from core.foundation.errors import CustomerNotFound
-from core.foundation.records import Record
+from core.foundation.records import Record, begins
 from core.foundation.writes.packing import says_one_of
 from core.invoicing import billing_details, invoices
 from core.kinds import downloads, workshops
@@ -34,6 +35,9 @@ from core.people.codes import SignInCode
 from core.people.customers import Customer, CustomerAddress
 from core.people.sign_in import SignIn
 from core.rights.withdrawals import Withdrawal
+
+# So many letters of an address are looked for in capitals and not.
+_BEGINNING = 3
 
 
 @dataclass(frozen=True)
@@ -147,10 +151,25 @@ def _of(session: Session, customer_id: str, written: Sequence[str]) -> Person:
     folded = list(dict.fromkeys(fold(each) for each in written))
     spelled = list(dict.fromkeys([*written, *folded]))
     paid = session.exec(select(Checkout).where(col(Checkout.folded).in_(folded))).all()
-    unpaid = or_(col(Order.email).in_(spelled), col(Order.id).in_([row.order_id for row in paid]))
-    theirs = list(session.exec(select(Order.id).where(unpaid, col(Order.customer_id).is_(None))))
+    named = _unpaid(session, folded, spelled)
+    spelled += [email for email in dict.fromkeys(named.values()) if email not in spelled]
+    beside_it = select(Order.id).where(col(Order.id).in_([row.order_id for row in paid]))
+    theirs = [*named, *session.exec(beside_it.where(col(Order.customer_id).is_(None)))]
     if customer_id:
         theirs += session.exec(select(Order.id).where(Order.customer_id == customer_id))
     spelled += [row.email for row in paid if row.email not in spelled]
     beside = tuple(sorted(row.id for row in paid if row.order_id not in theirs))
     return Person(customer_id, tuple(folded), tuple(spelled), tuple(sorted(set(theirs))), beside)
+
+
+def _unpaid(session: Session, folded: Sequence[str], spelled: Sequence[str]) -> dict[str, str]:
+    """The orders that nobody has paid for and in which one of these addresses was typed, in whichever capitals; each with how."""
+    lowered = {each.lower() for each in spelled}
+    # An index finds only what begins with the very same letters.
+    beginnings = {
+        "".join(written) for each in lowered for written in product(*({one, one.upper()} for one in each[:_BEGINNING]))
+    }
+    alike = [begins(session, col(Order.email), each) & func.lower(col(Order.email)).in_(lowered) for each in beginnings]
+    query = select(Order.id, Order.email).where(or_(col(Order.email).in_(spelled), *alike))
+    rows = session.exec(query.where(col(Order.customer_id).is_(None))).all()
+    return {order_id: email for order_id, email in rows if fold(email) in folded}

@@ -11,6 +11,7 @@ from core import seating
 from core.foundation import addresses
 from core.foundation.errors import CustomerNotFound
 from core.foundation.money import Money
+from core.foundation.records import begins
 from core.messages.letters import Letter, LetterState
 from core.orders.orders import Order
 from core.owner.order_book import listing, lookup
@@ -218,7 +219,7 @@ def _imported(session: Session, text: str) -> Iterator[str]:
     """Those whose name or address, as a file of another shop had it, begins with this."""
     wanted = [(col(PastCustomer.name), each) for each in lookup.spellings(text)]
     for column, beginning in [*wanted, (col(PastCustomer.folded), addresses.fold(text))]:
-        query = select(PastCustomer.customer_id).where(lookup.begins(session, column, beginning)).order_by(column)
+        query = select(PastCustomer.customer_id).where(begins(session, column, beginning)).order_by(column)
         yield from session.exec(query.limit(lookup.MOST))
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from core.events.inbox import StripeEvent
 from core.foundation.addresses import fold
+from core.foundation.records import begins
 from core.kinds import license_keys
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseKey
@@ -87,14 +88,6 @@ def _of_key(session: Session, text: str) -> Iterator[str]:
 def spellings(name: str) -> tuple[str, ...]:
     """How somebody's name may have been written, as databases tell capitals apart."""
     return tuple(dict.fromkeys((name, name.lower(), name.title())))
-
-
-def begins(session: Session, column: Any, text: str) -> ColumnElement[bool]:
-    """Whether a column begins with this text, as each database finds it by its index."""
-    if session.get_bind().dialect.name == "postgresql":
-        beginning: ColumnElement[bool] = column.startswith(text, autoescape=True)
-        return beginning
-    return and_(column >= text, column < text + "\U0010ffff")
 
 
 def _payment(session: Session, name: str) -> str | None:

@@ -40,7 +40,7 @@ from core.people.customers import Customer, How
 from core.people.past import PastCustomer, PastOrder
 from core.people.receipts.receipt_copies import ReceiptCopy
 from core.people.staff import Role
-from core.privacy import erasure
+from core.privacy import erasure, export
 from core.privacy.erasure import Erased
 from core.shop import Shop
 from tests import builders
@@ -326,6 +326,26 @@ def test_an_order_that_was_never_paid_goes_with_them(shop: Shop, stripe: FakeStr
     deliver(shop, stripe.event("expired", session_id, status="expired"))
     erasure.from_terminal(shop, NORA)
     assert traces.of(shop, "nora") == []
+
+
+@pytest.mark.parametrize("buys", [False, True])
+@pytest.mark.parametrize("typed", ["nora@lindqvist.example", "NORA@Lindqvist.Example", "noRA@lindqvist.example"])
+def test_an_order_that_was_never_paid_is_theirs_in_whichever_capitals_they_typed_their_address(
+    shop: Shop, stripe: FakeStripe, typed: str, buys: bool
+) -> None:
+    if buys:
+        sells(shop, stripe, cart="cart_0")
+    others = {"nora@lindqvist.example.org", "nor@lindqvist.example"}
+    for number, email in enumerate((typed, *others)):
+        order_id, session_id = opened(shop, cart=f"cart_{number + 1}")
+        with shop.transaction() as session:
+            session.get_one(builders.Order, order_id).email = email
+        stripe.expire(session_id)
+        deliver(shop, stripe.event("expired", session_id, status="expired"))
+    told = orjson.loads(b"".join(export.from_terminal(shop, NORA)))
+    assert sorted(each["email"] for each in told["orders"]) == sorted([typed, *([NORA] if buys else [])])
+    erasure.from_terminal(shop, NORA)
+    assert {order.email for order in builders.rows(shop, builders.Order)} - {""} == others
 
 
 @pytest.mark.parametrize(
