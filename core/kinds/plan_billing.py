@@ -56,6 +56,17 @@ def causes(ledger: Ledger) -> list[str]:
     return [*([] if kept else gone), *(dispute.id for dispute in disputes.lost_ones(ledger.disputes))]
 
 
+def occasion(ledger: Ledger) -> str:
+    """What has ended it last: the request by which money went back, or the lost dispute; an empty string where neither has. However
+    many payments went back by one request, it is one occasion."""
+    gone = [] if refunds.keeps_subscription(ledger.refunds) else refunds.gone_ones(ledger.refunds)
+    found = [
+        *((refund.created_at, refund.request or refund.id) for refund in gone),
+        *((dispute.created_at, dispute.id) for dispute in disputes.lost_ones(ledger.disputes)),
+    ]
+    return max(found, default=(None, ""))[1]
+
+
 def look(ledger: Ledger, plans: Sequence[OrderLine], keeps_after_refund: set[str]) -> Billing:
     """The same from the facts alone: what the living subscriptions of these plans come to."""
     alive = [each for each in ledger.subscriptions if not each.is_over]

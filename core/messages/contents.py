@@ -254,7 +254,7 @@ def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:
             return replace(plain, detail=refund.failure, amount=Money(refund.amount, refund.currency))
         if name == "paid_after_end":
             return _of_payment(session.get_one(Payment, subject), plain)
-        if name == "plan_bills_on" and session.get_one(Subscription, subject).is_over:
+        if name == "plan_bills_on" and not session.get_one(Subscription, subject.partition(":")[0]).bills_on:
             return None
     return replace(plain, detail=order.attention.partition("\n")[0]) if name == "blocked" else plain
 

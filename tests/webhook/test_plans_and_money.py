@@ -10,6 +10,7 @@ from core.events import reconciliation
 from core.foundation.errors import PlanNotActive, StripeRefused
 from core.journeys import refund
 from core.journeys.billing import billed_plans, plans
+from core.orders.refunds import Refund
 from core.orders.subscription_changes import SubscriptionChange
 from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
@@ -102,7 +103,32 @@ def test_where_the_policy_is_to_ask_the_owners_are_told_and_nothing_is_cancelled
     builders.end_plans(asking)
     assert stripe.subscriptions[name]["status"] == "active"
     assert topics(asking) == [("plan_bills_on", name)]
-    assert f"owner_notice:{order_id}:plan_bills_on:{name}" in builders.jobs(asking)
+    [gone] = builders.rows(asking, Refund)
+    assert f"owner_notice:{order_id}:plan_bills_on:{name}:{gone.request}" in builders.jobs(asking)
+
+
+def test_owners_are_told_that_a_plan_bills_on_each_time_that_it_comes_to_that_and_once(
+    shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock
+) -> None:
+    asking = policy(shop, plan_after_refund="ask", plan_after_dispute="ask")
+    order_id, name = builders.subscribed(asking, stripe)
+
+    def told() -> int:
+        builders.end_plans(asking)
+        return len([job for job in builders.jobs(asking) if f":plan_bills_on:{name}" in job])
+
+    clock.time = PERIOD_END
+    builders.deliver(asking, stripe.tell("invoice.paid", stripe.renew(name)))
+    refund.request(asking, order_id, actor="owner")
+    assert len(builders.rows(asking, Refund)) == 2
+    assert (topics(asking), told()) == ([("plan_bills_on", name)], 1)
+    clock.pass_(days=31)
+    builders.deliver(asking, stripe.tell("invoice.paid", stripe.renew(name)))
+    builders.ask_stripe(asking)
+    assert (topics(asking), told()) == ([], 1)
+    refund.request(asking, order_id, actor="owner")
+    assert (topics(asking), told()) == ([("plan_bills_on", name)], 2)
+    assert told() == 2
 
 
 def test_a_plan_told_to_end_bills_nobody_on(shop: Shop, stripe: FakeStripe, tell: Tell) -> None:

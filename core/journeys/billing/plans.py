@@ -55,7 +55,8 @@ def end(shop: Shop, subscription_id: str, cause: str) -> None:
         return
     with shop.reading() as session:
         row = session.get_one(Subscription, subscription_id)
-        wanted = cause == BY_STAFF or _is_unwanted(session, row)
+        unwanted, occasion = _unwanted(session, row)
+        wanted = cause == BY_STAFF or unwanted
         cancels = cause == BY_STAFF or _policy(shop.settings, session.get(Refund, cause))
     if not wanted:
         return
@@ -63,7 +64,8 @@ def end(shop: Shop, subscription_id: str, cause: str) -> None:
         shop.stripe.cancel_subscription(subscription_id)
         refresh(shop, subscription_id)
         return
-    topic = f"plan_bills_on:{subscription_id}"
+    # It may come again: this very plan is renewed, and that goes back as well.
+    topic = f"plan_bills_on:{subscription_id}:{occasion or cause}"
     with shop.transaction() as session:
         outbox.owe(session, Job.OWNER_NOTICE, row.order_id, topic, key=f"{row.order_id}:{topic}")
 
@@ -101,12 +103,13 @@ def ends_after_refund(settings: Settings, refund: Refund) -> bool:
     return refund.ends_subscription
 
 
-def _is_unwanted(session: Session, subscription: Subscription) -> bool:
-    """Whether it still is: a refund may have failed meanwhile, or a dispute been won."""
+def _unwanted(session: Session, subscription: Subscription) -> tuple[bool, str]:
+    """Whether it still is, and what has ended it last: a refund may have failed meanwhile, or a dispute been won."""
     order = orders.lock(session, subscription.order_id)
     assert order is not None
-    found = plan_billing.of_order(session, order, ledger.read(session, order)).unwanted
-    return subscription.id in {each.id for each in found}
+    book = ledger.read(session, order)
+    found = plan_billing.of_order(session, order, book).unwanted
+    return subscription.id in {each.id for each in found}, plan_billing.occasion(book)
 
 
 def _policy(settings: Settings, refund: Refund | None) -> bool:

@@ -146,7 +146,7 @@ def test_what_becomes_of_a_refunded_plan_has_nothing_to_do_with_the_policy_about
     refund.request(asked, order_id, actor="owner")
     builders.end_plans(asked)
     assert stripe.subscriptions[name]["status"] == status
-    told = f"owner_notice:{order_id}:plan_bills_on:{name}"
+    told = f"owner_notice:{order_id}:plan_bills_on:{name}:{builders.rows(asked, Refund)[0].request}"
     assert (told in builders.jobs(asked)) is (after_refund == "ask")
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from core.journeys import refund
 from core.messages import contents
 from core.orders.orders import Order
+from core.orders.refunds import Refund
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
@@ -46,12 +47,20 @@ def test_owners_read_that_a_plan_bills_on_until_it_has_ended(shop: Shop, stripe:
     order_id, name = builders.subscribed(asking, stripe)
     refund.request(asking, order_id, actor="owner")
     builders.end_plans(asking)
-    letter = notice(asking, order_id, f"plan_bills_on:{name}")
-    assert letter
-    assert (letter.topic, letter.detail) == ("plan_bills_on", "")
+    # As a version of before has owed it, and as it is owed now.
+    [request] = [row.request for row in builders.rows(asking, Refund)]
+    assert f"owner_notice:{order_id}:plan_bills_on:{name}:{request}" in builders.jobs(asking)
+    topics = (f"plan_bills_on:{name}", f"plan_bills_on:{name}:{request}")
+    for topic in topics:
+        letter = contents.to_owners(asking, order_id, topic)
+        assert letter
+        assert (letter.topic, letter.detail) == ("plan_bills_on", "")
+    stripe.cancel_later(name)
+    builders.ask_stripe(asking)
+    assert [contents.to_owners(asking, order_id, topic) for topic in topics] == [None, None]
     stripe.end(name)
     builders.ask_stripe(asking)
-    assert notice(asking, order_id, f"plan_bills_on:{name}") is None
+    assert [contents.to_owners(asking, order_id, topic) for topic in topics] == [None, None]
 
 
 def test_owners_read_what_blocks_an_order_and_not_what_else_needs_them(
