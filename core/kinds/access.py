@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.catalog.products import Kind
+from core.kinds.grants import Closing
 from core.orders import refunds
 from core.orders.ledger import Ledger
 from core.orders.orders import OrderLine
@@ -15,6 +16,8 @@ from core.orders.subscriptions import Subscription
 
 # Of several subscriptions for one line the one counts that allows most.
 _BEST_FIRST = (GrantState.ACTIVE, GrantState.SUSPENDED, GrantState.REVOKED)
+# How Stripe calls it that a plan ended because nobody paid for it.
+NOT_PAID = "payment_failed"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,42 @@ def allowed(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool, now: d
     access = of_plan(ledger, line, now=now).state if line.kind is Kind.PLAN else GrantState.ACTIVE
     disputed = access is GrantState.ACTIVE and _is_disputed(ledger, line, keeps_after_refund=keeps_after_refund)
     return GrantState.SUSPENDED if disputed else access
+
+
+def closing(
+    ledger: Ledger, line: OrderLine, state: GrantState, *, keeps_after_refund: bool, now: datetime
+) -> Closing | None:
+    """What this line's own state came of, whatever became of the rest of the order; None while it is open, or blocked."""
+    match state:
+        case GrantState.ACTIVE | GrantState.BLOCKED:
+            return None
+        case GrantState.SUSPENDED:
+            on_hold = line.kind is Kind.PLAN and of_plan(ledger, line, now=now).state is GrantState.SUSPENDED
+            return _why_on_hold(ledger, line, now=now) if on_hold else Closing.DISPUTED
+        case GrantState.REVOKED:
+            return _why_ended(ledger, line, keeps_after_refund=keeps_after_refund)
+
+
+def _why_on_hold(ledger: Ledger, line: OrderLine, *, now: datetime) -> Closing:
+    """Of several subscriptions that do not let this plan be used for now, the newest says why."""
+    held = [
+        each
+        for each in filter(None, ledger.own_subscriptions)
+        if _by(ledger, each, line, now=now).state is GrantState.SUSPENDED
+    ]
+    paused = held[-1].paused and held[-1].unpaid_since is None
+    return Closing.PAUSED if paused else Closing.UNPAID
+
+
+def _why_ended(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool) -> Closing:
+    if ledger.is_taken_back(line):
+        return Closing.TAKEN_BACK
+    if ended_by_money(ledger, line, keeps_after_refund=keeps_after_refund):
+        payments = [payment for purchase in _purchases(ledger, line) for payment in purchase] or ledger.payments
+        lost = any(ledger.standing(payment) == "lost" for payment in payments)
+        return Closing.CHARGED_BACK if lost else Closing.REFUNDED
+    over = [each for each in ledger.own_subscriptions if each and each.is_over]
+    return Closing.UNPAID if over and over[-1].end_reason == NOT_PAID else Closing.ENDED
 
 
 def ended_by_money(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool) -> bool:

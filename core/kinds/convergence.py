@@ -107,6 +107,7 @@ def _converged(
             log.add(f"granted:{line.position + 1}")
         if trouble and grant.state is GrantState.BLOCKED:
             grant.reason = trouble
+        _explain(grant, ledger, line, keeps=line.product_id in keeps, now=now)
         if line.kind is Kind.PLAN:
             _follow(grant, access.of_plan(ledger, line, now=now), now=now)
         found.add(grant, line.position + 1, late=told and before is None, given_up=_is_given_up(ledger, line, grant))
@@ -204,6 +205,13 @@ def _bring(session: Session, line: OrderLine, grant: Grant, target: GrantState, 
         grant.updated_at = now
     if target is GrantState.ACTIVE:
         grant.granted_at = grant.granted_at or now
+
+
+def _explain(grant: Grant, ledger: Ledger, line: OrderLine, *, keeps: bool, now: datetime) -> None:
+    """Note what a grant that is not open came to that by: of the lines of one order each has a cause of its own."""
+    cause = access.closing(ledger, line, grant.state, keeps_after_refund=keeps, now=now)
+    if cause and grant.reason != cause:
+        grant.reason, grant.updated_at = str(cause), now
 
 
 def _is_given_up(ledger: Ledger, line: OrderLine, grant: Grant) -> bool:

@@ -15,7 +15,9 @@ from core.orders.status import GrantState
 class Grant(Record, table=True):
     """One per order line. Its state is what the facts of its order allow, and never decided anywhere else.
 
-    `granted_at` is when it could be used for the first time, `buyer_sits` whether the first seat of a plan is its buyer's.
+    `reason` is what it lacks while it is blocked, and while it is suspended or revoked what that came of: a `Closing`, or empty if
+    a version of before has written it. `granted_at` is when it could be used for the first time, `buyer_sits` whether the first
+    seat of a plan is its buyer's.
     """
 
     __tablename__ = "grants"
@@ -99,13 +101,14 @@ class License:
 
 
 class Closing(StrEnum):
-    """Why a delivery does not open: its money went back, the bank took it or asks about it, its plan's renewal was not paid,
-    its plan is over, the shop took it back. `other` where none of these is known."""
+    """Why a delivery does not open: its money went back, the bank took it or asks about it, its plan's renewal was not paid, or
+    its billing is paused, its plan is over, the shop took it back. `other` where none of these is known."""
 
     REFUNDED = "refunded"
     CHARGED_BACK = "charged_back"
     DISPUTED = "disputed"
     UNPAID = "unpaid"
+    PAUSED = "paused"
     ENDED = "ended"
     TAKEN_BACK = "taken_back"
     OTHER = "other"

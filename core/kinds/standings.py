@@ -5,13 +5,13 @@ from datetime import datetime
 
 from core.catalog.products import Kind
 from core.foundation.money import Money
+from core.kinds import access
 from core.kinds.grants import Closing, Delivery
 from core.orders.orders import Order, OrderLine
 from core.orders.status import GrantState, Status
 from core.orders.subscriptions import Subscription
 
-# How Stripe calls it that a plan ended because nobody paid for it.
-_NOT_PAID = "payment_failed"
+_CLOSINGS = frozenset(Closing)
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,15 @@ def _moment(row: Subscription) -> dict[str, datetime | None]:
 
 def closing(order: Order, line: OrderLine, delivery: Delivery, plan: Subscription | None) -> Closing | None:
     """Why this delivery does not open; None if it does, or waits for the shop to do something."""
-    match delivery.state:
-        case GrantState.ACTIVE | GrantState.BLOCKED:
-            return None
-        case GrantState.SUSPENDED:
-            asked = order.status is Status.DISPUTED
-            return Closing.DISPUTED if asked or delivery.kind is not Kind.PLAN else Closing.UNPAID
-        case GrantState.REVOKED:
-            return _ended(order, line, plan if delivery.kind is Kind.PLAN else None)
+    if delivery.state in (GrantState.ACTIVE, GrantState.BLOCKED):
+        return None
+    if delivery.reason in _CLOSINGS:
+        return Closing(delivery.reason)
+    # A version of before has written it: as far as it follows from the order as a whole.
+    if delivery.state is GrantState.REVOKED:
+        return _ended(order, line, plan if delivery.kind is Kind.PLAN else None)
+    asked = order.status is Status.DISPUTED
+    return Closing.DISPUTED if asked or delivery.kind is not Kind.PLAN else Closing.UNPAID
 
 
 def _ended(order: Order, line: OrderLine, plan: Subscription | None) -> Closing:
@@ -72,5 +73,5 @@ def _ended(order: Order, line: OrderLine, plan: Subscription | None) -> Closing:
     if order.status is Status.CHARGED_BACK:
         return Closing.CHARGED_BACK
     if plan and plan.is_over and order.status is not Status.REFUNDED:
-        return Closing.UNPAID if plan.end_reason == _NOT_PAID else Closing.ENDED
+        return Closing.UNPAID if plan.end_reason == access.NOT_PAID else Closing.ENDED
     return Closing.REFUNDED if order.amount_refunded else Closing.OTHER

@@ -15,7 +15,7 @@ from core.catalog.looks.brand import Brand
 from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
-from core.kinds.grants import Delivery
+from core.kinds.grants import Closing, Delivery
 from core.kinds.workshops import Times
 from core.languages import formats
 from core.languages.sentences import _, marked, ngettext
@@ -105,11 +105,18 @@ def _why_missing(delivery: Delivery) -> str:
                 _("We know, and we write again as soon as it is solved or your money is on its way back."),
             ])  # fmt: skip
         case GrantState.REVOKED:
-            return _("This was closed again, since its payment went back.")
+            return _(_CLOSED_BY.get(delivery.reason, _CLOSED))
         case GrantState.SUSPENDED | GrantState.ACTIVE:
             return _("This can't be opened at the moment.")
 
 
+_CLOSED = marked("This was closed again, since its payment went back.")
+_CLOSED_BY: Mapping[str, str] = {
+    Closing.CHARGED_BACK: marked("Your bank took the payment back, so it doesn't open any more."),
+    Closing.UNPAID: marked("The plan ended because its renewal was not paid."),
+    Closing.ENDED: marked("The plan has ended. Nothing more is charged."),
+    Closing.TAKEN_BACK: marked("We closed this. Write to us if you think that is wrong."),
+}
 _BLOCKED = marked("This one needs a hand from us before it is yours.")
 _BLOCKED_BY = {
     "sold_out": marked("The last place went while you were paying."),

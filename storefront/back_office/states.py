@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from core.foundation.jobs.kinds import Job
-from core.kinds.grants import Delivery
+from core.kinds.grants import Closing, Delivery
 from core.licensing.found_licenses import Standing as LicenseStanding
 from core.messages.letters import LetterState
 from core.orders.balance.payouts import PayoutStatus
@@ -41,6 +41,15 @@ GRANT = {
     GrantState.SUSPENDED: ("On hold", "orange", "pause"),
     GrantState.REVOKED: ("Access ended", "gray", "block"),
     GrantState.BLOCKED: ("Not delivered", "red", "error"),
+}
+CLOSING: Mapping[str, str] = {
+    Closing.REFUNDED: "Its money went back",
+    Closing.CHARGED_BACK: "A bank took its payment back",
+    Closing.DISPUTED: "A bank is asking about its payment",
+    Closing.UNPAID: "Its renewal is not paid",
+    Closing.PAUSED: "Its billing is paused",
+    Closing.ENDED: "Its plan has ended",
+    Closing.TAKEN_BACK: "Closed by the shop",
 }
 REFUND = {
     RefundStatus.REQUESTED: ("Asked for", "orange", "hourglass_top"),

@@ -56,6 +56,12 @@ _WHY = {
         marked("Not paid"),
         marked("Its last payment hasn't come through. Pay it, or change the card, and it opens again."),
     ),
+    Closing.PAUSED: (
+        "orange",
+        "pause",
+        marked("On hold"),
+        marked("Its billing is paused. It opens again when that goes on."),
+    ),
     Closing.ENDED: ("gray", "event_busy", marked("Ended"), marked("The plan has ended. Nothing more is charged.")),
     Closing.TAKEN_BACK: (
         "violet",

@@ -118,7 +118,7 @@ def draw_deliveries(sheet: Sheet) -> None:
 
 def about(delivery: Delivery) -> str:
     """What is worth knowing of a delivery; of a key its last characters alone."""
-    parts = [delivery.reason.replace("_", " ")] if delivery.reason else []
+    parts = [states.CLOSING.get(delivery.reason, delivery.reason.replace("_", " "))] if delivery.reason else []
     parts += [
         f"Key ending {each.hint}, {each.used(shop.now())} of {words.count(each.most, 'computer', 'computers')}"
         for each in delivery.licenses[: frame.PORTION]

@@ -174,7 +174,11 @@ def test_what_was_paid_otherwise_than_ordered_is_kept_for_its_buyer_until_it_wen
         assert log == [("blocked:1", reason), ("blocked:2", reason)]
         assert (clinic(session), found.delivered) == (2, False)
         gone, log = converge(session, order_id, wrong(refunds=[back("pi_1", 100)]), now=LATER)
-        assert (states(gone), {grant.reason for grant in gone.grants}, log) == (["revoked", "revoked"], {""}, [])
+        assert (states(gone), {grant.reason for grant in gone.grants}, log) == (
+            ["revoked", "revoked"],
+            {"refunded"},
+            [],
+        )
         assert clinic(session) == 0
         # The bank sent it back to us: what it counted on is kept for it again, if it is free.
         back_again, _ = converge(session, order_id, wrong(refunds=[back("pi_1", 100, RefundStatus.FAILED)]), now=LATER)
@@ -248,16 +252,16 @@ def test_what_is_on_hold_or_ended_comes_back_as_it_was_first_given(shop: Shop, o
     with shop.transaction() as session:
         converge(session, order_id, money(), now=moments[0])
         told = [
-            (money(disputes=[dispute("pi_1", "needs_response")]), "suspended", 2),
-            (money(disputes=[dispute("pi_1", "won")]), "active", 2),
-            (money(refunds=[back("pi_1", COSTS)]), "revoked", 0),
-            (money(refunds=[back("pi_1", COSTS, RefundStatus.FAILED)]), "active", 2),
+            (money(disputes=[dispute("pi_1", "needs_response")]), "suspended", 2, "disputed"),
+            (money(disputes=[dispute("pi_1", "won")]), "active", 2, ""),
+            (money(refunds=[back("pi_1", COSTS)]), "revoked", 0, "refunded"),
+            (money(refunds=[back("pi_1", COSTS, RefundStatus.FAILED)]), "active", 2, ""),
         ]
-        for (ledger, state, places), now in zip(told, moments[1:], strict=True):
+        for (ledger, state, places, why), now in zip(told, moments[1:], strict=True):
             found, log = converge(session, order_id, ledger, now=now)
             assert (states(found), clinic(session), log) == ([state, state], places, [])
             assert {(grant.granted_at, grant.updated_at, grant.reason) for grant in found.grants} == {
-                (moments[0], now, "")
+                (moments[0], now, why)
             }
             assert (found.delivered, found.delivered_late, found.given_up) == (True, [], [])
 

@@ -210,3 +210,45 @@ def test_giving_up_an_address_ends_what_is_signed_in_with_it(shop: Shop, stripe:
 def test_test_money_is_in_no_library_of_a_live_shop(shop: Shop, stripe: FakeStripe) -> None:
     paid_by(shop, stripe, NORA)
     assert library(live(shop)) == ()
+
+
+def held_by(shop: Shop, stripe: FakeStripe, clock: Clock, *, paused: bool) -> tuple[str, str]:
+    """Nora's order of a guide and a plan whose renewal she has not paid for longer than grace lasts, or whose billing is paused,
+    and its first payment."""
+    order_id, subscription = builders.subscribed(shop, stripe, "guide-eur", "plan-month")
+    first = builders.payment_of(shop, order_id)
+    clock.pass_(days=31)
+    if paused:
+        stripe.pause(subscription)
+        stripe.pass_unbilled(subscription)
+    else:
+        stripe.fail_renewal(subscription)
+    clock.pass_(days=8)
+    questions.ask(shop, subscription)
+    return order_id, first
+
+
+@builders.on_sqlite
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_line_that_is_on_hold_says_what_of_though_a_bank_asks_about_another_payment_of_the_order(
+    shop: Shop, stripe: FakeStripe, clock: Clock, paused: bool
+) -> None:
+    order_id, payment = held_by(shop, stripe, clock, paused=paused)
+    held = Closing.PAUSED if paused else Closing.UNPAID
+    assert closings(shop) == [None, held]
+    dispute = stripe.dispute(payment)
+    deliver(shop, stripe.tell("charge.dispute.created", dispute))
+    builders.ask_stripe(shop)
+    assert builders.status(shop, order_id) == "disputed"
+    assert closings(shop) == [Closing.DISPUTED, held]
+
+
+@builders.on_sqlite
+def test_the_lines_of_one_order_that_are_closed_say_each_what_of(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    order_id, subscription = builders.subscribed(shop, stripe, "guide-eur", "kit-eur", "plan-month")
+    revocation.revoke(shop, order_id, [1], reason="a mistake", actor="owner")
+    refund.request(shop, order_id, lines=[2], actor="owner")
+    assert closings(shop) == [Closing.TAKEN_BACK, Closing.REFUNDED, None]
+    stripe.end(subscription)
+    questions.ask(shop, subscription)
+    assert closings(shop) == [Closing.TAKEN_BACK, Closing.REFUNDED, Closing.ENDED]
