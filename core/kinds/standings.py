@@ -24,6 +24,7 @@ class PlanStanding:
 
     price: Money | None
     interval: str | None
+    subscription: str = ""
     renews_at: datetime | None = None
     tried_until: datetime | None = None
     runs_until: datetime | None = None
@@ -36,7 +37,7 @@ class PlanStanding:
 def of_plan(row: Subscription) -> PlanStanding:
     """How this subscription stands."""
     return PlanStanding(
-        Money(row.amount, row.currency) if row.currency else None, row.interval, paused=row.paused,
+        Money(row.amount, row.currency) if row.currency else None, row.interval, row.id, paused=row.paused,
         owed=Money(row.unpaid_amount, row.currency) if row.unpaid_amount and not row.is_over else None,
         pay_url="" if row.is_over else row.payment_url, **_moment(row),
     )  # fmt: skip

@@ -1,12 +1,13 @@
 """What buyers see of their orders: right after paying, and whenever they come back."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select
 
+from core.catalog.products import Kind
 from core.foundation import addresses
 from core.foundation.addresses import fold
 from core.foundation.money import Money
@@ -15,11 +16,12 @@ from core.kinds import deliverables, standings, workshops
 from core.kinds.grants import Delivery
 from core.kinds.standings import PlanStanding
 from core.kinds.workshops import Times
-from core.orders import checkouts, orders, payments, subscriptions
+from core.orders import checkouts, orders, payments
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
 from core.orders.status import Status
+from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
 from core.people import customers
 from core.people.customers import Customer, CustomerAddress
@@ -63,6 +65,7 @@ class Purchase:
     """An order as its buyer sees it. All but number, status and `total` is empty for anybody else (`mine` is False). Whoever has it
     open by a link alone (`by_link`) reads no address in full.
 
+    `plans` are by line: how each subscription stands that bills for it and lives, or the last one that did. `plan` is the newest.
     `total` is what was really paid once it was, what is on its way while it settles, else what is due.
     """
 
@@ -78,6 +81,7 @@ class Purchase:
     lines: tuple[PurchasedLine, ...]
     deliveries: tuple[Delivery, ...]
     plan: PlanStanding | None = None
+    plans: Mapping[str, tuple[PlanStanding, ...]] = field(default_factory=dict)
     paid: tuple[PaidOnce, ...] = ()
     by_link: bool = False
 
@@ -154,14 +158,17 @@ def _purchases(session: Session, theirs: Sequence[Order], *, signing_key: str) -
     lines = orders.lines_of(session, ids)
     times = workshops.times(session, [line for each in lines.values() for line in each])
     given = deliverables.deliveries_of(session, ids, signing_key=signing_key)
-    plans = {row.order_id: row for row in subscriptions.of_orders(session, ids)}
-    paid = _paid(session, theirs)
+    others = others_sessions(session, theirs)
+    by_line = own_plans(session, lines, others)
+    plans = {row.order_id: row for each in by_line.values() for row in each}
+    paid = _paid(session, theirs, others)
     settling = {row.order_id: row for row in _settling(session, theirs)}
     return [
         _purchase(
             order, mine=True, deliveries=_explained(order, lines[order.id], given[order.id], plans.get(order.id)),
             lines=tuple(_line(line, times.get(line.workshop_date_id)) for line in lines[order.id]),
             plan=plans.get(order.id), paid=paid[order.id], settling=settling.get(order.id),
+            plans={line.id: tuple(map(standings.of_plan, by_line.get(line.id, ()))) for line in lines[order.id]},
         )
         for order in theirs
     ]  # fmt: skip
@@ -178,6 +185,7 @@ def _explained(
 def _purchase(
     order: Order, *, mine: bool, lines: tuple[PurchasedLine, ...] = (), deliveries: tuple[Delivery, ...] = (),
     plan: Subscription | None = None, paid: tuple[PaidOnce, ...] = (), settling: Checkout | None = None,
+    plans: Mapping[str, tuple[PlanStanding, ...]] | None = None,
 ) -> Purchase:  # fmt: skip
     due = order.amount_expected if order.amount_total is None else order.amount_total
     email = order.email
@@ -188,14 +196,41 @@ def _purchase(
         order_id=order.id, number=order.number, status=order.status, mine=mine, total=Money(due, order.currency),
         email=email if mine else "", placed_at=order.created_at, fulfilled_at=order.fulfilled_at,
         cart_id=order.cart_id if mine else "", lines=lines, deliveries=deliveries,
-        plan=standings.of_plan(plan) if plan else None, paid=paid,
+        plan=standings.of_plan(plan) if plan else None, plans=plans or {}, paid=paid,
     )  # fmt: skip
 
 
-def _paid(session: Session, theirs: Sequence[Order]) -> dict[str, tuple[PaidOnce, ...]]:
+def own_plans(
+    session: Session, bought: Mapping[str, Sequence[OrderLine]], others: Sequence[Checkout]
+) -> dict[str, list[Subscription]]:
+    """The subscriptions that bill the buyers of these orders, with their lines, for each line, by its id, oldest first: those that
+    live, or where none does the last one. What somebody else pays by one of the `others`' Sessions is theirs alone."""
+    theirs = {row.stripe_subscription_id for row in others}
+    query = (
+        select(Subscription, SubscriptionItem.order_line_id)
+        .outerjoin(SubscriptionItem, col(SubscriptionItem.subscription_id) == Subscription.id)
+        .where(col(Subscription.order_id).in_(bought))
+        .order_by(col(Subscription.created_at), col(Subscription.id))
+    )
+    own: dict[str, Subscription] = {}
+    billed: dict[str, set[str]] = {}
+    for row, line_id in session.exec(query):
+        if row.id not in theirs:
+            own[row.id] = row
+            billed.setdefault(row.id, set()).update([line_id] if line_id else [])
+    found: dict[str, list[Subscription]] = {}
+    for line in (line for each in bought.values() for line in each if line.kind is Kind.PLAN):
+        # Where the items do not say, it bills for all plans of its order.
+        rows = [
+            row for row in own.values() if row.order_id == line.order_id and line.id in (billed[row.id] or {line.id})
+        ]
+        found[line.id] = [row for row in rows if not row.is_over] or rows[-1:]
+    return found
+
+
+def _paid(session: Session, theirs: Sequence[Order], others: Sequence[Checkout]) -> dict[str, tuple[PaidOnce, ...]]:
     """What came in for each of these orders, newest first, but for what somebody else paid for it as well."""
     found: dict[str, tuple[PaidOnce, ...]] = {order.id: () for order in theirs}
-    others = others_sessions(session, theirs)
     for row in payments.of_orders(session, list(found)):
         if row.amount and not is_anothers(row, others):
             found[row.order_id] = (_paid_once(row), *found[row.order_id])

@@ -9,6 +9,7 @@ from core.foundation.errors import LinkExpired, LinkInvalid, ShopError, StripeTr
 from core.journeys.billing import portal
 from core.kinds import shelf_pages
 from core.kinds.grants import Delivery, License
+from core.kinds.standings import PlanStanding
 from core.languages.sentences import _, marked
 from core.licensing import holding
 from core.orders.status import GrantState, Status
@@ -175,26 +176,33 @@ def draw_plans(bought: tuple[Purchase, ...], email: str) -> None:
 def draw_plan(purchase: Purchase, plan: Delivery, email: str) -> None:
     """One of them."""
     with deliveries.draw(plan, where="library", level=3):
-        if purchase.plan:
-            plans.draw(purchase.plan)
+        standings = purchase.plans.get(plan.line_id, ())
+        for standing in standings[:1]:
+            plans.draw(standing)
         if plan.state is GrantState.ACTIVE:
             seats_card.draw(email, plan.grant_id)
             interval_card.draw(email, plan.grant_id)
-        draw_billing_button(purchase, plan, email)
+        draw_billing_button(purchase, plan, standings[0] if standings else None, email)
+        # Begun twice: each is billed, and each can be ended.
+        for standing in standings[1:]:
+            plans.draw(standing)
+            draw_billing_button(purchase, plan, standing, email)
 
 
-def draw_billing_button(purchase: Purchase, plan: Delivery, email: str) -> None:
+def draw_billing_button(purchase: Purchase, plan: Delivery, standing: PlanStanding | None, email: str) -> None:
     """A button that leads to Stripe's page about this plan, and one to the end of it; or it says why they do not."""
+    name = standing.subscription if standing else ""
+    own = name if standing and standing != next(iter(purchase.plans.get(plan.line_id, ())), None) else plan.grant_id
     with st.container(horizontal=True, gap="small"):
-        manage = st.button(_("Manage billing"), icon=":material/credit_card:", key=f"billing-{plan.grant_id}")
+        manage = st.button(_("Manage billing"), icon=":material/credit_card:", key=f"billing-{own}")
         # Of one that was told to end, Stripe's page asks whether it goes on after all.
-        ends = purchase.plan is not None and purchase.plan.runs_until is not None
+        ends = standing is not None and standing.runs_until is not None
         label, icon = (_("Keep this plan"), "undo") if ends else (_("Cancel plan"), "cancel")
-        cancel = st.button(label, type="tertiary", icon=f":material/{icon}:", key=f"cancel-{plan.grant_id}")
+        cancel = st.button(label, type="tertiary", icon=f":material/{icon}:", key=f"cancel-{own}")
     if not (manage or cancel):
         return
     try:
-        address = portal.open_page(shop, email, purchase.order_id, cancel=cancel)
+        address = portal.open_page(shop, email, purchase.order_id, subscription=name, cancel=cancel)
     except StripeTrouble as error:
         log.warning("billing_not_reached", order=purchase.order_id, code=error.code)
         st.warning(_("We can't reach the billing page right now. Try again in a minute."), icon=":material/error:")

@@ -13,7 +13,7 @@ from core.orders.orders import Order
 from core.orders.status import GrantState
 from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import RENEWING, Subscription
-from core.people import customers
+from core.people import customers, purchases
 from core.shop import Shop
 
 # So long what a change costs may be agreed to. Stripe reckons it for the moment at which it was shown.
@@ -59,10 +59,14 @@ def of_grant(shop: Shop, grant_id: str) -> BilledPlan:
         order = session.get(Order, grant.order_id) if grant else None
         if grant is None or order is None:
             raise SeatNotFound(seat=grant_id)
+        # What somebody else pays for by a second Session is not theirs to change.
+        theirs = [row.stripe_subscription_id for row in purchases.others_sessions(session, [order])]
+        theirs = [each for each in theirs if each]
         query = (
             select(SubscriptionItem, Subscription)
             .join(Subscription, col(Subscription.id) == SubscriptionItem.subscription_id)
             .where(
+                col(Subscription.id).not_in(theirs),
                 SubscriptionItem.order_line_id == grant.order_line_id, col(SubscriptionItem.product_id).is_not(None),
                 col(Subscription.status).in_(RENEWING),
                 col(Subscription.ends_at).is_(None), col(Subscription.paused).is_(False),

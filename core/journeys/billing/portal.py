@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlmodel import Field, col, select
+from sqlmodel import Field
 
 from core.catalog import plan_prices
 from core.catalog.plan_prices import OnSale
@@ -14,7 +14,7 @@ from core.foundation.records import Record
 from core.foundation.writes.inserts import InsertOnce
 from core.orders.orders import Order
 from core.orders.subscriptions import Subscription
-from core.people import customers, deeds
+from core.people import customers, deeds, purchases
 from core.people.deeds import Deed
 from core.people.staff import Action
 from core.shop import Shop
@@ -40,16 +40,19 @@ class PortalSetup(Record, table=True):
 _KEEP = InsertOnce(PortalSetup, conflict="(mode) do update set configuration = excluded.configuration")
 
 
-def open_page(shop: Shop, email: str, order_id: str, *, cancel: bool = False) -> str:
-    """The address of Stripe's portal for this buyer's own plan; with `cancel`, of the page there that asks nothing but whether
-    to cancel it, unless it is told to end already. Raises AccessDenied for anybody else's, or StripeTrouble."""
+def open_page(shop: Shop, email: str, order_id: str, *, subscription: str = "", cancel: bool = False) -> str:
+    """The address of Stripe's portal for this buyer's own plan, the order's first or this `subscription` of it; with `cancel`, of
+    the page there that asks nothing but whether to cancel it, unless it is told to end already. Raises AccessDenied for anybody
+    else's, or StripeTrouble."""
     with shop.reading() as session:
-        row = session.exec(
-            select(Subscription)
-            .join(Order, col(Order.stripe_subscription_id) == Subscription.id)
-            .where(Order.id == order_id, Order.customer_id == customers.whose(session, email))
-        ).first()
-    if row is None or not row.stripe_customer_id:
+        order = session.get(Order, order_id)
+        mine = customers.whose(session, email)
+        if order is None or mine is None or order.customer_id != mine:
+            raise AccessDenied()
+        wanted = subscription or order.stripe_subscription_id
+        theirs = {each.stripe_subscription_id for each in purchases.others_sessions(session, [order])}
+        row = session.get(Subscription, wanted) if wanted and wanted not in theirs else None
+    if row is None or row.order_id != order_id or not row.stripe_customer_id:
         raise AccessDenied()
     if cancel and row.bills_on:
         # Where Stripe knows of an end that we do not, its own page says so.

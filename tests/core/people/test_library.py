@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pytest
 
 from core.events import questions
-from core.foundation.errors import AccessDenied, MadeUp, OrderNotFound, TooManyTries
+from core.foundation.errors import AccessDenied, MadeUp, OrderNotFound, PlanNotActive, TooManyTries
 from core.foundation.money import Money
 from core.invoicing import receipts
 from core.journeys import order_care, refund, revocation
+from core.journeys.billing import billed_plans, portal
 from core.kinds.grants import Closing
 from core.orders.orders import Order
 from core.people import address_changes, purchases, sign_in
@@ -252,3 +253,53 @@ def test_the_lines_of_one_order_that_are_closed_say_each_what_of(shop: Shop, str
     stripe.end(subscription)
     questions.ask(shop, subscription)
     assert closings(shop) == [Closing.TAKEN_BACK, Closing.REFUNDED, Closing.ENDED]
+
+
+def begun_twice(shop: Shop, stripe: FakeStripe, clock: Clock, *emails: str) -> tuple[str, list[str]]:
+    """An order of a plan whose payment page was paid once by each of these: its id, and the subscriptions."""
+    order_id, first = builders.opened(shop, "plan-month")
+    names = []
+    for session_id, email in zip((first, stripe.recover(first)["id"]), emails, strict=True):
+        names.append(stripe.pay(session_id, email=email)["subscription"])
+        deliver(shop, stripe.event("completed", session_id))
+        deliver(shop, stripe.tell("customer.subscription.created", stripe.subscriptions[names[-1]]))
+        questions.ask(shop, names[-1])
+        clock.pass_(minutes=1)
+    return order_id, names
+
+
+def shown(shop: Shop) -> list[str]:
+    [purchase] = library(shop)
+    [delivery] = purchase.deliveries
+    return [each.subscription for each in purchase.plans[delivery.line_id]]
+
+
+@builders.on_sqlite
+def test_of_a_plan_that_was_begun_twice_both_are_shown_and_can_be_ended_while_they_are_billed(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, names = begun_twice(shop, stripe, clock, NORA, NORA)
+    assert shown(shop) == names
+    for name in names:
+        address = portal.open_page(shop, NORA, order_id, subscription=name, cancel=True)
+        assert address.endswith(f"/cancel/{name}")
+    stripe.end(names[0])
+    questions.ask(shop, names[0])
+    assert shown(shop) == names[1:]
+    stripe.end(names[1])
+    questions.ask(shop, names[1])
+    assert shown(shop) == names[1:]
+
+
+def test_what_somebody_else_pays_for_of_ones_order_is_neither_shown_nor_changed(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, names = begun_twice(shop, stripe, clock, NORA, OLE)
+    assert shown(shop) == names[:1]
+    for cancel in (False, True):
+        with pytest.raises(AccessDenied):
+            portal.open_page(shop, NORA, order_id, subscription=names[1], cancel=cancel)
+    stripe.cancel_later(names[0])
+    questions.ask(shop, names[0])
+    with pytest.raises(PlanNotActive):
+        billed_plans.find(shop, NORA, builders.deliveries(shop, order_id)[0].grant_id)
