@@ -159,6 +159,9 @@ def draw_money(sheet: Sheet, me: Staff) -> None:
         amounts.pair("Paid" if sheet.paid else "To be paid", price(sheet.price.total), strong=True)
         if sheet.price.refunded.amount:
             amounts.pair("Went back", f"−{price(sheet.price.refunded)}")
+        if sheet.paid and sheet.disputes and sheet.price.kept_back:
+            amounts.pair("Can still go back", price(sheet.price.left))
+            words.quiet("A bank took the rest, or holds it until it has decided: of that nothing can be refunded.")
         for settled in sheet.settled:
             amounts.pair(":gray[Stripe's fee]", f":gray[−{price(settled.fee)}]")
             arrives = f", {dates.day(settled.arrives)}" if settled.arrives else ""

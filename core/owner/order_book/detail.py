@@ -10,7 +10,7 @@ from core.foundation.errors import OrderNotFound
 from core.foundation.money import Money
 from core.invoicing import receipts
 from core.invoicing.receipts import Paper
-from core.journeys import given_orders
+from core.journeys import given_orders, refund
 from core.journeys.given_orders import Given
 from core.kinds import deliverables
 from core.kinds.grants import Delivery
@@ -48,7 +48,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Price:
-    """How what was paid came about; None for what nobody has told yet."""
+    """How what was paid came about; None for what nobody has told yet. `left` is what can still go back."""
 
     subtotal: Money | None
     discount: Money | None
@@ -56,6 +56,11 @@ class Price:
     total: Money
     refunded: Money
     left: Money
+
+    @property
+    def kept_back(self) -> bool:
+        """Whether less can go back than is left of what was paid: a bank took some of it, or has yet to decide."""
+        return self.left.amount < self.total.amount - self.refunded.amount
 
     @property
     def tax_included(self) -> bool:
@@ -216,7 +221,7 @@ def _sheet(session: Session, order: Order, *, livemode: bool, signing_key: str) 
         made_up=order.from_season,
         given=_given(session, order),
         stripe_ids=tuple(dict.fromkeys(each for each in map(at_stripe, ids) if each)), lines=tuple(map(_line, lines)),
-        price=_price(order), payments=tuple(map(_payment, received)),
+        price=_price(session, order), payments=tuple(map(_payment, received)),
         refunds=tuple(map(_refund, refunds.of_order(session, order.id))),
         disputes=tuple(map(_dispute, disputes.of_order(session, order.id))), settled=_settled(session, order.id),
         deliveries=deliverables.deliveries(session, order.id, signing_key=signing_key),
@@ -260,12 +265,15 @@ def _line(line: OrderLine) -> Line:
     )
 
 
-def _price(order: Order) -> Price:
+def _price(session: Session, order: Order) -> Price:
     def money(amount: int | None) -> Money | None:
         return None if amount is None else Money(amount, order.currency)
 
     total = order.amount_expected if order.amount_total is None else order.amount_total
     left = max(0, (order.amount_total or 0) - order.amount_refunded)
+    if left and order.eventful and not order.from_season:
+        # Of what a bank took, or holds until it has decided, nothing goes back.
+        left = refund.left(session, order.id).amount
     return Price(
         money(order.amount_subtotal), money(order.amount_discount), money(order.amount_tax),
         Money(total, order.currency), Money(order.amount_refunded, order.currency), Money(left, order.currency),
