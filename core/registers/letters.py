@@ -6,13 +6,15 @@ What a letter says is written when it is sent, and kept nowhere.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
+from core.correspondence import drafts
 from core.foundation.errors import OrderNotFound
 from core.foundation.jobs.kinds import Job
 from core.journeys import order_care
 from core.messages import letters
 from core.messages.letters import Letter, LetterState
+from core.orders.orders import Order
 from core.people.deeds import Deed
 from core.registers import order_names, paging
 from core.registers.order_names import OrderName
@@ -24,7 +26,10 @@ STATES = tuple(LetterState)
 
 @dataclass(frozen=True)
 class LetterRow:
-    """A letter in the list. `kind` is the job that sends it, `order` what it is about, if it is about one."""
+    """A letter in the list. `kind` is the job that sends it, `order` what it is about, if it is about one.
+
+    `to` is the address it goes to today, whosever that is: OWNERS for the shop's own, empty where nobody is left.
+    """
 
     id: str
     kind: str
@@ -34,11 +39,7 @@ class LetterRow:
     error: str
     created_at: datetime
     sent_at: datetime | None
-
-    @property
-    def to(self) -> str:
-        """The address it goes to today, empty where that is the owners' or stands with a code or an invitation."""
-        return self.order.email if self.order and self.kind != Job.OWNER_NOTICE else ""
+    to: str
 
     @property
     def can_resend(self) -> bool:
@@ -53,7 +54,9 @@ def page(session: Session, state: str, *, place: Place, size: int = paging.PAGE)
         query = query.where(Letter.state == wanted)
     found = paging.page(session, query, Letter, by="created_at", place=place, size=size)
     names = order_names.of(session, [row.order_id for row in found.rows])
-    return found.each(lambda row: _row(row, names.get(row.order_id)))
+    # Read at once and held for as long as it is asked, letter by letter, whom they go to.
+    _orders = session.exec(select(Order).where(col(Order.id).in_(names))).all() if names else ()
+    return found.each(lambda row: _row(session, row, names.get(row.order_id)))
 
 
 def resend(shop: Shop, letter_id: str, *, to: str = "", deed: Deed) -> None:
@@ -74,6 +77,7 @@ def resend(shop: Shop, letter_id: str, *, to: str = "", deed: Deed) -> None:
         letters.overtake(session, letter_id)
 
 
-def _row(row: Letter, order: OrderName | None) -> LetterRow:
+def _row(session: Session, row: Letter, order: OrderName | None) -> LetterRow:
     kind = row.id.partition(":")[0]
-    return LetterRow(row.id, kind, order, row.state, row.attempts, row.error, row.created_at, row.sent_at)
+    to = drafts.receiver(session, row.id)
+    return LetterRow(row.id, kind, order, row.state, row.attempts, row.error, row.created_at, row.sent_at, to)

@@ -3,6 +3,7 @@ from functools import partial
 import streamlit as st
 
 from core.correspondence import digest, previews
+from core.correspondence.drafts import OWNERS
 from core.correspondence.samples import SAMPLES
 from core.foundation.errors import NoOwners
 from core.foundation.jobs.kinds import Job
@@ -24,14 +25,20 @@ def draw_letter(row: LetterRow, me: Staff) -> None:
     with lists.row(f"letter-{row.id}", title, row.order):
         sent = f"sent {states.moment(row.sent_at)}" if row.sent_at else f"owed since {states.moment(row.created_at)}"
         tries = f", tried {words.count(row.attempts, 'time', 'times')}" if row.attempts > 1 else ""
-        to = f" · to {words.plain(row.to)}" if row.to else ""
-        words.quiet(f"{sent}{tries}{to}")
+        words.quiet(f"{sent}{tries}{to_whom(row)}")
         if row.error:
             words.quiet(words.plain(row.error))
         with st.container(horizontal=True, gap="small"):
             draw_button(row, "read", "Read", "visibility")
             if row.can_resend and me.may(Action.RESEND):
                 draw_button(row, "resend", "Send again", "mail")
+
+
+def to_whom(row: LetterRow) -> str:
+    """Whom it goes to, in words."""
+    if row.to == OWNERS:
+        return " · to the owners"
+    return f" · to {words.plain(row.to)}" if row.to else ""
 
 
 def draw_button(row: LetterRow, name: str, label: str, icon: str) -> None:
@@ -62,7 +69,7 @@ def read(row: LetterRow) -> None:
 def resend(row: LetterRow) -> None:
     """Where it goes, and the button."""
     me = gate.me()
-    address = words.plain(row.to)
+    address = words.plain(row.order.email if row.order else "")
     st.markdown(f"It goes to **{address}**, with everything the order gives and a new link to sign in.")
     other = ""
     if me.may(Action.READDRESS):

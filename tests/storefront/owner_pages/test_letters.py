@@ -6,9 +6,13 @@ from datetime import timedelta
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.attendance import waiting
 from core.correspondence.samples import SAMPLES
 from core.foundation.jobs.kinds import Job
+from core.kinds.places.attendees import Attendee
+from core.kinds.places.waiting_list import WaitingEntry
 from core.messages.letters import Letter, LetterState
+from core.people import codes
 from core.people.audit import AuditEntry
 from core.people.staff import Role
 from core.registers import letters
@@ -56,6 +60,39 @@ def test_letters_are_listed_by_their_state(owner: Visitor) -> None:
     sound(tab.button_group(key="f-state").set_value(LetterState.REFUSED).run())
     assert tab.query_params["state"] in ("refused", ["refused"])
     assert "Sign-in code" not in words(tab)
+
+
+def test_of_each_letter_the_list_says_whom_it_goes_to(owner: Visitor) -> None:
+    shop = owner.shop
+    order_id = bought(shop, owner.stripe, "clinic-eur")
+    [place] = builders.rows(shop, Attendee)
+    with shop.transaction() as session:
+        session.get_one(Attendee, place.id).email = "otto@berg.example"
+    builders.change_date(shop, "clinic/1", capacity=1)
+    waiting.join(shop, "clinic/1", "wanda@weiss.example")
+    [entry] = builders.rows(shop, WaitingEntry)
+    with shop.transaction() as session:
+        code = codes.make(session, "new@strange.example", now=shop.now()).id
+    letters_of = {
+        f"{Job.PLACE_LETTER}:{order_id}:{place.id}:ticket:1": "otto@berg.example",
+        f"{Job.WAITING_LETTER}:{entry.id}:joined:0": "wanda@weiss.example",
+        f"{Job.SIGN_IN_CODE}:{code}": "new@strange.example",
+        f"{Job.OWNER_NOTICE}:{order_id}:dispute:dp_1": "the owners",
+        f"{Job.REFUNDED}:{order_id}:rf_1": "nora@lindqvist.example",
+        # Of another version: nobody knows how to read it.
+        f"{Job.REFUNDED}:{order_id}": "",
+    }  # fmt: skip
+    for letter_id in letters_of:
+        about = order_id if order_id in letter_id else None
+        row = Letter(id=letter_id, order_id=about, state=LetterState.SENT, attempts=1, created_at=shop.now())
+        with shop.transaction() as session:
+            session.add(row)
+    tab = opens(owner)
+    said = words(tab)
+    for letter_id, to in letters_of.items():
+        assert f"open-read-{letter_id}" in {each.key for each in tab.button}
+        assert to in said
+    assert said.count(" · to ") == len(list(filter(None, letters_of.values())))
 
 
 def test_a_refused_receipt_is_sent_again_once_and_needs_nobody_any_more(owner: Visitor) -> None:
