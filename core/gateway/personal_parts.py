@@ -17,6 +17,8 @@ _PERSONAL = frozenset(
 _PLACES = frozenset(("address", "billing_address", "customer_address"))
 # A name is a person's in these, and a product's anywhere else.
 _PEOPLE = frozenset(("billing_details", "customer_details", "owner", "payer"))
+# Why a plan was ended; what its buyer wrote about it is their own.
+_FAREWELLS = frozenset(("cancellation_details",))
 # By what they are paid with, these stay: a country is evidence of where somebody lives, and says of nobody who they are.
 _MEANS = frozenset(("payment_method_details", "payment_method_data", "card", "card_present"))
 _OF_MEANS = frozenset(("type", "brand", "country", "card", "card_present", "funding"))
@@ -39,6 +41,8 @@ def _removed(name: str, value: Any) -> Any:
         return removed(value)
     if name in _PLACES:
         return {each: value[each] for each in value if each == "country"}
+    if name in _FAREWELLS:
+        return {each: value[each] for each in value if each != "comment"}
     if name in _MEANS:
         return {each: _removed(each, inner) for each, inner in value.items() if each in _OF_MEANS}
     if name in _PEOPLE:

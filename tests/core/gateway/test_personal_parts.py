@@ -18,6 +18,8 @@ HER = {"name": "Nora", "email": "n@b.com", "phone": "1", "address": {"line1": "S
         ({"payment_method_details": {"type": "card", "card": {"last4": "4242", "country": "SE", "brand": "visa"}}},
          {"payment_method_details": {"type": "card", "card": {"country": "SE", "brand": "visa"}}}),
         ({"shipping": HER, "customer_address": None}, {"customer_address": None}),
+        ({"cancellation_details": {"reason": "x", "feedback": "unused", "comment": "I am ill."}},
+         {"cancellation_details": {"reason": "x", "feedback": "unused"}}),
         ({"customer_address": {"city": "Umeå", "country": "SE"}}, {"customer_address": {"country": "SE"}}),
     ],
 )  # fmt: skip
