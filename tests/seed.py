@@ -124,10 +124,14 @@ _ROWS: dict[str, dict[str, str]] = {
 # Of one order in ten.
 _PLANS: dict[str, dict[str, str]] = {
     "subscriptions": {
-        "id": "'sub_' || i", "order_id": "'ord_' || i", "status": "'active'", "amount": "900", "monthly_amount": "900",
+        "id": "'sub_' || i", "order_id": "'ord_' || i", "amount": "900", "monthly_amount": "900",
+        # Some ended, and some were told to.
+        "status": "case when i % 1000 = 0 then 'canceled' else 'active' end",
+        "ended_at": "case when i % 1000 = 0 then " + _AT + " end",
+        "ends_at": "case when i % 1000 = 500 then " + _AT + " end",
         "currency": "'eur'", "interval": "'month'", "created_at": _AT, "period_end": _AT,
         "trial_end": "case when i % 200 = 0 then " + _AT + " end", "paused": "false",
-        "end_reason": "''", "fetched_at": _AT, "failures": "0",
+        "end_reason": "case when i % 1000 = 0 then 'payment_failed' else '' end", "fetched_at": _AT, "failures": "0",
     },
     "subscription_changes": {
         "subscription_id": "'sub_' || i", "number": "1", "at": _AT, "kind": "'new'", "currency": "'eur'",

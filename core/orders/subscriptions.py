@@ -38,7 +38,8 @@ class Subscription(Record, table=True):
     null while nothing ends it. `payment_url` is Stripe's page on which `unpaid_amount` can be paid, which whoever has it may
     open. `lapses_at` is the next of the two, `refresh_at` when Stripe is asked again. `ends_at` is
     when it was told to end, and `end_changed_at` when that was last seen to be otherwise than before, null for what was known from
-    the beginning. `amount` is what is billed per `interval`, `monthly_amount` what counts as its monthly revenue.
+    the beginning. `end_reason` is why in Stripe's words, `end_feedback` and `end_comment` what its buyer chose and wrote
+    in the portal. `amount` is what is billed per `interval`, `monthly_amount` what counts as its monthly revenue.
     """
 
     __tablename__ = "subscriptions"
@@ -71,6 +72,8 @@ class Subscription(Record, table=True):
     ended_at: datetime | None = None
     paused: bool = False
     end_reason: str = ""
+    end_feedback: str = ""
+    end_comment: str = ""
     fetched_at: datetime | None = None
     lapses_at: datetime | None = Field(default=None, index=True)
     refresh_at: datetime | None = Field(default=None, index=True)
@@ -87,6 +90,11 @@ class Subscription(Record, table=True):
         return not self.is_over and self.ends_at is None and not self.paused
 
 
+# Those that are over, and those that were told to end: few beside all, and asked for by when that is or was.
+HAS_ENDED = col(Subscription.ended_at).is_not(None)
+index_where(HAS_ENDED, "ix_subscriptions_ended_at_id", Subscription.ended_at, Subscription.id)
+TOLD_TO_END = col(Subscription.ends_at).is_not(None)
+index_where(TOLD_TO_END, "ix_subscriptions_ends_at_id", Subscription.ends_at, Subscription.id)
 # Those that were, or may be, tried for nothing at first.
 TRIED = col(Subscription.trial_end).is_not(None)
 index_where(TRIED, "ix_subscriptions_tried", Subscription.trial_end)
@@ -115,6 +123,8 @@ class SubscriptionFacts:
     ended_at: datetime | None
     paused: bool
     end_reason: str
+    end_feedback: str = ""
+    end_comment: str = ""
     standing: Standing = field(default_factory=Standing)
 
 
@@ -127,6 +137,7 @@ def read_subscription(subscription: dict[str, Any], invoices: Sequence[dict[str,
     raw = (subscription.get("items") or {}).get("data", [])
     items = tuple(subscription_items.read_item(item, subscription) for item in raw if item.get("price"))
     first = items[0] if items else None
+    why = subscription.get("cancellation_details") or {}
     end = first.period_end if first else moment(subscription.get("current_period_end"))
     cancel_at = moment(subscription.get("cancel_at")) or (end if subscription.get("cancel_at_period_end") else None)
     return SubscriptionFacts(
@@ -148,7 +159,9 @@ def read_subscription(subscription: dict[str, Any], invoices: Sequence[dict[str,
         ends_at=cancel_at,
         ended_at=moment(subscription.get("ended_at")),
         paused=bool(subscription.get("pause_collection")) or subscription.get("status") == "paused",
-        end_reason=(subscription.get("cancellation_details") or {}).get("reason") or "",
+        end_reason=why.get("reason") or "",
+        end_feedback=why.get("feedback") or "",
+        end_comment=why.get("comment") or "",
         standing=subscription_invoices.read_standing(invoices),
     )
 
@@ -180,7 +193,10 @@ def record(
     idle = row.status in _BEGUN and not row.monthly_amount
     if row.fetched_at and row.ends_at != facts.ends_at:
         row.end_changed_at = fetched_at
-    row.sqlmodel_update(_columns(facts, grace))
+    # What somebody wrote when they left may have been forgotten since, with who they are: an event that comes late brings it not
+    # back.
+    comment = row.end_comment if row.is_over else facts.end_comment
+    row.sqlmodel_update(_columns(facts, grace) | {"end_comment": comment})
     row.fetched_at, row.failures = fetched_at, 0
     row.refresh_at, row.lapses_at = _ask_next(row, fetched_at), next_lapse(row, fetched_at)
     session.flush()
@@ -208,6 +224,7 @@ def _columns(facts: SubscriptionFacts, grace: timedelta) -> dict[str, Any]:
         "unpaid_amount": facts.standing.unpaid_amount, "payment_url": facts.standing.payment_url,
         "grace_until": grace_until, "access_until": _access_until(facts, grace_until), "canceled_at": facts.canceled_at,
         "ends_at": facts.ends_at, "ended_at": facts.ended_at, "paused": facts.paused, "end_reason": facts.end_reason,
+        "end_feedback": facts.end_feedback,
     }  # fmt: skip
 
 

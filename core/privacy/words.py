@@ -1,4 +1,5 @@
-"""Words: what the staff wrote about somebody elsewhere than in notes: why access was ended, an order given, an item set aside."""
+"""Words: what the staff wrote about somebody elsewhere than in notes: why access was ended, an order given, an item set aside. And
+what buyers wrote themselves when they ended a plan."""
 
 from sqlmodel import Session, col, or_, select, update
 
@@ -21,6 +22,8 @@ _COLON = ": "
 
 def forget(session: Session, person: Person) -> None:
     """That it was done, by whom and when, stays."""
+    plans = update(Subscription).where(col(Subscription.order_id).in_(person.order_ids))
+    session.exec(plans.values(end_comment=""))
     of_lines = update(OrderLine).where(col(OrderLine.order_id).in_(person.order_ids))
     session.exec(of_lines.values(taken_back_reason=""))
     access = or_(

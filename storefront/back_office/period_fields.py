@@ -133,4 +133,6 @@ def _say(**fields: str) -> None:
 
 
 def _ask(**changes: object) -> None:
-    st.query_params.from_dict(asked().query(**changes))
+    # Of a page with several views it is the one that was looked at.
+    view = {"view": st.query_params["view"]} if "view" in st.query_params else {}
+    st.query_params.from_dict(view | asked().query(**changes))

@@ -43,7 +43,7 @@ def draw(seen: Overview, wanted: Period, names: Mapping[str, str], *, begun: boo
             _draw_currency(seen, each, wanted)
     if not wanted.product:
         if seen.known_on is None:  # how trials ended is not kept by the day
-            _draw_trials(seen.trials, wanted)
+            draw_trials(seen.trials, wanted)
         _draw_received(seen.received, wanted)
     figure_cards.draw_definitions(_EXPLAINED)
 
@@ -61,10 +61,11 @@ def _draw_currency(seen: Overview, each: InCurrency, wanted: Period) -> None:
         ]  # fmt: skip
         charts.draw(each.currency, each.currency, wanted.step_of(seen.days), points, total="Net sales")
     if each.recurring != Recurring(each.currency):
-        _draw_recurring(each.recurring, wanted)
+        draw_recurring(each.recurring, wanted)
 
 
-def _draw_recurring(monthly: Recurring, wanted: Period) -> None:
+def draw_recurring(monthly: Recurring, wanted: Period) -> None:
+    """What subscriptions of one currency bring in, and how that moved."""
     currency, before = monthly.currency, Money(monthly.before, monthly.currency)
     with st.grid(4, min_column_width=150, key=f"monthly-{currency}"):
         mrr = figure_cards.of_recurring(Figure.MRR, monthly)
@@ -88,7 +89,7 @@ def _draw_recurring(monthly: Recurring, wanted: Period) -> None:
         _pair("Now, or when they were over", price(Money(monthly.mrr, currency)))
 
 
-def _draw_trials(trials: Trials, wanted: Period) -> None:
+def draw_trials(trials: Trials, wanted: Period) -> None:
     """How trials ended. They bring in nothing, so that they are of no currency."""
     if trials.ended:
         with st.grid(4, min_column_width=150, key="trials"):

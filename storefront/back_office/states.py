@@ -12,10 +12,10 @@ from core.orders.refunds import RefundStatus
 from core.orders.status import GrantState, Handed, Status
 from core.owner.order_book.timeline import Tone
 from core.registers import disputes
-from core.registers.subscriptions import Standing
+from core.registers.subscriptions import UNTOLD, Standing
 from core.rights.consents import Consent
 from core.rights.withdrawals import State
-from storefront import process
+from storefront import process, words
 
 STATUS = {
     Status.PENDING: ("Not paid", "gray", "schedule"),
@@ -101,6 +101,22 @@ PLAN = {
     Standing.NEW: ("Not paid yet", "gray", "schedule"),
     Standing.ENDED: ("Ended", "gray", "block"),
 }
+# Why a plan ended: what its buyer chose in Stripe's portal, or what Stripe says where they chose nothing.
+WHY_ENDED = {
+    "too_expensive": "Too expensive",
+    "missing_features": "Lacks something",
+    "switched_service": "Went to another",
+    "unused": "Not used enough",
+    "customer_service": "Was not helped well",
+    "too_complex": "Too complicated",
+    "low_quality": "Not good enough",
+    "other": "Another reason",
+    "cancellation_requested": "Canceled without a reason",
+    "payment_failed": "Payment failed",
+    "payment_disputed": "Payment disputed",
+    "canceled_by_retention_policy": "Ended by Stripe's settings",
+    UNTOLD: "Nobody said why",
+}
 LICENSE = {
     LicenseStanding.ACTIVE: ("Valid", "green", "check"),
     LicenseStanding.EXPIRED: ("Ended", "gray", "timer_off"),
@@ -137,6 +153,11 @@ def of_letter(letter_id: str, state: LetterState) -> str:
     """What a letter is, and how its sending stands."""
     kind = letter_id.partition(":")[0]
     return f"{LETTER_KIND.get(kind, 'Letter')} {badge(LETTER[state])}"
+
+
+def reason(why: str) -> str:
+    """Why a plan ends, in words, also where Stripe has a reason that is new."""
+    return WHY_ENDED.get(why) or words.plain(why.replace("_", " "))
 
 
 def of_delivery(delivery: Delivery) -> str:

@@ -1,29 +1,48 @@
+from collections.abc import Mapping
+
 import streamlit as st
 
 from core.foundation.errors import ShopError
 from core.journeys.billing import plans, portal
+from core.owner.figures import recurring, sums
+from core.owner.figures.days import Days
+from core.owner.figures.definitions import Figure
+from core.owner.figures.period import Period
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
 from core.registers import subscriptions
+from core.registers.paging import Page
 from core.registers.subscriptions import Standing, SubscriptionRow
 from storefront import dates, frame, links, process, words
 from storefront.amounts import price
-from storefront.back_office import dialogs, gate, lists, refusals, states
+from storefront.back_office import dialogs, figure_cards, gate, lists, period_fields, refusals, shop_figures, states
 
 shop = process.shop()
 _ENDS = {"now": "At once", "later": "When the period that was paid for ends"}
 _PORTAL = "portal-link"
 _PATH = links.OWNER_PATHS[links.SUBSCRIPTIONS]
-VIEWS = {"all": "All", "renewals": f"Renewals of the next {subscriptions.AHEAD.days} days"}
+VIEWS = {
+    "all": "All", "renewals": f"Renewals of the next {subscriptions.AHEAD.days} days", "ending": "Told to end",
+    "movements": "Revenue and reasons",
+}  # fmt: skip
+NOTHING = {
+    "all": "**No plan was sold yet.**", "order": "**No plan was sold yet.**", "renewals": "**Nothing renews in that time.**",
+    "ending": "**No plan was told to end.**", "movements": "**No plan ended on these days.**",
+}  # fmt: skip
 
 
 def draw_subscription(row: SubscriptionRow, me: Staff) -> None:
     """One plan."""
-    with lists.row(row.id, f"{billed(row)}{states.badge(states.PLAN[row.standing])}", row.order):
+    called = f"**{words.plain(', '.join(row.plans))}** &nbsp; " if row.plans else ""
+    with lists.row(row.id, f"{called}{billed(row)}{states.badge(states.PLAN[row.standing])}", row.order):
         words.quiet(f"{seats(row)}since {dates.day(row.began_at)} · {words.plain(row.id)}")
         for line in about(row):
             st.markdown(line)
+        if row.comment and (row.standing is Standing.ENDED or row.ends_at):
+            words.quiet(f"“{words.plain(row.comment)}”")
         with st.container(horizontal=True, gap="small", key=f"plan-actions-{row.id}"):
+            if row.standing is not Standing.ENDED and row.quantity and me.may(Action.CHANGE_PLAN):
+                links.to(links.ORDER, "Change seats", "group", where=f"seats-{row.id}", id=row.order.id)
             if row.standing is not Standing.ENDED and me.may(Action.END_PLAN):
                 opener("End it", "cancel", f"end-{row.id}")
             if row.in_portal and me.may(Action.PORTAL):
@@ -64,15 +83,59 @@ def about(row: SubscriptionRow) -> list[str]:
             else f":red[:material/timer_off: The days of grace are over, {until}]"
         )
     if row.standing is Standing.ENDED:
-        why = f": {words.plain(row.end_reason.replace('_', ' '))}" if row.end_reason else ""
-        found.append(f":gray[Ended{f' {dates.day(row.ends_at)}' if row.ends_at else ''}{why}]")
+        found.append(f":gray[Ended{f' {dates.day(row.ends_at)}' if row.ends_at else ''}{because(row.why)}]")
     elif row.ends_at:
-        found.append(f":gray[Ends {dates.day(row.ends_at)}, and is not billed again]")
+        found.append(f":gray[Ends {dates.day(row.ends_at)}, and is not billed again{because(row.why)}]")
     elif row.paused:
         found.append(":gray[Nothing is collected at present]")
     elif row.renews_at:
         found.append(f":gray[Renews {dates.day(row.renews_at)}]")
     return found
+
+
+def because(why: str) -> str:
+    """The reason of an end, if it has one."""
+    return f": {states.reason(why)}" if why else ""
+
+
+def draw_movements(wanted: Period, days: Days) -> None:
+    """What plans bring in, and how that moved on these days."""
+    live = shop.settings.livemode
+    with shop.reading() as session:
+        monthly = recurring.of_days(session, days, sums.ask(session, days.zone, livemode=live))
+        trials = recurring.trials(session, days, livemode=live, now=shop.now())
+    period_fields.draw_days(days)
+    for each in monthly.values():
+        shop_figures.draw_recurring(each, wanted)
+    shop_figures.draw_trials(trials, wanted)
+    figure_cards.draw_definitions(
+        (Figure.MRR, Figure.ARPU, Figure.CHURN, Figure.TRIAL_CONVERSION, *figure_cards.MOVEMENTS)
+    )
+
+
+def read_page(view: str, days: Days, found: Mapping[str, int]) -> Page[SubscriptionRow]:
+    """The plans of a view, and the fields by which they are narrowed down; `found` are the reasons of those that ended."""
+    state, why = "", ""
+    if view == "all":
+        names = {each: states.PLAN[each][0] for each in Standing}
+        state = lists.choice("Standing", tuple(Standing), names, name="standing")
+    if view == "movements" and found:
+        st.header("Why plans ended", anchor=False)
+        names_of = {each: f"{states.reason(each)} · {count}" for each, count in found.items()}
+        why = lists.choice("Why", tuple(found), names_of, name="why")
+    live, place = shop.settings.livemode, lists.place()
+    with shop.reading() as session:
+        match view:
+            case "order":
+                return subscriptions.of_order(session, lists.asked("order"), livemode=live)
+            case "renewals":
+                return subscriptions.renewals(session, livemode=live, now=shop.now(), place=place)
+            case "ending":
+                return subscriptions.ending(session, livemode=live, place=place)
+            case "movements":
+                return subscriptions.ended(session, days, why, livemode=live, place=place)
+            case _:
+                return subscriptions.page(session, state, livemode=live, place=place)
 
 
 @st.dialog("End a subscription", icon=":material/cancel:", on_dismiss=dialogs.close)
@@ -129,26 +192,21 @@ me = gate.me()
 with frame.column(1180):
     st.title("Subscriptions", anchor=False)
     lists.draw_said()
-    order_id = lists.asked("order")
-    if order_id:
+    if lists.asked("order"):
         links.turn_to("All plans", "arrow_back", where="all-plans")
-    view = "order" if order_id else lists.switch("Which", VIEWS, name="view")
-    state = ""
-    if view == "all":
-        names = {each: states.PLAN[each][0] for each in Standing}
-        state = lists.choice("Standing", tuple(Standing), names, name="standing")
-    with shop.reading() as session:
-        livemode = shop.settings.livemode
-        page = (
-            subscriptions.of_order(session, order_id, livemode=livemode)
-            if order_id
-            else subscriptions.renewals(session, livemode=livemode, now=shop.now(), place=lists.place())
-            if view == "renewals"
-            else subscriptions.page(session, state, livemode=livemode, place=lists.place())
-        )
+    view = "order" if lists.asked("order") else lists.switch("Which", VIEWS, name="view")
+    wanted = period_fields.asked()
+    days = wanted.days(shop.settings.zone, today=period_fields.today())
+    found: Mapping[str, int] = {}
+    if view == "movements":
+        period_fields.draw(wanted, days)
+        draw_movements(wanted, days)
+        with shop.reading() as session:
+            found = subscriptions.reasons(session, days, livemode=shop.settings.livemode)
+    page = read_page(view, days, found)
     if not page.rows:
-        nothing = "**Nothing renews in that time.**" if view == "renewals" else "**No plan stands like that.**"
-        lists.draw_nothing("plans", nothing if state or view == "renewals" else "**No plan was sold yet.**")
+        narrowed = view == "all" and lists.asked("standing")
+        lists.draw_nothing("plans", "**No plan stands like that.**" if narrowed else NOTHING[view])
     with st.container(gap="small"):
         for row in page.rows:
             draw_subscription(row, me)

@@ -391,6 +391,16 @@ def test_renewals_are_read_without_reading_tables(old_shop: Shop, heard: Heard) 
     assert _whole_tables(old_shop.engine, heard) == []
 
 
+def test_what_ended_and_why_is_read_without_reading_tables(old_shop: Shop, heard: Heard) -> None:
+    days = Days(date(2024, 12, 1), date(2025, 1, 8), old_shop.settings.zone)
+    with old_shop.reading() as session:
+        found = subscriptions.reasons(session, days, livemode=False)
+        for why in ("", *found):
+            leafed(lambda place, why=why: subscriptions.ended(session, days, why, livemode=False, place=place))
+        leafed(lambda place: subscriptions.ending(session, livemode=False, place=place))
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
 @pytest.mark.parametrize("stage", Stage)
 def test_jobs_are_found_among_those_that_are_done(old_shop: Shop, heard: Heard, stage: Stage) -> None:
     names = {"waiting": ("ENQUEUED", "DELAYED"), "running": ("PENDING",), "dead": ("ERROR",)}[stage]

@@ -19,10 +19,19 @@ from core.people.deeds import Deed
 from core.people.staff import Action
 from core.shop import Shop
 
+# What Stripe lets buyers say of why they leave.
+FEEDBACK = (
+    "too_expensive", "missing_features", "switched_service", "unused", "customer_service", "too_complex", "low_quality", "other",
+)  # fmt: skip
 # So many products Stripe's portal can have.
 _MOST = 10
 _FEATURES: dict[str, dict[str, Any]] = {
-    "subscription_cancel": {"enabled": True, "mode": "at_period_end"},
+    # Asked once, and only by who leaves: the answers stand in the list of subscriptions.
+    "subscription_cancel": {
+        "enabled": True,
+        "mode": "at_period_end",
+        "cancellation_reason": {"enabled": True, "options": list(FEEDBACK)},
+    },
     "payment_method_update": {"enabled": True},
     "invoice_history": {"enabled": True},
 }

@@ -21,6 +21,13 @@ _RETRIED, _GIVEN_UP = timedelta(days=3), timedelta(days=6)
 _DECIDED = timedelta(days=5)
 
 
+# What those who leave choose and write of why, as Stripe's portal asks them.
+_LEAVE = (
+    ("too_expensive", "Nine euros a seat is a lot for three people who log two hours a week."), ("unused", ""),
+    ("switched_service", "Our accountant wants us on theirs."), ("missing_features", "No export by client."), ("", ""),
+)  # fmt: skip
+
+
 @dataclass
 class Clock:
     """The season's time: what is made happens `at` this moment."""
@@ -226,7 +233,7 @@ def _owe(stage: Stage) -> None:
 def _cancel(stage: Stage) -> None:
     _pay(stage)
     stage.clock.at = stage.turn
-    stage.stripe.cancel_later()
+    stage.stripe.cancel_later(*_LEAVE[stage.act.number % len(_LEAVE)])
     stage.tell()
     stage.clock.at = stage.stripe.period_end
     stage.stripe.end("cancellation_requested")

@@ -55,18 +55,21 @@ class StripeOfOrder(PaymentsOfOrder):
         self._plan["quantity"] = quantity
         self._tell("customer.subscription.updated", self.subscription)
 
-    def cancel_later(self) -> None:
-        """The buyer cancels: it ends with the period."""
+    def cancel_later(self, feedback: str, comment: str) -> None:
+        """The buyer cancels, and says why: it ends with the period."""
         self.subscription.update(
             cancel_at=self._plan["current_period_end"], canceled_at=self._stamp(),
-            cancellation_details={"reason": "cancellation_requested"},
+            cancellation_details={
+                "reason": "cancellation_requested", "feedback": feedback or None, "comment": comment or None,
+            },
         )  # fmt: skip
         self._tell("customer.subscription.updated", self.subscription)
 
     def end(self, reason: str) -> None:
         """It is over."""
         self.subscription.update(
-            status="canceled", ended_at=self._stamp(), cancellation_details={"reason": reason},
+            status="canceled", ended_at=self._stamp(),
+            cancellation_details={**self.subscription["cancellation_details"], "reason": reason},
             canceled_at=self.subscription["canceled_at"] or self._stamp(),
         )  # fmt: skip
         for invoice in self.invoices:

@@ -213,6 +213,10 @@ def test_the_portal_is_set_up_once_and_by_whoever_opens_it_first(shop: Shop, str
             "adjustable_quantity": {"enabled": True, "minimum": 1, "maximum": 50},
         }
     ]  # fmt: skip
+    # Whoever leaves is asked why, which Stripe does only where it is told to.
+    why = configuration["features"]["subscription_cancel"]["cancellation_reason"]
+    assert why["enabled"]
+    assert {"too_expensive", "other"} <= set(why["options"])
     # Another account's, or one that is no more: it is set up anew.
     del stripe.portal_configurations[name]
     stripe.by_key.clear()

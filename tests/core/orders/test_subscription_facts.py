@@ -72,7 +72,8 @@ def test_an_item_is_the_line_that_it_fits_best(items: list[tuple[ItemFacts, Know
 SUBSCRIPTION: dict[str, Any] = {
     "id": "sub_1", "status": "active", "customer": {"id": "cus_1"}, "currency": "eur", "items": {"data": [ITEM, {"id": "si_0"}]},
     "metadata": {"order_id": "ord_1", "shop_id": "shop_1"}, "start_date": 50, "created": 60, "trial_end": 70,
-    "canceled_at": 80, "cancel_at": 90, "ended_at": 95, "cancellation_details": {"reason": "payment_failed"},
+    "canceled_at": 80, "cancel_at": 90, "ended_at": 95,
+    "cancellation_details": {"reason": "payment_failed", "feedback": "unused", "comment": "Never opened it."},
     "discounts": [{"source": {"coupon": {"duration": "forever", "percent_off": 10}}}],
 }  # fmt: skip
 
@@ -82,7 +83,7 @@ def test_all_that_a_subscription_says_is_read() -> None:
         id="sub_1", order_id="ord_1", shop_id="shop_1", status="active", customer="cus_1", items=(READ,), amount=2700,
         discounts=(Discount(Fraction(10), 0),), currency="eur", interval="month", created_at=at(50),
         period_start=at(100), period_end=at(200), trial_end=at(70), canceled_at=at(80), ends_at=at(90), ended_at=at(95),
-        paused=False, end_reason="payment_failed",
+        paused=False, end_reason="payment_failed", end_feedback="unused", end_comment="Never opened it.",
     )  # fmt: skip
 
 

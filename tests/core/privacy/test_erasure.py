@@ -16,6 +16,7 @@ from core.integrations import versions
 from core.invoicing.billing_details import BillingDetails
 from core.invoicing.invoices import Invoice
 from core.journeys import checkout, given_orders, refund, revocation
+from core.journeys.billing import plans
 from core.kinds import downloads
 from core.kinds.downloads import Download
 from core.kinds.grants import Grant
@@ -26,6 +27,7 @@ from core.licensing.calls import Call, Question
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.orders.payments import Payment
+from core.orders.subscriptions import Subscription
 from core.outgoing import attempts
 from core.outgoing.messages import WebhookDelivery
 from core.outgoing.posting import Answer
@@ -186,6 +188,27 @@ def test_what_staff_wrote_about_them_goes_wherever_it_stands_and_that_it_was_don
     assert traces.of(shop, "Berg") == of_ole
     assert len(builders.rows(shop, AuditEntry)) == before + 1
     assert {"taken_back", "given_back"} <= {each.split(":")[0] for each in builders.log(shop, order_id)}
+
+
+def test_what_somebody_wrote_when_they_left_a_plan_is_forgotten_and_no_late_event_brings_it_back(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    order_id, plan = builders.subscribed(shop, stripe)
+    stripe.subscriptions[plan].update(
+        status="canceled", ended_at=int(shop.now().timestamp()),
+        cancellation_details={"reason": "cancellation_requested", "feedback": "unused", "comment": "Astrid is sick."},
+    )  # fmt: skip
+    deliver(shop, stripe.tell("customer.subscription.deleted", stripe.subscriptions[plan]))
+    plans.refresh(shop, plan)
+    assert "subscriptions.end_comment: Astrid is sick." in traces.of(shop, "astrid")
+    email = builders.order(shop, order_id).email
+    assert b"Astrid is sick." in b"".join(export.from_terminal(shop, email))
+    erasure.from_terminal(shop, email)
+    assert traces.of(shop, "astrid") == []
+    plans.refresh(shop, plan)
+    deliver(shop, stripe.tell("customer.subscription.updated", stripe.subscriptions[plan]))
+    assert traces.of(shop, "astrid") == []
+    assert builders.rows(shop, Subscription)[0].end_feedback == "unused"
 
 
 def test_machines_of_whoever_is_erased_go_on_by_the_names_that_nobody_reads_any_more(

@@ -1,6 +1,8 @@
 """What the lists leave out, and what is refused though no page offers it."""
 
 from dataclasses import replace
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -9,6 +11,8 @@ from core.events.inbox import StripeEvent
 from core.foundation.errors import EventNotFound, NotPermitted, OrderNotFound, OtherMode
 from core.journeys import refund
 from core.journeys.billing import plans
+from core.orders.subscriptions import Subscription
+from core.owner.figures.days import Days
 from core.owner.importing import imports
 from core.owner.importing.columns import Kind as ImportKind
 from core.people.audit import AuditEntry
@@ -39,6 +43,29 @@ def test_a_shop_that_is_live_lists_none_of_its_trials(shop: Shop, stripe: FakeSt
             [customer] = customers.page(session, "", livemode=livemode, place=HERE).rows
         assert [len(rows) for rows in found] == expected
         assert [each.orders for each in customer.spent] == expected[:1] * (not livemode)
+
+
+def test_reasons_count_what_the_list_shows(shop: Shop, stripe: FakeStripe) -> None:
+    now, today = shop.now(), Days(date(2026, 11, 23), date(2026, 11, 23), ZoneInfo("UTC"))
+    ends: list[tuple[str, dict[str, object]]] = [
+        ("payment_failed", {}), ("cancellation_requested", {"end_feedback": "unused"}), ("", {}),
+        ("cancellation_requested", {"ended_at": now - timedelta(days=1)}),
+        ("cancellation_requested", {"status": "incomplete_expired"}),
+        ("cancellation_requested", {"status": "active", "ended_at": None}),
+    ]  # fmt: skip
+    for number, (reason, changes) in enumerate(ends):
+        _, plan = builders.subscribed(shop, stripe, cart=f"cart_{number}", browser=f"br_{number}")
+        usual: dict[str, object] = {"status": "canceled", "ended_at": now, "end_reason": reason}
+        with shop.transaction() as session:
+            session.get_one(Subscription, plan).sqlmodel_update(usual | changes)
+    with shop.reading() as session:
+        assert subscriptions.reasons(session, today, livemode=True) == {}
+        found = subscriptions.reasons(session, today, livemode=False)
+        assert found == {"payment_failed": 1, "unused": 1, subscriptions.UNTOLD: 1}
+        for why in found:
+            [row] = subscriptions.ended(session, today, why, livemode=False, place=HERE).rows
+            assert row.why == (why if why != subscriptions.UNTOLD else "")
+        assert len(subscriptions.ended(session, today, "", livemode=False, place=HERE).rows) == 3
 
 
 def test_a_row_that_is_gone_begins_the_list_anew(shop: Shop, stripe: FakeStripe) -> None:

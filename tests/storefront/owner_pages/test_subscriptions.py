@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core.foundation.errors import StripeUnreachable
 from core.journeys.billing import plans
 from core.orders.subscriptions import Subscription
+from core.owner.figures.period import Range
 from core.people.audit import AuditEntry
 from core.people.staff import Role
 from core.registers import subscriptions
@@ -51,11 +52,55 @@ def test_plans_are_listed_by_how_they_stand(owner: Visitor) -> None:
     tab = opens(owner)
     assert "3 seats" in words(tab)
     assert "Renews" in words(tab)
+    # Which plan it is, and the way to more or fewer seats of it.
+    assert "**Plan**" in words(tab)
+    assert "Change seats" in labels(tab)
     assert "**SH-1001**" in labels(tab)
     sound(tab.button_group(key="f-standing").set_value(Standing.ENDED).run())
     assert "No plan stands like that" in words(tab)
     change(owner, subscription, status="canceled", ended_at=owner.shop.now(), end_reason="cancellation_requested")
-    assert "cancellation requested" in words(opens(owner, standing="ended"))
+    assert "Canceled without a reason" in words(opens(owner, standing="ended"))
+    change(owner, subscription, end_reason="some_new_reason")
+    assert "some new reason" in words(opens(owner, standing="ended"))
+
+
+def test_who_leaves_says_why_in_the_portal_and_the_owner_reads_it(owner: Visitor, clock: Clock) -> None:
+    _, subscription = builders.subscribed(owner.shop, owner.stripe)
+    assert "No plan was told to end" in words(opens(owner, view="ending"))
+    theirs = owner.stripe.subscriptions[subscription]
+    end = theirs["items"]["data"][0]["current_period_end"]
+    theirs.update(
+        cancel_at=end,
+        cancellation_details={"reason": "cancellation_requested", "feedback": "too_expensive", "comment": "We are *three*."},
+    )  # fmt: skip
+    plans.refresh(owner.shop, subscription)
+    said = words(opens(owner, view="ending"))
+    assert "and is not billed again: Too expensive" in said
+    assert "We are" in said
+    theirs.update(status="canceled", ended_at=end)
+    plans.refresh(owner.shop, subscription)
+    assert "No plan was told to end" in words(opens(owner, view="ending"))
+    clock.pass_(days=40)
+    owner.works_as(Role.OWNER)
+    tab = opens(owner, view="movements", range="90")
+    assert "Why plans ended" in words(tab)
+    assert "Too expensive" in words(tab)
+    assert "Churned (1 change)" in labels(tab)
+    assert list(tab.button_group(key="f-why").options) == ["Too expensive · 1"]
+    assert subscription in words(opens(owner, view="movements", range="90", why="too_expensive")).replace("\\", "")
+    # Chosen days keep the view.
+    sound(tab.button_group(key="p-range").set_value(Range.WEEK).run())
+    assert tab.query_params["view"] in ("movements", ["movements"])
+    assert "No plan ended on these days" in words(tab)
+
+
+def test_two_plans_of_one_order_have_each_their_own_people(owner: Visitor) -> None:
+    order_id, subscription = builders.subscribed(owner.shop, owner.stripe, ("plan-month", 3))
+    with owner.shop.transaction() as session:
+        row = session.get_one(Subscription, subscription)
+        session.add(Subscription(**row.model_dump() | {"id": "sub_beside"}))
+    found = words(opens(owner, order=order_id))
+    assert found.count("(1 taken)") == 1
 
 
 def test_what_is_past_due_says_how_much_grace_is_left(owner: Visitor, clock: Clock) -> None:
