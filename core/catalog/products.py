@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy import JSON, UniqueConstraint
-from sqlmodel import Field, Session, col, select
+from sqlmodel import Field, Session, col, func, select
 
 from core.foundation.database import lock_names
 from core.foundation.records import Record, minor_units, text_enum
@@ -173,6 +173,12 @@ _TEXTS = "select key, text from shop_texts"  # in the driver's own words: every 
 def texts(session: Session) -> dict[str, str]:
     """The seller's own words: `headline`, `intro`, `seller`, as far as the catalogue has them."""
     return dict(answer_to(session, _TEXTS))
+
+
+def currencies(session: Session) -> list[str]:
+    """What the shop sells in, that of most prices first; euros while nothing is for sale."""
+    used = select(Price.currency).where(col(Price.active)).group_by(Price.currency)
+    return list(session.exec(used.order_by(func.count().desc(), col(Price.currency)))) or ["eur"]
 
 
 def texts_ahead(session: Session) -> None:

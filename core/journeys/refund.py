@@ -193,7 +193,7 @@ def _allow(
     session: Session, settings: Settings, who: Staff, deed: Deed, plan: RefundPlan, reason: str, *, now: datetime
 ) -> None:
     """Support may send back so much of one order, also in several parts. What never went back does not count."""
-    most = settings.support_refund_limit
+    most = settings.support_refund_limit if who.refund_limit is None else who.refund_limit
     if who.role is not Role.OWNER:
         theirs = [row for row in refunds.of_order(session, plan.order_id) if row.actor == who.role]
         asked = refunds.claimed(theirs)

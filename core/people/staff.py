@@ -15,7 +15,7 @@ from sqlmodel import Field, Session, col, select
 from core.foundation.addresses import fold
 from core.foundation.jobs import outbox
 from core.foundation.jobs.kinds import Job
-from core.foundation.records import Record, new_id, text_enum
+from core.foundation.records import Record, minor_units, new_id, text_enum
 from core.people import second_factor
 from core.people.second_factor import Standing
 from core.people.sign_in import SignIn
@@ -99,7 +99,11 @@ MAY: dict[Role, frozenset[Action]] = {
 
 
 class StaffMember(Record, table=True):
-    """Somebody who was invited. One who was removed keeps the row, and may be invited again."""
+    """Somebody who was invited. One who was removed keeps the row, and may be invited again.
+
+    `refund_limit` is how much of one order they may send back as support, in minor units of whatever it was paid in; null for as
+    much as the shop lets everybody.
+    """
 
     __tablename__ = "staff"
 
@@ -110,14 +114,16 @@ class StaffMember(Record, table=True):
     invited_by: str
     invited_at: datetime
     removed_at: datetime | None = None
+    refund_limit: int | None = minor_units(default=None)
 
 
 @dataclass(frozen=True)
 class Staff:
-    """Somebody who is signed in at the owner's side right now."""
+    """Somebody who is signed in at the owner's side right now. `refund_limit` is their own, in minor units; None for the shop's."""
 
     email: str
     role: Role
+    refund_limit: int | None = None
 
     def may(self, action: Action) -> bool:
         """Whether the role allows it at all."""
@@ -127,7 +133,7 @@ class Staff:
 @dataclass(frozen=True)
 class Listed:
     """Somebody as the list of staff shows them. `id` is empty for those whom OWNER_EMAILS names: they are not removed here.
-    `second_factor` is whether they have one."""
+    `second_factor` is whether they have one, `refund_limit` their own limit, in minor units, if they have one."""
 
     id: str
     email: str
@@ -136,6 +142,7 @@ class Listed:
     invited_at: datetime | None
     signed_in_at: datetime | None
     second_factor: bool = False
+    refund_limit: int | None = None
 
     @property
     def folded(self) -> str:
@@ -181,7 +188,7 @@ def of_address(session: Session, address: str, *, owners: Collection[str]) -> St
     member = session.exec(
         select(StaffMember).where(StaffMember.folded == folded, col(StaffMember.removed_at).is_(None))
     ).first()
-    return Staff(member.email, member.role) if member else None
+    return Staff(member.email, member.role, member.refund_limit) if member else None
 
 
 def invite(session: Session, address: str, role: Role, *, by: str, now: datetime) -> StaffMember:
@@ -191,6 +198,8 @@ def invite(session: Session, address: str, role: Role, *, by: str, now: datetime
         id=new_id("staff"), email=address, folded=fold(address), role=role, invited_by=by, invited_at=now
     )
     member.email, member.role, member.invited_by, member.invited_at = address, role, by, now
+    if member.removed_at or role is not Role.SUPPORT:
+        member.refund_limit = None  # what they were trusted with before they left, or in another role, is over
     member.removed_at = None
     session.add(member)
     session.flush()
@@ -211,13 +220,26 @@ def remove(session: Session, member_id: str, *, now: datetime) -> StaffMember | 
     return member
 
 
+def limit(session: Session, member_id: str, most: int | None) -> StaffMember | None:
+    """Let somebody of the support send back so much of one order, in minor units; None for as much as the shop lets everybody.
+    Returns None if nobody of this id works here as support."""
+    query = select(StaffMember).where(
+        StaffMember.id == member_id, col(StaffMember.removed_at).is_(None), StaffMember.role == Role.SUPPORT
+    )
+    member = session.exec(query.with_for_update()).first()
+    if member:
+        member.refund_limit = most
+        session.flush()
+    return member
+
+
 def listed(session: Session, *, owners: Collection[str]) -> list[Listed]:
     """Everybody who may work here, with when they last signed in."""
     found = [Listed("", each, Role.OWNER, "OWNER_EMAILS", None, None) for each in owners]
     query = select(StaffMember).where(col(StaffMember.removed_at).is_(None)).order_by(col(StaffMember.invited_at))
     named = {fold(each) for each in owners}
     found += [
-        Listed(row.id, row.email, row.role, row.invited_by, row.invited_at, None)
+        Listed(row.id, row.email, row.role, row.invited_by, row.invited_at, None, refund_limit=row.refund_limit)
         for row in session.exec(query)
         if row.folded not in named
     ]

@@ -30,6 +30,21 @@ def remove(shop: Shop, member_id: str, *, deed: Deed) -> None:
         deeds.begin(session, shop.settings, deed, Action.STAFF, subject=member_id, detail=detail, now=now)
 
 
+def limit(shop: Shop, member_id: str, most: int | None, *, deed: Deed) -> None:
+    """Let somebody of the support send back so much of one order, in minor units; None for as much as the shop lets everybody.
+
+    Raises NotPermitted, also for nobody who works here as support, or DoneAlready.
+    """
+    now = shop.now()
+    with shop.transaction() as session:
+        deeds.permit(session, shop.settings, deed, Action.STAFF, now=now)
+        member = staff.limit(session, member_id, most)
+        if member is None:
+            raise NotPermitted(Action.STAFF)
+        detail = f"{member.email} may refund {'as much as everybody' if most is None else most}"
+        deeds.begin(session, shop.settings, deed, Action.STAFF, subject=member_id, detail=detail, now=now)
+
+
 def reset_second_factor(shop: Shop, address: str, *, deed: Deed) -> None:
     """Take off the device of somebody who has lost it: the mailed code alone lets them in until they have another.
 

@@ -1,11 +1,14 @@
 import streamlit as st
 
+from core.catalog import products
 from core.foundation.errors import ShopError
+from core.foundation.money import Money
 from core.people import audit, second_factor, staff, team
 from core.people.audit import AuditEntry
 from core.people.deeds import Deed
 from core.people.staff import Action, Listed, Role
 from storefront import frame, process, words
+from storefront.amounts import price
 from storefront.back_office import dialogs, gate, refusals, states
 from storefront.people import api_keys_card, own_sign_in_card
 
@@ -31,6 +34,11 @@ def draw_people(people: list[Listed]) -> None:
                     "Reset", type="tertiary", icon=":material/lock_reset:", key=f"open-reset-{each.email}",
                     help="For somebody who has lost their device", on_click=dialogs.opener(f"reset-{each.email}"),
                 )  # fmt: skip
+            if each.id and each.role is Role.SUPPORT:
+                st.button(
+                    "Limit", type="tertiary", icon=":material/speed:", key=f"open-limit-{each.id}",
+                    help="How much of one order they may send back", on_click=dialogs.opener(f"limit-{each.id}"),
+                )  # fmt: skip
             if each.id:
                 st.button(
                     "Remove", type="tertiary", icon=":material/person_remove:", key=f"open-remove-{each.id}",
@@ -43,7 +51,14 @@ def about(each: Listed) -> str:
     seen = f"last signed in {states.moment(each.signed_in_at)}" if each.signed_in_at else "has not signed in yet"
     if each.invited_at is None:
         return f"Named by OWNER_EMAILS, {seen}."
-    return f"Invited by {words.plain(each.invited_by)} on {states.moment(each.invited_at)}, {seen}."
+    may = f" May send back up to {most(each.refund_limit)} of one order." if each.role is Role.SUPPORT else ""
+    return f"Invited by {words.plain(each.invited_by)} on {states.moment(each.invited_at)}, {seen}.{may}"
+
+
+def most(limit: int | None) -> str:
+    """A limit of refunds, their own or the shop's, in what the shop sells in."""
+    amount = shop.settings.support_refund_limit if limit is None else limit
+    return " or ".join(price(Money(amount, currency)) for currency in currencies)
 
 
 def draw_invitation() -> None:
@@ -54,7 +69,9 @@ def draw_invitation() -> None:
             address = st.text_input("Email", type="email", key="invite-email") or ""
             role = st.selectbox("As", list(ROLES), index=1, format_func=ROLES.__getitem__, key="invite-role")
             asked = st.form_submit_button("Send invitation", type="primary", icon=":material/send:")
-        words.quiet(f"Support may send back up to {shop.settings.support_refund_limit:,} cents of one order.")
+        words.quiet(
+            f"Support may send back up to {most(None)} of one order, unless you give them a limit of their own."
+        )
     if asked and not frame.is_kept("invite-email"):
         invite(address, role or Role.VIEWER)
 
@@ -70,6 +87,37 @@ def invite(address: str, role: Role) -> None:
     frame.kept("invite-email")
     st.session_state["said"] = f"An invitation is on its way to {words.plain(address.strip())}."
     st.rerun()
+
+
+@st.dialog("Limit of refunds", icon=":material/speed:", on_dismiss=dialogs.close)
+def limit(each: Listed) -> None:
+    """How much of one order somebody may send back."""
+    gate.me()
+    usual = f"As much as everybody: {most(None)}"
+    st.markdown(f"Of one order **{words.plain(each.email)}** may send back, in all:")
+    own = (
+        st.radio(
+            "Limit",
+            (usual, "So much"),
+            int(each.refund_limit is not None),
+            key="limit-own",
+            label_visibility="collapsed",
+        )
+        != usual
+    )
+    text = ""
+    if own:
+        now = "" if each.refund_limit is None else Money(each.refund_limit, currencies[0]).typed()
+        text = st.text_input(f"Amount in {currencies[0].upper()}", now, key="limit-amount", placeholder="50.00") or ""
+        words.quiet("0 for nothing at all. In orders of another currency it is as many of its smallest units.")
+    if st.button("Keep it so", type="primary", key="limit-do"):
+
+        def act(deed: Deed) -> str:
+            amount = Money.parse(text.strip(), currencies[0]).amount if own else None
+            team.limit(shop, each.id, amount, deed=deed)
+            return f"{words.plain(each.email)} may send back up to {most(amount)} of one order."
+
+        dialogs.carry_out(f"limit-{each.id}", act)
 
 
 @st.dialog("Remove somebody", icon=":material/person_remove:", on_dismiss=dialogs.close)
@@ -159,6 +207,7 @@ with frame.column(1180):
         people = staff.listed(session, owners=shop.settings.owners)
         required = second_factor.is_required(session) is not None
         entries = audit.newest(session, limit=50)
+        currencies = products.currencies(session)
     left, right = st.columns([3, 2], gap="medium")
     with left:
         draw_people(people)
@@ -171,6 +220,8 @@ with frame.column(1180):
     for each in people:
         if each.id and dialogs.is_open(f"remove-{each.id}"):
             remove(each)
+        if each.id and dialogs.is_open(f"limit-{each.id}"):
+            limit(each)
         if each.second_factor and dialogs.is_open(f"reset-{each.email}"):
             reset(each)
     if dialogs.is_open("rule"):

@@ -121,6 +121,7 @@ def read_page(view: str, days: Days, found: Mapping[str, int]) -> Page[Subscript
         state = lists.choice("Standing", tuple(Standing), names, name="standing")
     if view == "movements" and found:
         st.header("Why plans ended", anchor=False)
+        words.quiet("All that ended on these days, also those that were only tried or cost nothing.")
         names_of = {each: f"{states.reason(each)} · {count}" for each, count in found.items()}
         why = lists.choice("Why", tuple(found), names_of, name="why")
     live, place = shop.settings.livemode, lists.place()

@@ -27,7 +27,7 @@ from core.messages import contents
 from core.orders.orders import Order
 from core.orders.refunds import Refund
 from core.owner import notes
-from core.people import customers, staff
+from core.people import customers, staff, team
 from core.people.audit import AuditEntry
 from core.people.deeds import Deed
 from core.people.receipts import order_links
@@ -130,6 +130,46 @@ def test_support_sends_back_up_to_a_limit_of_one_order_in_however_many_parts(sho
     ]  # fmt: skip
     entries = [entry.detail for entry in builders.rows(shop, AuditEntry) if entry.action == "refund"]
     assert sorted(entries) == ["4000 eur", "6000 eur", "700 eur as agreed"]
+
+
+def test_somebody_of_the_support_may_have_a_limit_of_their_own(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = bought(shop, stripe, "guide-eur", "kit-eur")
+    support, owner = works_as(shop, Role.SUPPORT), works_as(shop, Role.OWNER)
+    with shop.transaction() as session:
+        (member,) = staff.listed(session, owners=())
+    for who in (support, ""):
+        with pytest.raises(NotPermitted):
+            team.limit(shop, member.id, 10_000, deed=deed(who))
+    team.limit(shop, member.id, 500, deed=deed(owner))
+    with pytest.raises(OverLimit) as refused:
+        refund.request(shop, order_id, 501, actor="owner", deed=deed(support))
+    assert refused.value.most == 500
+    refund.request(shop, order_id, 500, actor="owner", deed=deed(support))
+    team.limit(shop, member.id, 0, deed=deed(owner))
+    with pytest.raises(OverLimit):
+        refund.request(shop, order_id, 1, actor="owner", deed=deed(support))
+    team.limit(shop, member.id, None, deed=deed(owner))
+    refund.request(shop, order_id, 1, actor="owner", deed=deed(support))
+    assert {entry.detail for entry in builders.rows(shop, AuditEntry) if entry.action == Action.STAFF} == {
+        f"{member.email} may refund {most}" for most in (500, 0, "as much as everybody")
+    }
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.SUPPORT])
+def test_whoever_left_or_was_given_another_role_begins_with_the_shop_s_limit(shop: Shop, role: Role) -> None:
+    works_as(shop, Role.SUPPORT)
+    owner = works_as(shop, Role.OWNER)
+    with shop.transaction() as session:
+        (member,) = staff.listed(session, owners=())
+    team.limit(shop, member.id, 500, deed=deed(owner))
+    if role is Role.SUPPORT:
+        team.remove(shop, member.id, deed=deed(owner))
+        with pytest.raises(NotPermitted):
+            team.limit(shop, member.id, 900, deed=deed(owner))
+    for each in (role, Role.SUPPORT):
+        team.invite(shop, member.email, each, deed=deed(owner))
+    with shop.transaction() as session:
+        assert [each.refund_limit for each in staff.listed(session, owners=())] == [None]
 
 
 def test_what_stripe_refused_leaves_support_its_limit(shop: Shop, stripe: FakeStripe) -> None:

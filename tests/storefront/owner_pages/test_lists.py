@@ -232,6 +232,28 @@ def test_somebody_is_invited_and_removed(owner: Visitor) -> None:
     assert "invited sam@berg.example as support" in words(tab)
 
 
+def test_an_owner_limits_what_somebody_of_the_support_sends_back(owner: Visitor) -> None:
+    colleagues.works_as(owner.shop, Role.VIEWER)
+    assert "Limit" not in labels(opens(owner, "staff"))
+    colleagues.works_as(owner.shop, Role.SUPPORT)
+    tab = opens(owner, "staff")
+    assert "May send back up to €100.00 or ¥10,000 or KWD" in words(tab)
+    assert "cents" not in words(tab)
+    for typed, said in (("50,00", "€50.00"), ("0", "€0.00"), ("1.2345", ""), ("", "")):
+        (button,) = [button for button in tab.button if button.label == "Limit"]
+        sound(button.click().run())
+        tab.radio(key="limit-own").set_value("So much").run()
+        sound(tab.text_input(key="limit-amount").set_value(typed).run())
+        sound(tab.button(key="limit-do").click().run())
+        assert bool(tab.warning) is not said
+        if said:
+            assert f"May send back up to {said} or ¥" in words(tab)
+    own = tab.radio(key="limit-own")
+    sound(own.set_value(own.options[0]).run())
+    sound(tab.button(key="limit-do").click().run())
+    assert "May send back up to €100.00 or ¥10,000 or KWD" in words(tab)
+
+
 def test_what_a_click_came_to_is_still_said_after_the_second_of_two(owner: Visitor, clock: Clock) -> None:
     tab = opens(owner, "staff")
     tab.text_input(key="invite-email").set_value("sam@berg.example")
