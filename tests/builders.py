@@ -54,6 +54,9 @@ files = [{ path = "guide.txt", name = "guide.txt", label = "Text", media_type = 
 # Of a shop of somebody's own that is not live yet.
 OWN_KEY = SecretStr("sk_test_of_a_shop")
 
+# Who buys, unless a test says otherwise.
+BUYER = "nora@lindqvist.example"
+
 # For what has nothing to do with the database: once is enough.
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -194,6 +197,31 @@ def subscribed(
     deliver(shop, stripe.tell("customer.subscription.created", stripe.subscriptions[subscription]))
     questions.ask(shop, subscription)
     return order_id, subscription
+
+
+def begun_twice(
+    shop: Shop, stripe: FakeStripe, *items: str | tuple[str, int], emails: tuple[str, str] = (BUYER, BUYER)
+) -> tuple[str, list[str]]:
+    """An order with a plan whose payment page was paid twice, once by each of these: its id, and the subscriptions."""
+    order_id, first = opened(shop, *items or ("plan-month",))
+    names = []
+    for paid, email in zip((first, stripe.recover(first)["id"]), emails, strict=True):
+        names.append(stripe.pay(paid, email=email)["subscription"])
+        deliver(shop, stripe.event("completed", paid))
+        stripe.subscriptions[names[-1]]["start_date"] += len(names)
+        deliver(shop, stripe.tell("customer.subscription.created", stripe.subscriptions[names[-1]]))
+        questions.ask(shop, names[-1])
+    return order_id, names
+
+
+def two_plans_apart(shop: Shop, stripe: FakeStripe) -> tuple[str, list[str]]:
+    """An order of two plans each of which is billed by a subscription of its own: its id, and the subscriptions."""
+    sell_bigger_plan(shop)
+    order_id, names = begun_twice(shop, stripe, "plan-month", "bigger-month")
+    for place, name in enumerate(names):
+        del stripe.subscriptions[name]["items"]["data"][1 - place]
+        questions.ask(shop, name)
+    return order_id, names
 
 
 def ask_stripe(shop: Shop) -> None:

@@ -22,6 +22,7 @@ from core.kinds.seats import Seat, SeatState
 from core.orders.orders import Order
 from core.orders.status import GrantState
 from core.orders.subscriptions import Subscription
+from core.people import purchases
 
 
 class State(StrEnum):
@@ -86,7 +87,7 @@ class _Facts:
     """What is read for several people at once."""
 
     products: dict[str, Product]
-    subscriptions: dict[str, list[Subscription]]
+    plans: dict[str, list[Subscription]]
     keys: dict[str, list[LicenseKey]]
 
 
@@ -139,15 +140,14 @@ def _given(session: Session, customer_ids: Collection[str], livemode: bool) -> l
 
 
 def _facts(session: Session, grants: Collection[Grant]) -> _Facts:
-    found = _Facts({}, defaultdict(list), defaultdict(list))
+    found = _Facts({}, {}, defaultdict(list))
     if not grants:
         return found
     products = select(Product).where(col(Product.id).in_({grant.product_id for grant in grants}))
     found.products = {row.id: row for row in session.exec(products)}
-    if plans := {grant.order_id for grant in grants if grant.kind is Kind.PLAN}:
-        query = select(Subscription).where(col(Subscription.order_id).in_(plans))
-        for row in session.exec(query.order_by(col(Subscription.created_at), col(Subscription.id))):
-            found.subscriptions[row.order_id].append(row)
+    if plans := {grant.order_line_id: grant.order_id for grant in grants if grant.kind is Kind.PLAN}:
+        by_line = purchases.own_plans(session, plans)
+        found.plans = {line_id: [each.row for each in billing] for line_id, billing in by_line.items()}
     if licensed := {grant.id for grant in grants if grant.kind is Kind.LICENSE}:
         keys = select(LicenseKey).where(col(LicenseKey.grant_id).in_(licensed))
         for key in session.exec(keys.order_by(col(LicenseKey.position))):
@@ -162,24 +162,26 @@ def _part(grant: Grant, facts: _Facts, *, quantity: int, seat: SeatState = SeatS
     features = facts.products[grant.product_id].terms.get("features") or {}
     part = _Part(state, quantity, grant.order_id, features)
     if grant.kind is Kind.PLAN:
-        return _of_plan(part, facts.subscriptions[grant.order_id], now)
+        return _of_plan(part, facts.plans[grant.order_line_id], now)
     return _of_licenses(part, facts.keys[grant.id], now) if grant.kind is Kind.LICENSE else part
 
 
-def _of_plan(part: _Part, known: list[Subscription], now: datetime) -> _Part:
-    """Until when it is paid for. Of several subscriptions the newest that lives says so."""
-    alive = [each for each in known if not each.is_over and each.fetched_at]
+def _of_plan(part: _Part, billing: list[Subscription], now: datetime) -> _Part:
+    """Until when it is paid for. Of several subscriptions that bill for it, the one says so by which it may be used longest."""
+    alive = [each for each in billing if not each.is_over and each.fetched_at]
     if not alive:
         return part
-    row = alive[-1]
-    lapsed = row.access_until is not None and row.access_until <= now
-    state = State.SUSPENDED if lapsed and part.state is State.ACTIVE else part.state
-    until = row.access_until or row.ends_at or row.paid_until or row.period_end
+    open_ones = [each for each in alive if each.access_until is None or each.access_until > now]
+    state = part.state if open_ones or part.state is not State.ACTIVE else State.SUSPENDED
+    row = max(open_ones or alive, key=lambda each: (each.unpaid_since is None, _until(each) or each.created_at))
     grace = row.grace_until if row.unpaid_since else None
-    return _Part(
-        state, part.quantity, part.order_id, part.features, row.paid_until if grace else until, grace,
-        (row.access_until, row.grace_until),
-    )  # fmt: skip
+    until = row.paid_until if grace else _until(row)
+    moments = tuple(at for each in alive for at in (each.access_until, each.grace_until))
+    return _Part(state, part.quantity, part.order_id, part.features, until, grace, moments)
+
+
+def _until(row: Subscription) -> datetime | None:
+    return row.access_until or row.ends_at or row.paid_until or row.period_end
 
 
 def _of_licenses(part: _Part, keys: list[LicenseKey], now: datetime) -> _Part:

@@ -147,7 +147,10 @@ def of_plan(ledger: Ledger, line: OrderLine, *, now: datetime) -> PlanAccess:
     """What the buyer's subscriptions allow for a plan's line."""
     found = [_by(ledger, subscription, line, now=now) for subscription in ledger.own_subscriptions]
     # Nothing fetched yet: they have just paid.
-    return min(found, key=lambda each: _BEST_FIRST.index(each.state), default=PlanAccess(GrantState.ACTIVE))
+    best = min(found, key=lambda each: _BEST_FIRST.index(each.state), default=PlanAccess(GrantState.ACTIVE))
+    # Each is paid for by itself: of one and the same plan there are as many seats as the one with most of them has.
+    alike = [each for each in found if (each.state, each.product_id) == (best.state, best.product_id)]
+    return max(alike, key=lambda each: each.quantity or 0, default=best)
 
 
 def _by(ledger: Ledger, subscription: Subscription | None, line: OrderLine, *, now: datetime) -> PlanAccess:

@@ -1,14 +1,18 @@
 """Standings: how a plan stands for its buyer, and why something that was bought does not open."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.catalog.products import Kind
+from sqlmodel import Session, col, select
+
+from core.catalog.products import Kind, Product
 from core.foundation.money import Money
 from core.kinds import access
 from core.kinds.grants import Closing, Delivery
 from core.orders.orders import Order, OrderLine
 from core.orders.status import GrantState, Status
+from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
 
 _CLOSINGS = frozenset(Closing)
@@ -16,7 +20,9 @@ _CLOSINGS = frozenset(Closing)
 
 @dataclass(frozen=True)
 class PlanStanding:
-    """A plan as its buyer has it. `price` is what is billed per `interval`, None where Stripe has not said yet.
+    """A plan as its buyer has it by one subscription. `price` is what of it is billed per `interval`, None where Stripe has not
+    said yet, and `quantity` for how many seats, None where that is not known. `together` are the other plans that the same
+    subscription bills for: they end with it. `name` is the plan that it has become.
 
     At most one of the moments is set: it `renews_at` then unless it is ended, is tried until `tried_until`, `runs_until` the
     day it was told to end on, or has `ended_at`. `owed` is what was not paid of it, and `pay_url` Stripe's page to do so.
@@ -32,12 +38,89 @@ class PlanStanding:
     owed: Money | None = None
     pay_url: str = ""
     paused: bool = False
+    name: str = ""
+    quantity: int | None = None
+    together: tuple[str, ...] = ()
 
 
-def of_plan(row: Subscription) -> PlanStanding:
-    """How this subscription stands."""
+@dataclass(frozen=True)
+class Billing:
+    """A subscription with its items, in Stripe's order. `first` if it came with the Session that made the order its buyer's."""
+
+    row: Subscription
+    items: tuple[SubscriptionItem, ...]
+    first: bool
+
+    def bills(self, line_id: str) -> bool:
+        """Whether it bills for this line of its order's: where its items do not say, it bills for all plans."""
+        return line_id in ({item.order_line_id for item in self.items} - {None} or {line_id})
+
+
+def billing(session: Session, order_ids: Collection[str]) -> list[Billing]:
+    """What bills for these orders, oldest first."""
+    query = (
+        select(Subscription, SubscriptionItem, Order.stripe_subscription_id)
+        .join(Order, col(Order.id) == Subscription.order_id)
+        .outerjoin(SubscriptionItem, col(SubscriptionItem.subscription_id) == Subscription.id)
+        .where(col(Subscription.order_id).in_(order_ids))
+        .order_by(col(Subscription.created_at), col(Subscription.id), col(SubscriptionItem.position))
+    )
+    found: dict[str, Billing] = {}
+    for row, item, first in session.exec(query):
+        before = found[row.id].items if row.id in found else ()
+        found[row.id] = Billing(row, (*before, item) if item else before, row.id == first)
+    return list(found.values())
+
+
+def by_line(found: Sequence[Billing], lines: Mapping[str, str]) -> dict[str, list[Billing]]:
+    """Of what was found, what bills for each of these lines, given with its order: what lives, or where nothing does the last."""
+    billed = {
+        line_id: [each for each in found if each.row.order_id == order_id and each.bills(line_id)]
+        for line_id, order_id in lines.items()
+    }
+    return {
+        line_id: [each for each in theirs if not each.row.is_over] or theirs[-1:] for line_id, theirs in billed.items()
+    }
+
+
+def of_lines(
+    session: Session, lines: Sequence[OrderLine], billed: Mapping[str, Sequence[Billing]]
+) -> dict[str, tuple[PlanStanding, ...]]:
+    """How each of these lines stands by each subscription that is known to bill for it, by the line's id."""
+    bought = {line.id: line for line in lines if line.id in billed}
+    items = {item.id: item for theirs in billed.values() for each in theirs for item in each.items}.values()
+    switched = {item.product_id for item in items if item.product_id} - {line.product_id for line in bought.values()}
+    named = select(Product.id, Product.name).where(col(Product.id).in_(switched))
+    names = dict(session.exec(named).all()) if switched else {}
+
+    def standing(each: Billing, line: OrderLine) -> PlanStanding:
+        called = {
+            item.order_line_id: names.get(item.product_id or "", bought[item.order_line_id].name)
+            for item in each.items
+            if item.order_line_id in bought
+        }
+        own = next((item for item in each.items if item.order_line_id == line.id), None)
+        together = tuple(name for line_id, name in called.items() if line_id != line.id)
+        return of_plan(each.row, own, name=called.get(line.id, line.name), together=together)
+
+    return {line_id: tuple(standing(each, bought[line_id]) for each in billed[line_id]) for line_id in bought}
+
+
+def of_billing(session: Session, each: Billing, lines: Sequence[OrderLine]) -> list[PlanStanding]:
+    """How the plans of its order stand, whose `lines` these are, that a subscription bills for."""
+    found = of_lines(session, lines, {line.id: [each] for line in lines if each.bills(line.id)})
+    return [standing for line in lines for standing in found.get(line.id, ())]
+
+
+def of_plan(
+    row: Subscription, item: SubscriptionItem | None = None, *, name: str = "", together: tuple[str, ...] = ()
+) -> PlanStanding:
+    """How this subscription stands, and the `item` of it that bills for the plan, as far as that is known."""
+    # What else is billed with a plan is not its price.
+    billed = item.unit_amount * item.quantity if item and together else row.amount
     return PlanStanding(
-        Money(row.amount, row.currency) if row.currency else None, row.interval, row.id, paused=row.paused,
+        Money(billed, row.currency) if row.currency else None, row.interval, row.id, paused=row.paused, name=name,
+        quantity=item.quantity if item and item.product_id else None, together=() if row.is_over else together,
         owed=Money(row.unpaid_amount, row.currency) if row.unpaid_amount and not row.is_over else None,
         pay_url="" if row.is_over else row.payment_url, **_moment(row),
     )  # fmt: skip

@@ -14,14 +14,13 @@ from core.foundation.money import Money
 from core.foundation.records import beside
 from core.kinds import deliverables, standings, workshops
 from core.kinds.grants import Delivery
-from core.kinds.standings import PlanStanding
+from core.kinds.standings import Billing, PlanStanding
 from core.kinds.workshops import Times
 from core.orders import checkouts, orders, payments
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
 from core.orders.status import Status
-from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
 from core.people import customers
 from core.people.customers import Customer, CustomerAddress
@@ -159,8 +158,10 @@ def _purchases(session: Session, theirs: Sequence[Order], *, signing_key: str) -
     times = workshops.times(session, [line for each in lines.values() for line in each])
     given = deliverables.deliveries_of(session, ids, signing_key=signing_key)
     others = others_sessions(session, theirs)
-    by_line = own_plans(session, lines, others)
-    plans = {row.order_id: row for each in by_line.values() for row in each}
+    of_plans = {line.id: line.order_id for each in lines.values() for line in each if line.kind is Kind.PLAN}
+    by_line = own_plans(session, of_plans, others)
+    standing = standings.of_lines(session, [line for each in lines.values() for line in each], by_line)
+    plans = {each.row.order_id: each.row for billing in by_line.values() for each in billing}
     paid = _paid(session, theirs, others)
     settling = {row.order_id: row for row in _settling(session, theirs)}
     return [
@@ -168,7 +169,7 @@ def _purchases(session: Session, theirs: Sequence[Order], *, signing_key: str) -
             order, mine=True, deliveries=_explained(order, lines[order.id], given[order.id], plans.get(order.id)),
             lines=tuple(_line(line, times.get(line.workshop_date_id)) for line in lines[order.id]),
             plan=plans.get(order.id), paid=paid[order.id], settling=settling.get(order.id),
-            plans={line.id: tuple(map(standings.of_plan, by_line.get(line.id, ()))) for line in lines[order.id]},
+            plans={line.id: standing.get(line.id, ()) for line in lines[order.id]},
         )
         for order in theirs
     ]  # fmt: skip
@@ -201,31 +202,22 @@ def _purchase(
 
 
 def own_plans(
-    session: Session, bought: Mapping[str, Sequence[OrderLine]], others: Sequence[Checkout]
-) -> dict[str, list[Subscription]]:
-    """The subscriptions that bill the buyers of these orders, with their lines, for each line, by its id, oldest first: those that
-    live, or where none does the last one. What somebody else pays by one of the `others`' Sessions is theirs alone."""
+    session: Session, lines: Mapping[str, str], others: Sequence[Checkout] | None = None
+) -> dict[str, list[Billing]]:
+    """What bills the buyers of these plans' lines, each given with its order, oldest first: the subscriptions that live, or where
+    none does the last one. What somebody else pays by one of the `others`' Sessions is theirs alone; these are looked for if they
+    are not given."""
+    found = standings.billing(session, set(lines.values()))
+    if others is None:
+        # What came with the Session that made the order theirs is nobody else's.
+        others = _others_sessions_of(session, {each.row.order_id for each in found if not each.first})
     theirs = {row.stripe_subscription_id for row in others}
-    query = (
-        select(Subscription, SubscriptionItem.order_line_id)
-        .outerjoin(SubscriptionItem, col(SubscriptionItem.subscription_id) == Subscription.id)
-        .where(col(Subscription.order_id).in_(bought))
-        .order_by(col(Subscription.created_at), col(Subscription.id))
-    )
-    own: dict[str, Subscription] = {}
-    billed: dict[str, set[str]] = {}
-    for row, line_id in session.exec(query):
-        if row.id not in theirs:
-            own[row.id] = row
-            billed.setdefault(row.id, set()).update([line_id] if line_id else [])
-    found: dict[str, list[Subscription]] = {}
-    for line in (line for each in bought.values() for line in each if line.kind is Kind.PLAN):
-        # Where the items do not say, it bills for all plans of its order.
-        rows = [
-            row for row in own.values() if row.order_id == line.order_id and line.id in (billed[row.id] or {line.id})
-        ]
-        found[line.id] = [row for row in rows if not row.is_over] or rows[-1:]
-    return found
+    return standings.by_line([each for each in found if each.row.id not in theirs], lines)
+
+
+def _others_sessions_of(session: Session, order_ids: Collection[str]) -> list[Checkout]:
+    found = session.exec(select(Order).where(col(Order.id).in_(order_ids))).all() if order_ids else []
+    return others_sessions(session, found) if found else []
 
 
 def _paid(session: Session, theirs: Sequence[Order], others: Sequence[Checkout]) -> dict[str, tuple[PaidOnce, ...]]:

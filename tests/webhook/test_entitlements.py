@@ -11,12 +11,13 @@ from sqlmodel import select, update
 from starlette.testclient import TestClient
 
 from core.catalog.products import Product
-from core.events import reconciliation
+from core.events import questions, reconciliation
 from core.integrations import versions
 from core.journeys import refund
 from core.kinds import entitlement_records
 from core.kinds.licenses import LicenseKey
 from core.orders.orders import Order
+from core.orders.subscriptions import Subscription
 from core.outgoing.messages import WebhookMessage
 from core.people import address_changes, api_keys
 from core.people.api_keys import Scope
@@ -180,6 +181,81 @@ def test_a_renewal_that_fails_has_its_grace_and_then_bites_at_once(
     assert (late["products"][0]["state"], late["version"]) == ("suspended", failing["version"] + 1)
     reconciliation.sweep(shop)
     assert of(asks, person)["products"][0]["state"] == "suspended"
+
+
+def moment(said: Any) -> datetime | None:
+    return datetime.fromisoformat(said) if said else None
+
+
+def plans_of(
+    asks: TestClient, shop: Shop, order_id: str
+) -> dict[str, tuple[str, int, datetime | None, datetime | None]]:
+    """Of each product the state, how many, until when it is paid for, and until when grace lasts."""
+    return {
+        each["product"]: (each["state"], each["quantity"], moment(each["until"]), moment(each["grace"]))
+        for each in of(asks, person_of(shop, order_id))["products"]
+    }  # fmt: skip
+
+
+def test_of_two_plans_of_one_order_each_goes_by_its_own_subscription(
+    asks: TestClient, shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, names = builders.two_plans_apart(shop, stripe)
+    stripe.change_seats(names[0], 4)
+    clock.pass_(days=31)
+    stripe.renew(names[0])
+    stripe.fail_renewal(names[1])
+    for name in names:
+        questions.ask(shop, name)
+    kept, owed = (shop_row(shop, name) for name in names)
+    assert plans_of(asks, shop, order_id) == {
+        "plan": ("active", 4, kept.period_end, None), "bigger": ("active", 1, owed.paid_until, owed.grace_until),
+    }  # fmt: skip
+    assert kept.period_end != owed.paid_until
+    clock.pass_(days=8)
+    found = plans_of(asks, shop, order_id)
+    assert (found["plan"][0], found["bigger"][0]) == ("active", "suspended")
+    stripe.end(names[1])
+    questions.ask(shop, names[1])
+    found = plans_of(asks, shop, order_id)
+    assert found["plan"] == ("active", 4, kept.period_end, None)
+    assert found["bigger"][0] == "revoked"
+
+
+def shop_row(shop: Shop, name: str) -> Subscription:
+    with shop.reading() as session:
+        return session.get_one(Subscription, name)
+
+
+def test_of_a_plan_that_is_billed_twice_the_subscription_counts_that_is_paid_for_longest(
+    asks: TestClient, shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, names = builders.begun_twice(shop, stripe)
+    clock.pass_(days=31)
+    stripe.renew(names[0])
+    stripe.fail_renewal(names[1])
+    for name in names:
+        questions.ask(shop, name)
+    paid = ("active", 1, shop_row(shop, names[0]).period_end, None)
+    assert plans_of(asks, shop, order_id) == {"plan": paid}
+    clock.pass_(days=8)  # nobody has looked at the order since grace is over
+    assert plans_of(asks, shop, order_id) == {"plan": paid}
+
+
+def test_what_somebody_else_pays_for_says_nothing_of_a_buyers_plan(
+    asks: TestClient, shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, names = builders.begun_twice(shop, stripe, emails=(builders.BUYER, "ole@berg.example"))
+    clock.pass_(days=31)
+    stripe.renew(names[1])
+    stripe.fail_renewal(names[0])
+    for name in names:
+        questions.ask(shop, name)
+    mine = shop_row(shop, names[0])
+    assert plans_of(asks, shop, order_id) == {"plan": ("active", 1, mine.paid_until, mine.grace_until)}
+    stripe.end(names[0])
+    questions.ask(shop, names[0])
+    assert plans_of(asks, shop, order_id) == {"plan": ("revoked", 1, None, None)}
 
 
 def test_an_address_and_the_sellers_own_id_lead_to_the_same_person(

@@ -220,6 +220,32 @@ def test_of_several_subscriptions_the_one_counts_that_allows_most() -> None:
     assert found(over) is GrantState.ACTIVE
 
 
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        ([item(), item("si_2", of="sub_2", quantity=5)], ("plan", 5)),
+        ([item(quantity=5), item("si_2", of="sub_2")], ("plan", 5)),
+        # Of two plans neither is more than the other: the one that was begun first stays.
+        ([item(), item("si_2", of="sub_2", product_id="other", quantity=5)], ("plan", 3)),
+        # How many a foreign price bills for nobody knows.
+        ([item(product_id=None), item("si_2", of="sub_2", quantity=5)], (None, None)),
+        ([item(), item("si_2", of="sub_2", product_id=None, quantity=5)], ("plan", 3)),
+    ],
+)
+def test_of_several_subscriptions_for_one_plan_the_one_counts_that_has_most_seats(
+    items: list[SubscriptionItem], expected: tuple[str, int]
+) -> None:
+    sessions = [attempt(n, amount=900, stripe_subscription_id=f"sub_{n}") for n in (1, 2)]
+    payments = [first(), first("in_2", plan="sub_2", session="cs_2")]
+    plans = [plan(), plan("sub_2")]
+    ledger = book(*sessions, due=900, payments=payments, subscriptions=plans, items=items, lines=(PLAN,))
+    found = of_plan(ledger, PLAN, now=DAY)
+    assert (found.product_id, found.quantity) == expected
+    # What does not let anybody in adds no seats.
+    plans[items[0].quantity < 5].access_until = BEFORE
+    assert of_plan(ledger, PLAN, now=DAY).quantity == (3 if expected == ("plan", 5) else expected[1])
+
+
 def test_before_anything_was_asked_a_plan_is_theirs_as_they_bought_it() -> None:
     just_paid = of_plan_of(payments=[first()], subscriptions=[])
     assert of_plan(just_paid, PLAN, now=DAY) == PlanAccess(GrantState.ACTIVE)
