@@ -1,6 +1,7 @@
 """What delivers each kind of product, and what an order's lines hold and give by means of it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from core.catalog.products import Kind, Product
 from core.kinds import downloads, licenses, seats
 from core.kinds.grants import Delivery, Grant
 from core.kinds.places import line_places
+from core.orders import subscription_items
 from core.orders.orders import OrderLine
 from core.orders.status import GrantState
 
@@ -90,16 +92,38 @@ def _described(
     return found
 
 
-def plans_of(session: Session, order_id: str) -> list[tuple[str, GrantState]]:
-    """The plans that the order gives, each by the name that it has now, and what may be done with it."""
+@dataclass(frozen=True)
+class BilledPlan:
+    """A plan that a subscription bills for: its line, the name that it has now, and what may be done with it."""
+
+    line_id: str
+    name: str
+    state: GrantState
+
+
+def plans_of(session: Session, order_id: str, subscription_id: str) -> list[BilledPlan]:
+    """The plans of an order that one of its subscriptions bills for; where its items do not say, all of them."""
+    items = {
+        item.order_line_id: item.product_id
+        for item in subscription_items.of_subscriptions(session, [subscription_id])
+        if item.order_line_id
+    }
     query = (
-        select(OrderLine, Grant, Product.name)
+        select(OrderLine, Grant)
         .join(Grant, col(Grant.order_line_id) == OrderLine.id)
-        .join(Product, col(Product.id) == Grant.product_id)
         .where(OrderLine.order_id == order_id, OrderLine.kind == Kind.PLAN)
     )
-    found = session.exec(query.order_by(col(OrderLine.position))).all()
-    return [(line.name if grant.product_id == line.product_id else name, grant.state) for line, grant, name in found]
+    given = session.exec(query.order_by(col(OrderLine.position))).all()
+    # Another subscription for the same line may have become another plan.
+    sold = [(line, grant, items.get(line.id) or grant.product_id) for line, grant in given]
+    wanted = {product for line, _, product in sold if product != line.product_id}
+    named = select(Product.id, Product.name).where(col(Product.id).in_(wanted))
+    names = dict(session.exec(named).all()) if wanted else {}
+    return [
+        BilledPlan(line.id, names.get(product, line.name), grant.state)
+        for line, grant, product in sold
+        if not items or line.id in items
+    ]
 
 
 def _base(grant: Grant, line: OrderLine, product: Product) -> Delivery:

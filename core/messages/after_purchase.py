@@ -1,7 +1,7 @@
 """After the purchase: what letters say of money that went back, of a plan's renewal and end, and of access that was closed or
 opened again, as things stand when they are written."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -11,6 +11,7 @@ from core.foundation.jobs import outbox
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds import deliverables
+from core.kinds.deliverables import BilledPlan
 from core.kinds.grants import Grant
 from core.orders import refunds
 from core.orders.orders import Order, OrderLine
@@ -18,6 +19,7 @@ from core.orders.payments import Payment
 from core.orders.refunds import Refund, RefundStatus
 from core.orders.status import GrantState
 from core.orders.subscriptions import Subscription
+from core.people import purchases
 from core.people.receipts import order_links
 from core.rights import reminders
 from core.rights.reminders import About
@@ -60,7 +62,8 @@ class PlanLetter:
     """What a letter about a plan needs. `day` is when it ends, has ended, or closes unless its renewal is paid.
 
     `owed` is what the renewal costs, None where Stripe did not say, and `pay_url` Stripe's own page to pay it, if it has one.
-    `why` is Stripe's word for what ended it, `closed` if nothing of it is open any more.
+    `why` is Stripe's word for what ended it, `closed` if nothing of it is open any more. `goes_on` if its buyer pays for the same
+    by another subscription, which keeps it open.
     """
 
     email: str
@@ -72,6 +75,7 @@ class PlanLetter:
     why: str
     closed: bool
     library_url: str
+    goes_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,7 +163,7 @@ def about_renewal(shop: Shop, order_id: str, subscription_id: str, since: str) -
             return None
         owed = Money(row.unpaid_amount, row.currency) if row.unpaid_amount else None
         closes = row.access_until if row.access_until and row.access_until > shop.now() else None
-        return _about_plan(session, shop, order_id, day=closes, owed=owed, pay_url=row.payment_url)
+        return _about_plan(session, shop, row, day=closes, owed=owed, pay_url=row.payment_url)
 
 
 def about_renewed(shop: Shop, order_id: str, payment_id: str) -> RenewedLetter | None:
@@ -173,7 +177,8 @@ def about_renewed(shop: Shop, order_id: str, payment_id: str) -> RenewedLetter |
         order, zone = session.get_one(Order, order_id), shop.settings.zone
         until = row.paid_until if row.paid_until and row.paid_until > payment.paid_at else None
         return RenewedLetter(
-            email=order.email, number=order.number, plans=tuple(name for name, _ in deliverables.plans_of(session, order_id)),
+            email=order.email, number=order.number,
+            plans=tuple(each.name for each in deliverables.plans_of(session, order_id, row.id)),
             amount=Money(payment.amount, payment.currency), tax=_tax_of(payment),
             paid_on=payment.paid_at.astimezone(zone).date(), until=until.astimezone(zone).date() if until else None,
             renews=bool(until) and row.bills_on and row.period_end == until, ends=bool(until) and row.ends_at == until,
@@ -203,7 +208,7 @@ def about_reminder(
         # Of one that a version of before has owed it is not known.
         if tried is not (about is About.TRIAL_END) or changed_at not in ("", reminders.end_of(row.end_changed_at)):
             return None
-        return _about_plan(session, shop, order_id, day=comes, owed=Money(row.amount, row.currency))
+        return _about_plan(session, shop, row, day=comes, owed=Money(row.amount, row.currency))
 
 
 def about_ending(
@@ -217,14 +222,14 @@ def about_ending(
             return None
         if row.end_changed_at and outbox.stamp(row.end_changed_at) != changed_at:
             return None
-        return _about_plan(session, shop, order_id, day=row.ends_at)
+        return _about_plan(session, shop, row, day=row.ends_at)
 
 
 def about_end(shop: Shop, order_id: str, subscription_id: str) -> PlanLetter:
     """What to write about a plan that has ended."""
     with shop.reading() as session:
         row = session.get_one(Subscription, subscription_id)
-        return _about_plan(session, shop, order_id, day=row.ended_at, why=row.end_reason)
+        return _about_plan(session, shop, row, day=row.ended_at, why=row.end_reason)
 
 
 def about_access(shop: Shop, order_id: str, done: str, lines: Collection[int]) -> AccessLetter | None:
@@ -247,17 +252,30 @@ def about_access(shop: Shop, order_id: str, done: str, lines: Collection[int]) -
 
 
 def _about_plan(
-    session: Session, shop: Shop, order_id: str, *, day: datetime | None, owed: Money | None = None, pay_url: str = "",
+    session: Session, shop: Shop, row: Subscription, *, day: datetime | None, owed: Money | None = None, pay_url: str = "",
     why: str = "",
 ) -> PlanLetter:  # fmt: skip
-    order = session.get_one(Order, order_id)
-    plans = deliverables.plans_of(session, order_id)
+    order = session.get_one(Order, row.order_id)
+    plans = deliverables.plans_of(session, order.id, row.id)
     return PlanLetter(
-        email=order.email, number=order.number, plans=tuple(name for name, _ in plans),
+        email=order.email, number=order.number, plans=tuple(each.name for each in plans),
         day=day.astimezone(shop.settings.zone).date() if day else None, owed=owed, pay_url=pay_url, why=why,
-        closed=all(state is GrantState.REVOKED for _, state in plans),
-        library_url=order_links.library_link(shop, order_id, order.email),
+        closed=all(each.state is GrantState.REVOKED for each in plans),
+        library_url=order_links.library_link(shop, order.id, order.email), goes_on=_goes_on(session, row, plans),
     )  # fmt: skip
+
+
+def _goes_on(session: Session, row: Subscription, plans: Sequence[BilledPlan]) -> bool:
+    """Whether each of these plans is paid for by another subscription of its buyer as well, and goes on by that."""
+    found = purchases.own_plans(session, {each.line_id: row.order_id for each in plans})
+    return bool(plans) and all(
+        each.state is GrantState.ACTIVE and any(_lasts(by.row) for by in found[each.line_id] if by.row.id != row.id)
+        for each in plans
+    )
+
+
+def _lasts(row: Subscription) -> bool:
+    return row.fetched_at is not None and row.bills_on and row.unpaid_since is None
 
 
 def _is_for_what_never_came(session: Session, order_id: str, gone: Collection[Refund]) -> bool:

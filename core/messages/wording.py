@@ -248,7 +248,9 @@ def renewal_failed(settings: Settings, letter: PlanLetter) -> Message:
         )
     )
     stays = (
-        _("Everything stays open until {day}. If it isn't paid by then, it closes until it is.").format(
+        _(_GOES_ON)
+        if letter.goes_on
+        else _("Everything stays open until {day}. If it isn't paid by then, it closes until it is.").format(
             day=_date(letter.day)
         )
         if letter.day
@@ -302,7 +304,7 @@ def plan_ending(settings: Settings, letter: PlanLetter) -> Message:
         settings, letter.email, _("{plan} ends on {day}").format(plan=plan, day=day),
         headline=_("Your plan is cancelled."),
         paragraphs=[
-            ends.format(plan=plan, number=letter.number, day=day),
+            " ".join([ends.format(plan=plan, number=letter.number, day=day), *_goes_on(letter)]),
             _("Changed your mind? Until then you can keep it: choose “Manage billing” in Your purchases."),
         ],
         library_url=letter.library_url,
@@ -316,7 +318,7 @@ def plan_ended(settings: Settings, letter: PlanLetter) -> Message:
     said = [
         ended.format(plan=plan, number=letter.number, day=_date(letter.day) if letter.day else ""),
         _("It won't be billed any more."),
-        *([_("What it opened is closed.")] if letter.closed else []),
+        *([_("What it opened is closed.")] if letter.closed else _goes_on(letter)),
     ]
     return _about_order(
         settings, letter.email, _("{plan} has ended").format(plan=plan), headline=_("Your plan has ended."),
@@ -324,6 +326,11 @@ def plan_ended(settings: Settings, letter: PlanLetter) -> Message:
     )  # fmt: skip
 
 
+def _goes_on(letter: PlanLetter) -> list[str]:
+    return [_(_GOES_ON)] if letter.goes_on else []
+
+
+_GOES_ON = marked("You pay for it by another subscription too: that one goes on, and keeps it open.")
 _ENDED = marked("{plan}, order {number}, ended on {day}.")
 # By Stripe's word for the reason; that its buyer asked for it they know.
 _ENDED_BY = {

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+from sqlmodel import select
 
 from core.correspondence import drafts
 from core.correspondence.veil import Veil
@@ -12,6 +13,7 @@ from core.languages import sentences
 from core.messages import after_purchase, wording
 from core.messages.wording import Message
 from core.orders.payments import Payment
+from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
 from core.shop import Shop
 from tests import builders
@@ -315,6 +317,70 @@ def test_whose_plan_has_ended_reads_why_and_that_nothing_more_is_billed(
     said = text(shop, "plan_ended")
     assert "It won't be billed any more. What it opened is closed." in said
     assert ("because its renewal wasn't paid" in said) is (reason == "payment_failed")
+
+
+def of_subscription(shop: Shop, name: str) -> dict[str, Message]:
+    """The letters about this subscription that are owed and would be sent now, by their jobs."""
+    theirs = {each.id for each in builders.rows(shop, Payment) if each.stripe_subscription_id == name}
+    about = [job for job in builders.jobs(shop) if {name, *theirs} & {*job.split(":")}]
+    written = {job: written_of(shop, job) for job in about if drafts.of_id(job)}
+    return {job.split(":")[0]: letter for job, letter in written.items() if letter}
+
+
+def test_letters_about_one_of_an_orders_subscriptions_name_the_plans_that_it_bills_for(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    _, names = builders.two_plans_apart(shop, stripe)
+    clock.pass_(days=31)
+    renewed(shop, stripe, names[0])
+    stripe.fail_renewal(names[1])
+    settle(shop, stripe, names[1])
+    found = [of_subscription(shop, name) for name in names]
+    assert [sorted(each) for each in found] == [["renewed"], ["renewal_failed"]]
+    assert found[0]["renewed"].subject.startswith("Plan was renewed")
+    assert found[1]["renewal_failed"].subject == "The renewal of Bigger Plan didn't go through"
+    stripe.cancel_later(names[0])
+    settle(shop, stripe, names[0])
+    assert of_subscription(shop, names[0])["plan_ending"].subject.startswith("Plan ends on")
+    for name in names:
+        stripe.end(name)
+        settle(shop, stripe, name)
+    ended = [of_subscription(shop, name)["plan_ended"] for name in names]
+    assert [each.subject for each in ended] == ["Plan has ended", "Bigger Plan has ended"]
+    assert all("What it opened is closed." in each.text for each in ended)
+
+
+def test_of_a_plan_that_is_billed_twice_the_letter_about_one_end_says_that_the_other_goes_on(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    _, names = builders.begun_twice(shop, stripe)
+    stripe.cancel_later(names[1])
+    settle(shop, stripe, names[1])
+    goes_on = "You pay for it by another subscription too: that one goes on, and keeps it open."
+    ending = of_subscription(shop, names[1])["plan_ending"]
+    assert goes_on in ending.text
+    stripe.end(names[1])
+    settle(shop, stripe, names[1])
+    said = of_subscription(shop, names[1])["plan_ended"].text
+    assert "It won't be billed any more." in said
+    assert "closed" not in said
+    assert goes_on in said
+    stripe.end(names[0])
+    settle(shop, stripe, names[0])
+    assert [goes_on in of_subscription(shop, name)["plan_ended"].text for name in names] == [False, False]
+
+
+def test_a_subscription_whose_prices_are_all_foreign_is_told_of_under_the_plans_of_its_order(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    _, name = builders.subscribed(shop, stripe)
+    stripe.subscriptions[name]["items"]["data"][0]["price"] |= {"id": "price_foreign", "lookup_key": None}
+    builders.deliver(shop, stripe.tell("customer.subscription.deleted", stripe.end(name)))
+    builders.ask_stripe(shop)
+    with shop.transaction() as session:
+        for row in session.exec(select(SubscriptionItem)):
+            row.order_line_id = None
+    assert of_subscription(shop, name)["plan_ended"].subject == "Plan has ended"
 
 
 def test_whoever_loses_access_by_the_shop_is_told_without_the_staffs_reason_and_again_when_it_is_open(
