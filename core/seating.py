@@ -77,9 +77,10 @@ def lock_of_seat(session: Session, seat_id: str) -> tuple[Table, Seat]:
     return table, next((each for each in table.seats if each.id == seat_id), seat)
 
 
-def lock_of_order(session: Session, order_id: str) -> Table:
-    """The seats of the plan that an order gives, of the first that may be used. Raises SeatNotFound."""
+def lock_of_order(session: Session, order_id: str, product: str = "") -> Table:
+    """The seats of the plan that an order gives, of this `product` or of the first that may be used. Raises SeatNotFound."""
     plans = session.exec(select(Grant).where(Grant.order_id == order_id, Grant.kind == Kind.PLAN)).all()
+    plans = [grant for grant in plans if product in ("", grant.product_id)]
     if not plans:
         raise SeatNotFound(seat=order_id)
     first = min(plans, key=lambda grant: (grant.state is not GrantState.ACTIVE, grant.created_at, grant.id))

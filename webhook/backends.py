@@ -84,12 +84,13 @@ def one(
 
 
 class SeatBody(BaseModel):
-    """Who is to have a seat of which order's plan, by its id or its number."""
+    """Who is to have a seat of which order's plan, by its id or its number, and of which product where it has several."""
 
     model_config = ConfigDict(extra="forbid")
 
     order: Annotated[str, Field(min_length=1, max_length=80, pattern=_WITHOUT_NUL)]
     email: Annotated[str, Field(min_length=3, max_length=1000)]
+    product: Annotated[str, Field(max_length=80, pattern=_WITHOUT_NUL)] = ""
     external_id: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[!-~]+$")] | None = None
 
 
@@ -97,7 +98,7 @@ class SeatBody(BaseModel):
 @router.post("/seats", status_code=201)
 def give_seat(body: SeatBody, shop: OpenShop, _: Seating) -> dict[str, Any]:
     """A seat, at once and without a letter; whoever has one keeps it. 409 where all are taken, or the plan is on hold."""
-    return claims.claim(shop, body.order, body.email, external_id=body.external_id or "").told()
+    return claims.claim(shop, body.order, body.email, product=body.product, external_id=body.external_id or "").told()
 
 
 @router.delete("/seats/{seat}/", status_code=204, include_in_schema=False)

@@ -39,17 +39,17 @@ class Claimed:
         return {**vars(self), "id": self.id or None}
 
 
-def claim(shop: Shop, order: str, email: str, *, external_id: str = "") -> Claimed:
-    """Give this address a seat of an order's plan, at once. Whoever has one keeps it.
+def claim(shop: Shop, order: str, email: str, *, product: str = "", external_id: str = "") -> Claimed:
+    """Give this address a seat of an order's plan, of this `product` where there are several, at once. Whoever has one keeps it.
 
-    Raises AddressUnfit, OtherMode, SeatNotFound where the order has no plan, PlanNotActive, SeatsTaken.
+    Raises AddressUnfit, OtherMode, SeatNotFound where the order has no such plan, PlanNotActive, SeatsTaken.
     """
     address = addresses.checked(email, reachable=shop.settings.livemode)
-    return _claim(shop, order, address, external_id)
+    return _claim(shop, order, address, product, external_id)
 
 
 @repeatable
-def _claim(shop: Shop, order: str, email: str, external_id: str) -> Claimed:
+def _claim(shop: Shop, order: str, email: str, product: str, external_id: str) -> Claimed:
     now = shop.now()
     with shop.transaction() as session:
         named = select(Order.id).where((Order.id == order) | (Order.number == order))
@@ -58,7 +58,7 @@ def _claim(shop: Shop, order: str, email: str, external_id: str) -> Claimed:
             raise SeatNotFound(seat=order)
         if row.livemode is not shop.settings.livemode:
             raise OtherMode(order_id=row.id, livemode=row.livemode)
-        table = seating.lock_of_order(session, row.id)
+        table = seating.lock_of_order(session, row.id, product)
         if table.grant.state is not GrantState.ACTIVE:
             raise PlanNotActive()
         person = customers.remember(session, email, how=How.OWNER, now=now)

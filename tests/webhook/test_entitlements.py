@@ -399,6 +399,27 @@ def test_seats_are_given_and_taken_by_key_and_count_at_once(asks: TestClient, sh
     assert (own["id"], own["free"], own["external_id"]) == (None, 1, None)
 
 
+@builders.on_sqlite
+def test_of_an_order_with_several_plans_a_seat_is_of_the_one_that_is_named(
+    asks: TestClient, shop: Shop, stripe: FakeStripe
+) -> None:
+    builders.sell_bigger_plan(shop)
+    order_id, name = builders.subscribed(shop, stripe, ("plan-month", 2), "bigger-month")
+    stripe.subscriptions[name]["items"]["data"][1]["quantity"] = 3
+    questions.ask(shop, name)
+    with shop.transaction() as session:
+        seats = api_keys.make(session, "App", [Scope.SEATS], by="terminal", now=shop.now()).key
+    asks.headers["Authorization"] = f"Bearer {seats}"
+    body = {"order": order_id, "email": "ida@team.example"}
+    told = [
+        asks.post("/seats", json={**body, **more}).json() for more in ({"product": "bigger"}, {"product": "plan"}, {})
+    ]
+    assert [(each["product"], each["seats"], each["free"]) for each in told] == [
+        ("bigger", 3, 1), ("plan", 2, 0), ("plan", 2, 0),
+    ]  # fmt: skip
+    assert asks.post("/seats", json={**body, "product": "guide"}).status_code == 404
+
+
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 @pytest.mark.parametrize("held", ["orders", "entitlement_records"])
 def test_whose_change_somebody_else_holds_keeps_nobody_else_waiting(
