@@ -10,7 +10,7 @@ from core.journeys.billing import portal
 from core.kinds import shelf_pages
 from core.kinds.grants import Delivery, License
 from core.kinds.standings import PlanStanding
-from core.languages.sentences import _, marked
+from core.languages.sentences import _, marked, ngettext
 from core.licensing import holding
 from core.orders.status import GrantState, Status
 from core.people import purchases, sign_in
@@ -177,15 +177,35 @@ def draw_plan(purchase: Purchase, plan: Delivery, email: str) -> None:
     """One of them."""
     with deliveries.draw(plan, where="library", level=3):
         standings = purchase.plans.get(plan.line_id, ())
-        for standing in standings[:1]:
+        if len(standings) > 1:
+            draw_each(purchase, plan, standings, email)
+            return
+        for standing in standings:
             plans.draw(standing)
         if plan.state is GrantState.ACTIVE:
             seats_card.draw(email, plan.grant_id)
             interval_card.draw(email, plan.grant_id)
         draw_billing_button(purchase, plan, standings[0] if standings else None, email)
-        # Begun twice: each is billed, and each can be ended.
-        for standing in standings[1:]:
-            plans.draw(standing)
+
+
+def draw_each(purchase: Purchase, plan: Delivery, standings: Sequence[PlanStanding], email: str) -> None:
+    """A plan that was begun twice: its people, and then each subscription with what may be done about it alone."""
+    said = ngettext(
+        "You pay for this plan by {number} subscription. Cancel what you don't need.",
+        "You pay for this plan by {number} subscriptions, each by itself. Cancel what you don't need.",
+        len(standings),
+    )
+    st.markdown(f":orange[:material/error:] {said.format(number=len(standings))}")
+    if plan.state is GrantState.ACTIVE:
+        seats_card.draw(email, plan.grant_id, standings)
+    for number, standing in enumerate(standings):
+        key = standing.subscription if number else plan.grant_id
+        with st.container(border=True, gap="small", key=f"by-{key}"):
+            plans.draw(standing, named=True)
+            if plan.state is GrantState.ACTIVE:
+                others = [each for each in standings if each is not standing]
+                seats_card.draw_number(email, plan.grant_id, standing, others, key=key)
+                interval_card.draw(email, plan.grant_id, standing.subscription, key=key)
             draw_billing_button(purchase, plan, standing, email)
 
 

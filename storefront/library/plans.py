@@ -6,12 +6,16 @@ from html import escape
 import streamlit as st
 
 from core.kinds.standings import PlanStanding
-from core.languages.sentences import _
-from storefront import amounts, dates
+from core.languages import formats
+from core.languages.sentences import _, ngettext
+from storefront import amounts, dates, words
 
 
-def draw(standing: PlanStanding) -> None:
-    """How it stands, and the way to pay what is owed, in this same tab."""
+def draw(standing: PlanStanding, *, named: bool = False) -> None:
+    """How it stands, and the way to pay what is owed, in this same tab; above that its name and seats where it is to be
+    `named`."""
+    if named:
+        st.markdown(" ".join(filter(None, [f"**{words.plain(standing.name)}**", _seats(standing.quantity)])))
     st.markdown(" ".join(said(standing)))
     if standing.owed and standing.pay_url:
         label = _("Pay {amount}").format(amount=amounts.written(standing.owed))
@@ -36,8 +40,15 @@ def said(standing: PlanStanding) -> Iterator[str]:
         yield _("It renews on **{day}**.").format(day=dates.day(standing.renews_at))
     if standing.paused:
         yield _("Its billing is paused.")
+    if standing.together:
+        named = formats.listed([words.plain(each) for each in standing.together])
+        yield _("It is billed together with {plans}: to cancel one is to cancel all of it.").format(plans=named)
     if standing.owed:
         yield _("**{amount} of it is not paid yet.**").format(amount=amounts.price(standing.owed))
+
+
+def _seats(quantity: int | None) -> str:
+    return "" if quantity is None else ngettext("{number} seat", "{number} seats", quantity).format(number=quantity)
 
 
 def _billed(interval: str | None, *, tried: bool) -> str:

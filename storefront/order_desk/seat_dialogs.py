@@ -9,6 +9,7 @@ from core.foundation.errors import ShopError, StripeUnreachable
 from core.foundation.money import Money
 from core.journeys.billing import seat_quantity
 from core.journeys.billing.seat_quantity import Change
+from core.kinds.standings import PlanStanding
 from core.owner.order_book.people import SeatedView, SeatsView
 from core.people.deeds import Deed
 from core.seats import seat_desk
@@ -66,15 +67,16 @@ def _take(each: SeatedView) -> None:
 @st.dialog("More or fewer seats", icon=":material/group:", on_dismiss=dialogs.close)
 def _change(plan: SeatsView) -> None:
     gate.me()
+    by = _choose_subscription(plan)
+    there = plan.quantity if by is None or by.quantity is None else by.quantity
     # At Stripe they may have been set to any number, none as well.
-    least, most = min(1, plan.quantity), max(999, plan.quantity)
-    wanted = int(st.number_input("Seats", least, most, plan.quantity, key="seats-wanted"))
-    if wanted == plan.quantity:
+    wanted = int(st.number_input("Seats", min(1, there), max(999, there), there, key="seats-wanted"))
+    if wanted == there:
         words.quiet("What its buyer pays is shown before anything is billed.")
         return
     shown = st.session_state.get(_SHOWN)
     try:
-        change = _worked_out(plan, wanted)
+        change = _worked_out(plan, wanted, by.subscription if by else "")
     except StripeUnreachable:
         st.warning(
             "Stripe didn't answer, so what it costs isn't known. Try again in a minute.", icon=":material/error:"
@@ -84,7 +86,8 @@ def _change(plan: SeatsView) -> None:
         refusals.draw(error)
         return
     st.markdown(_cost(change))
-    if losing := plan.losing(wanted):
+    others = [each.quantity or 0 for each in plan.billed if each is not by]
+    if losing := plan.losing(max([wanted, *others] if by else [wanted])):
         people = ", ".join(words.plain(each) for each in losing)
         st.warning(f"{people} would have no seat any more, having taken theirs last.", icon=":material/error:")
     sure = st.button(f"Change to {words.count(wanted, 'seat', 'seats')}", type="primary", key="seats-do")
@@ -100,14 +103,27 @@ def _change(plan: SeatsView) -> None:
         dialogs.carry_out(f"seats-{plan.grant_id}", act)
 
 
-def _worked_out(plan: SeatsView, wanted: int) -> Change:
+def _choose_subscription(plan: SeatsView) -> PlanStanding | None:
+    """By which of several subscriptions for the plan its buyer is to have more or fewer; None where there are not several."""
+    if len(plan.billed) < 2:
+        return None
+    named = {
+        each.subscription: f"{words.count(each.quantity or 0, 'seat', 'seats')}, {each.subscription}"
+        for each in plan.billed
+    }
+    chosen = st.radio("The buyer pays by", list(named), format_func=named.__getitem__, key="seats-by")
+    return next(each for each in plan.billed if each.subscription == chosen)
+
+
+def _worked_out(plan: SeatsView, wanted: int, subscription: str) -> Change:
     """What so many seats come to: what is shown already, so that a click does what was shown, unless that was long ago."""
     shop = process.shop()
     shown: Change | None = st.session_state.get(_SHOWN)
-    is_this = shown is not None and (shown.grant_id, shown.after) == (plan.grant_id, wanted)
+    named = (plan.grant_id, wanted, subscription or (shown.subscription if shown else ""))
+    is_this = shown is not None and (shown.grant_id, shown.after, shown.subscription) == named
     if shown and is_this and shop.now().timestamp() - shown.at < _HOLDS.total_seconds():
         return shown
-    change = seat_quantity.preview_for_staff(shop, plan.grant_id, wanted)
+    change = seat_quantity.preview_for_staff(shop, plan.grant_id, wanted, subscription=subscription)
     st.session_state[_SHOWN] = change
     return change
 

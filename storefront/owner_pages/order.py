@@ -204,7 +204,17 @@ def draw_payments(sheet: Sheet, me: Staff) -> None:
     for each in sheet.subscriptions:
         ends = f", ends {states.moment(each.ends_at)}" if each.ends_at and not each.over else ""
         until = f", paid until {states.moment(each.period_end)}" if each.period_end and not each.over else ""
-        draw_fact("Subscription", f"{each.status or 'not fetched yet'}{until}{ends}", each.id, sheet=sheet)
+        note = f"{each.status or 'not fetched yet'}{until}{ends}{', paid by somebody else' if each.anothers else ''}"
+        draw_fact(subscribed(each.plans), note, each.id, sheet=sheet)
+
+
+def subscribed(plans: tuple[tuple[str, int | None], ...]) -> str:
+    """What a subscription bills for."""
+    named = [
+        f"{words.plain(name)}, {words.count(seats, 'seat', 'seats')}" if seats is not None else words.plain(name)
+        for name, seats in plans
+    ]
+    return "Subscription" + (f" to {' and '.join(named)}" if named else "")
 
 
 def draw_evidence(sheet: Sheet) -> None:

@@ -33,7 +33,7 @@ NOTHING = {
 
 def draw_subscription(row: SubscriptionRow, me: Staff) -> None:
     """One plan."""
-    called = f"**{words.plain(', '.join(row.plans))}** &nbsp; " if row.plans else ""
+    called = f"**{words.plain(' and '.join(row.plans))}** &nbsp; " if row.plans else ""
     with lists.row(row.id, f"{called}{billed(row)}{states.badge(states.PLAN[row.standing])}", row.order):
         words.quiet(f"{seats(row)}since {dates.day(row.began_at)} · {words.plain(row.id)}")
         for line in about(row):
@@ -143,7 +143,8 @@ def read_page(view: str, days: Days, found: Mapping[str, int]) -> Page[Subscript
 def end(row: SubscriptionRow) -> None:
     """What it does, and the button."""
     gate.me()
-    st.markdown(f"The plan of order {row.order.number}. Nothing is refunded, and nothing more is billed.")
+    what = f"{words.plain(' and '.join(row.plans))} of order" if row.plans else "The plan of order"
+    st.markdown(f"{what} {row.order.number}. Nothing is refunded, and nothing more is billed.")
     later = (
         bool(row.renews_at)
         and st.radio("It ends", list(_ENDS), format_func=_ENDS.__getitem__, key="end-when") == "later"

@@ -30,12 +30,18 @@ def draw(purchase: Purchase, *, where: str, first: str = "") -> None:
             ),
             icon=":material/support_agent:",
         )
-    if purchase.plan:
-        with frame.card(f"{where}-plan", gap="small"):
-            plans.draw(purchase.plan)
+    _draw_plans(purchase, where)
     for delivery in in_turn(purchase.deliveries, first):
         deliveries.draw(delivery, where=where)
     _draw_papers(purchase)
+
+
+def _draw_plans(purchase: Purchase, where: str) -> None:
+    """How each plan stands, by each subscription that bills for it."""
+    found = [standing for each in purchase.plans.values() for standing in each]
+    for number, standing in enumerate(found):
+        with frame.card(f"{where}-plan" + (f"-{number}" if number else ""), gap="small"):
+            plans.draw(standing, named=len(found) > 1)
 
 
 def in_turn(goods: Sequence[Delivery], first: str = "") -> list[Delivery]:

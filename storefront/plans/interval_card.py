@@ -16,23 +16,25 @@ from storefront.plans import outcomes
 _ASKED = "interval-asked"
 
 
-def draw(email: str, grant_id: str) -> None:
-    """The way to the other interval of this buyer's own plan; nothing where there is none."""
-    choice = interval_switch.choice(process.shop(), email, grant_id)
+def draw(email: str, grant_id: str, subscription: str = "", *, key: str = "") -> None:
+    """The way to the other interval of this buyer's own plan, as the first bills for it or as this `subscription` does, which then
+    has a `key` of its own; nothing where there is none."""
+    choice = interval_switch.choice(process.shop(), email, grant_id, subscription=subscription)
     if choice is None:
         return
-    if st.session_state.get(_ASKED) != grant_id:
+    key = key or grant_id
+    if st.session_state.get(_ASKED) != key:
         each = price(choice.then)
         st.button(
             _ways(choice).format(price=each),
             type="tertiary",
             icon=":material/autorenew:",
-            key=f"interval-{grant_id}",
+            key=f"interval-{key}",
             on_click=_ask,
-            args=(grant_id,),
+            args=(key,),
         )
         return
-    _draw_preview(email, choice)
+    _draw_preview(email, choice, key)
 
 
 def cost(switch: Switch) -> list[str]:
@@ -66,14 +68,14 @@ def _ahead(choice: Choice) -> str:
     )
 
 
-def _draw_preview(email: str, choice: Choice) -> None:
+def _draw_preview(email: str, choice: Choice, key: str) -> None:
     try:
         switch = interval_switch.preview(process.shop(), email, choice)
     except ShopError as error:
         _forget()
         st.warning(outcomes.explained(error), icon=":material/error:")
         return
-    with st.container(border=True, gap="small", key=f"interval-card-{choice.grant_id}"):
+    with st.container(border=True, gap="small", key=f"interval-card-{key}"):
         st.markdown(_("**Pay yearly**") if choice.after == "year" else _("**Pay monthly**"))
         for line in cost(switch):
             st.markdown(line)
@@ -81,20 +83,20 @@ def _draw_preview(email: str, choice: Choice) -> None:
             st.button(
                 _("Switch to yearly") if choice.after == "year" else _("Switch to monthly"),
                 type="primary",
-                key=f"switch-{choice.grant_id}",
+                key=f"switch-{key}",
                 on_click=_carry_out,
                 args=(email, switch),
             )
             st.button(
                 _("Keep paying yearly") if choice.before == "year" else _("Keep paying monthly"),
                 type="tertiary",
-                key=f"keep-{choice.grant_id}",
+                key=f"keep-{key}",
                 on_click=_forget,
             )
 
 
-def _ask(grant_id: str) -> None:
-    st.session_state[_ASKED] = grant_id
+def _ask(key: str) -> None:
+    st.session_state[_ASKED] = key
 
 
 def _forget() -> None:

@@ -10,6 +10,7 @@ from core.foundation.money import Money
 from core.journeys.billing import seat_quantity
 from core.journeys.billing.seat_quantity import Change
 from core.kinds.seats import SeatState
+from core.kinds.standings import PlanStanding
 from core.languages.sentences import _, marked, ngettext
 from core.seats import invitations
 from core.seats.invitations import Offer, Seats, SeatView
@@ -24,8 +25,9 @@ _BADGES = {
 }
 
 
-def draw(email: str, grant_id: str) -> None:
-    """The seats of this buyer's own plan, and what may be done about them."""
+def draw(email: str, grant_id: str, billed: Sequence[PlanStanding] = ()) -> None:
+    """The seats of this buyer's own plan, and what may be done about them; how many there are is changed here only where not
+    several are `billed`, each by itself."""
     shop = process.shop()
     found = invitations.seats(shop, email, grant_id)
     with st.container(gap="small", key=f"seats-{grant_id}"):
@@ -47,7 +49,17 @@ def draw(email: str, grant_id: str) -> None:
                 _draw_person(email, found, person)
         if found.free:
             _draw_invitation(email, grant_id)
-        _draw_number(email, found)
+        if len(billed) < 2:
+            _draw_number(email, found)
+
+
+def draw_number(email: str, grant_id: str, standing: PlanStanding, others: Sequence[PlanStanding], *, key: str) -> None:
+    """Another number of seats by one of several subscriptions for the same plan: there are as many as the most of them have."""
+    if standing.quantity is None:
+        return
+    found = invitations.seats(process.shop(), email, grant_id)
+    most = max((each.quantity or 0 for each in others), default=0)
+    _draw_number(email, found, standing, least=most, key=key)
 
 
 def draw_held(offers: Sequence[Offer]) -> None:
@@ -207,27 +219,31 @@ def _replace(email: str, person: SeatView) -> str:
     return _("{guest} is asked to take the seat.").format(guest=words.plain(guest.strip()))
 
 
-def _draw_number(email: str, found: Seats) -> None:
-    """Another number of seats: what it costs is shown before anything is billed."""
+def _draw_number(
+    email: str, found: Seats, standing: PlanStanding | None = None, *, least: int = 0, key: str = ""
+) -> None:
+    """Another number of seats, by this subscription where there are several: what it costs is shown before anything is billed. So
+    many at the `least` are left by the others."""
+    name, key = standing.subscription if standing else "", key or found.grant_id
+    there = found.quantity if standing is None or standing.quantity is None else standing.quantity
     with st.popover(_("More or fewer seats"), icon=":material/group:"):
         # At Stripe their seller may have set any number of them, none as well.
-        least, most = min(1, found.quantity), max(999, found.quantity)
-        wanted = int(st.number_input(_("Seats"), least, most, found.quantity, key=f"wanted-{found.grant_id}"))
-        if wanted == found.quantity:
+        wanted = int(st.number_input(_("Seats"), min(1, there), max(999, there), there, key=f"wanted-{key}"))
+        if wanted == there:
             words.quiet(_("Removing a person doesn't make the plan cheaper; fewer seats do."))
             return
         try:
-            change = seat_quantity.preview(process.shop(), email, found.grant_id, wanted)
+            change = seat_quantity.preview(process.shop(), email, found.grant_id, wanted, subscription=name)
         except ShopError as error:
             st.warning(outcomes.explained(error), icon=":material/error:")
             return
         for line in cost(change):
             st.markdown(line)
-        if losing := found.losing(wanted):
+        if losing := found.losing(max(wanted, least)):
             st.markdown(_too_few(losing))
         label = ngettext("Change to {number} seat", "Change to {number} seats", wanted).format(number=wanted)
         # Called with what was shown, before this is drawn anew: by then it may cost something else.
-        st.button(label, type="primary", key=f"change-{found.grant_id}", on_click=_change_number, args=(email, change))
+        st.button(label, type="primary", key=f"change-{key}", on_click=_change_number, args=(email, change))
 
 
 def _change_number(email: str, change: Change) -> None:

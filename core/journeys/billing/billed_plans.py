@@ -41,19 +41,20 @@ class BilledPlan:
     period_end: datetime | None
 
 
-def find(shop: Shop, email: str, grant_id: str) -> BilledPlan:
-    """This buyer's own plan. Raises AccessDenied, or PlanNotActive for one that ends, is paused or is not paid."""
+def find(shop: Shop, email: str, grant_id: str, *, subscription: str = "") -> BilledPlan:
+    """This buyer's own plan, as the first that bills for it does or as this `subscription`. Raises AccessDenied, or
+    PlanNotActive for one that ends, is paused or is not paid."""
     with shop.reading() as session:
         mine = customers.whose(session, email)
         grant = session.get(Grant, grant_id)
         order = session.get(Order, grant.order_id) if grant else None
         if order is None or mine is None or order.customer_id != mine:
             raise AccessDenied()
-    return of_grant(shop, grant_id)
+    return of_grant(shop, grant_id, subscription=subscription)
 
 
-def of_grant(shop: Shop, grant_id: str) -> BilledPlan:
-    """The plan of a grant, whoever asks. Raises SeatNotFound where there is none, or PlanNotActive."""
+def of_grant(shop: Shop, grant_id: str, *, subscription: str = "") -> BilledPlan:
+    """The plan of a grant, whoever asks, as `find` finds it. Raises SeatNotFound where there is none, or PlanNotActive."""
     with shop.reading() as session:
         grant = session.get(Grant, grant_id)
         order = session.get(Order, grant.order_id) if grant else None
@@ -73,21 +74,23 @@ def of_grant(shop: Shop, grant_id: str) -> BilledPlan:
             )
             .order_by(col(Subscription.created_at))
         )  # fmt: skip
+        if subscription:
+            query = query.where(Subscription.id == subscription)
         found = session.exec(query).first()
         # Of what is made up Stripe bills nothing.
         ours = order.livemode is shop.settings.livemode and not order.from_season
         if found is None or grant.state is not GrantState.ACTIVE or not ours:
             raise PlanNotActive()
-        item, subscription = found
+        item, billing = found
         product = session.get_one(Product, grant.product_id)
         together = session.exec(
-            select(func.count()).where(SubscriptionItem.subscription_id == subscription.id)
+            select(func.count()).where(SubscriptionItem.subscription_id == billing.id)
         ).one()  # fmt: skip
     return BilledPlan(
-        order.id, subscription.id, item.id, item.stripe_price_id, item.quantity,
-        Money(item.unit_amount, subscription.currency), item.interval or "", max(product.max_quantity, item.quantity),
-        product.id, product.name, together == 1, subscription.status == "trialing",
-        subscription.status == "past_due", subscription.period_end,
+        order.id, billing.id, item.id, item.stripe_price_id, item.quantity,
+        Money(item.unit_amount, billing.currency), item.interval or "", max(product.max_quantity, item.quantity),
+        product.id, product.name, together == 1, billing.status == "trialing",
+        billing.status == "past_due", billing.period_end,
     )  # fmt: skip
 
 

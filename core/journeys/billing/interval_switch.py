@@ -18,13 +18,14 @@ from core.shop import Shop
 
 @dataclass(frozen=True)
 class Choice:
-    """The other interval that a plan may be billed for, and what each of its periods would cost."""
+    """The other interval for which a `subscription` may bill for a plan, and what each of its periods would cost."""
 
     grant_id: str
     before: str
     after: str
     then: Money
     price_id: str
+    subscription: str
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,18 @@ class Switch:
     period_end: datetime | None
 
 
-def choice(shop: Shop, email: str, grant_id: str) -> Choice | None:
-    """What this buyer's plan could be switched to; None where there is nothing, or it is not paid, ends or is not theirs."""
+def choice(shop: Shop, email: str, grant_id: str, *, subscription: str = "") -> Choice | None:
+    """What this buyer's plan could be switched to, as the first bills for it or as this `subscription` does; None
+    where there is nothing, or it is not paid, ends or is not theirs."""
     try:
-        plan = billed_plans.find(shop, email, grant_id)
+        plan = billed_plans.find(shop, email, grant_id, subscription=subscription)
     except (AccessDenied, PlanNotActive):
         return None
     found = _other(shop, plan)
     if found is None:
         return None
     then = Money(found.price.amount * plan.quantity, found.price.currency)
-    return Choice(grant_id, plan.interval, str(found.price.interval), then, found.price.id)
+    return Choice(grant_id, plan.interval, str(found.price.interval), then, found.price.id, plan.subscription)
 
 
 def preview(shop: Shop, email: str, choice: Choice) -> Switch:
@@ -84,7 +86,7 @@ def carry_out(shop: Shop, email: str, switch: Switch) -> None:
 
 def _planned(shop: Shop, email: str, choice: Choice) -> tuple[BilledPlan, str]:
     """The plan as it stands, and Stripe's id of the price that was chosen, which is made known there if it is not yet."""
-    plan = billed_plans.find(shop, email, choice.grant_id)
+    plan = billed_plans.find(shop, email, choice.grant_id, subscription=choice.subscription)
     found = _other(shop, plan)
     if found is None or found.price.id != choice.price_id or plan.interval != choice.before:
         raise PlanChanged()

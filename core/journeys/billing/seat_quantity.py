@@ -19,9 +19,9 @@ from core.shop import Shop
 
 @dataclass(frozen=True)
 class Change:
-    """What another number of seats comes to: `due` is billed at once for the rest of the period, or credited where it is below
-    zero; `then` each period. `at` is the moment for which that was worked out, in seconds, in the period that ends at
-    `period_end`; it holds when it is carried out soon."""
+    """What another number of seats by a `subscription` comes to: `due` is billed at once for the rest of the period, or
+    credited where it is below zero; `then` each period. `at` is the moment for which that was worked out, in seconds, in the period
+    that ends at `period_end`; it holds when it is carried out soon."""
 
     grant_id: str
     before: int
@@ -31,19 +31,20 @@ class Change:
     interval: str
     at: int
     period_end: datetime | None
+    subscription: str
 
 
-def preview(shop: Shop, email: str, grant_id: str, quantity: int) -> Change:
-    """What so many seats would cost this buyer. Changes nothing.
+def preview(shop: Shop, email: str, grant_id: str, quantity: int, *, subscription: str = "") -> Change:
+    """What so many seats would cost this buyer, by the first that bills for the plan or by this `subscription`. Changes nothing.
 
     Raises AccessDenied, BadQuantity, PlanNotActive for a plan that ends or is not paid, or StripeTrouble.
     """
-    return _worked_out(shop, billed_plans.find(shop, email, grant_id), grant_id, quantity)
+    return _worked_out(shop, billed_plans.find(shop, email, grant_id, subscription=subscription), grant_id, quantity)
 
 
-def preview_for_staff(shop: Shop, grant_id: str, quantity: int) -> Change:
+def preview_for_staff(shop: Shop, grant_id: str, quantity: int, *, subscription: str = "") -> Change:
     """The same for somebody at the owner's side. Raises SeatNotFound, BadQuantity, PlanNotActive, or StripeTrouble."""
-    return _worked_out(shop, billed_plans.of_grant(shop, grant_id), grant_id, quantity)
+    return _worked_out(shop, billed_plans.of_grant(shop, grant_id, subscription=subscription), grant_id, quantity)
 
 
 def _worked_out(shop: Shop, plan: BilledPlan, grant_id: str, quantity: int) -> Change:
@@ -55,7 +56,7 @@ def _worked_out(shop: Shop, plan: BilledPlan, grant_id: str, quantity: int) -> C
     unit = plan.unit
     return Change(
         grant_id, plan.quantity, quantity, Money(due, unit.currency), Money(unit.amount * quantity, unit.currency),
-        plan.interval, at, plan.period_end,
+        plan.interval, at, plan.period_end, plan.subscription,
     )  # fmt: skip
 
 
@@ -64,7 +65,7 @@ def carry_out(shop: Shop, email: str, change: Change) -> None:
 
     Raises PlanChanged where the plan has other seats by now, or that was shown too long ago, and what `preview` raises.
     """
-    plan = billed_plans.find(shop, email, change.grant_id)
+    plan = billed_plans.find(shop, email, change.grant_id, subscription=change.subscription)
     _check(shop, plan, change)
     _tell_stripe(shop, plan, change)
 
@@ -75,7 +76,7 @@ def carry_out_by_staff(shop: Shop, change: Change, *, deed: Deed) -> None:
     Raises NotPermitted, DoneAlready, SeatNotFound, PlanChanged, PlanNotActive, StripeRefused, or PlanChangeUnsure where Stripe
     gave no answer.
     """
-    plan, now = billed_plans.of_grant(shop, change.grant_id), shop.now()
+    plan, now = billed_plans.of_grant(shop, change.grant_id, subscription=change.subscription), shop.now()
     _check(shop, plan, change)
     said = f"{change.before} to {change.after}"
     with shop.transaction() as session:

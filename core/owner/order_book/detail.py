@@ -1,18 +1,19 @@
 """One order in full: what was bought and paid, what went back, what was handed over, which letters went out, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from core.catalog.products import Kind
 from core.foundation.errors import OrderNotFound
 from core.foundation.money import Money
 from core.invoicing import receipts
 from core.invoicing.receipts import Paper
 from core.journeys import given_orders, refund
 from core.journeys.given_orders import Given
-from core.kinds import deliverables
+from core.kinds import deliverables, standings
 from core.kinds.grants import Delivery
 from core.messages import letters
 from core.messages.letters import LetterState
@@ -23,12 +24,12 @@ from core.orders.checkouts import Checkout, at_stripe
 from core.orders.orders import Order, OrderLine
 from core.orders.refunds import RefundStatus
 from core.orders.status import Status
-from core.orders.subscriptions import Subscription
 from core.owner import evidence, notes
 from core.owner.order_book import people, timeline
 from core.owner.order_book.listing import OrderRow, described
 from core.owner.order_book.people import PlaceView, SeatsView
 from core.owner.order_book.timeline import Moment
+from core.people import purchases
 from core.shop import Shop
 
 
@@ -130,9 +131,12 @@ class LetterView:
 
 @dataclass(frozen=True)
 class SubscriptionView:
-    """A plan's subscription at Stripe."""
+    """A subscription at Stripe, with what it bills for: each of the order's `plans`, and its seats as far as they are known.
+    `anothers` if somebody else pays by it."""
 
     id: str
+    plans: tuple[tuple[str, int | None], ...]
+    anothers: bool
     status: str
     period_end: datetime | None
     ends_at: datetime | None
@@ -225,7 +229,7 @@ def _sheet(session: Session, order: Order, *, livemode: bool, signing_key: str) 
         refunds=tuple(map(_refund, refunds.of_order(session, order.id))),
         disputes=tuple(map(_dispute, disputes.of_order(session, order.id))), settled=_settled(session, order.id),
         deliveries=deliverables.deliveries(session, order.id, signing_key=signing_key),
-        subscriptions=_subscriptions(session, order.id),
+        subscriptions=_subscriptions(session, order, lines),
         letters=tuple(
             LetterView(row.id, row.state, row.sent_at or row.created_at, row.error)
             for row in letters.of_order(session, order.id)
@@ -318,8 +322,16 @@ def _currencies(found: list[entries.BalanceEntry]) -> list[str]:
     return list(dict.fromkeys(row.currency for row in found))
 
 
-def _subscriptions(session: Session, order_id: str) -> tuple[SubscriptionView, ...]:
-    query = select(Subscription).where(Subscription.order_id == order_id).order_by(col(Subscription.created_at))
+def _subscriptions(session: Session, order: Order, lines: Sequence[OrderLine]) -> tuple[SubscriptionView, ...]:
+    found = standings.billing(session, [order.id])
+    if not found:
+        return ()
+    theirs = {row.stripe_subscription_id for row in purchases.others_sessions(session, [order])}
+    bought = [line for line in lines if line.kind is Kind.PLAN]
     return tuple(
-        SubscriptionView(row.id, row.status, row.period_end, row.ends_at, row.is_over) for row in session.exec(query)
-    )
+        SubscriptionView(
+            each.row.id, tuple((plan.name, plan.quantity) for plan in standings.of_billing(session, each, bought)),
+            each.row.id in theirs, each.row.status, each.row.period_end, each.row.ends_at, each.row.is_over,
+        )
+        for each in found
+    )  # fmt: skip

@@ -7,13 +7,16 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from core.catalog.products import Kind
+from core.kinds import standings
 from core.kinds.grants import Grant
 from core.kinds.places import attendees
 from core.kinds.places.attendees import Attendee
 from core.kinds.seats import Seat, SeatState, beyond
+from core.kinds.standings import PlanStanding
 from core.kinds.workshops import Times, WorkshopDate
 from core.orders.orders import Order, OrderLine
 from core.orders.status import GrantState
+from core.people import purchases
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class SeatedView:
 
 @dataclass(frozen=True)
 class SeatsView:
-    """The seats of one of the order's plans: the buyer has one of so many if they sit, then those who were given one."""
+    """The seats of one of the order's plans: the buyer has one of so many if they sit, then those who were given one. `billed`
+    is how the subscriptions stand by which the buyer pays for it."""
 
     grant_id: str
     product: str
@@ -52,6 +56,7 @@ class SeatsView:
     buyer_sits: bool
     people: tuple[SeatedView, ...]
     active: bool
+    billed: tuple[PlanStanding, ...] = ()
 
     @property
     def free(self) -> int:
@@ -95,12 +100,14 @@ def seats(session: Session, order: Order, lines: Sequence[OrderLine]) -> tuple[S
         .where(Grant.order_id == order.id, Grant.kind == Kind.PLAN)
         .order_by(col(OrderLine.position), col(Seat.since), col(Seat.id))
     )
+    of_plans = {line.id: order.id for line in lines if line.kind is Kind.PLAN}
+    billed = standings.of_lines(session, lines, purchases.own_plans(session, of_plans))
     found: dict[str, SeatsView] = {}
     for grant, name, seat in session.exec(query):
         known = found.get(grant.id)
         seated = (SeatedView(seat.id, seat.email, name, seat.state, seat.since),) if seat else ()
         found[grant.id] = SeatsView(
             grant.id, name, grant.quantity, grant.buyer_sits, (*(known.people if known else ()), *seated),
-            grant.state is GrantState.ACTIVE,
+            grant.state is GrantState.ACTIVE, tuple(each for each in billed[grant.order_line_id] if not each.ended_at),
         )  # fmt: skip
     return tuple(found.values())

@@ -9,15 +9,16 @@ from core.foundation.errors import AccessDenied, MadeUp, OrderNotFound, PlanNotA
 from core.foundation.money import Money
 from core.invoicing import receipts
 from core.journeys import order_care, refund, revocation
-from core.journeys.billing import billed_plans, portal
+from core.journeys.billing import billed_plans, interval_switch, portal, seat_quantity
 from core.kinds.grants import Closing
+from core.kinds.standings import PlanStanding
 from core.orders.orders import Order
 from core.people import address_changes, purchases, sign_in
 from core.people.purchases import Purchase, Viewer
 from core.people.sign_in import SignIn
 from core.shop import Shop
 from tests import builders
-from tests.builders import deliver, live
+from tests.builders import begun_twice, deliver, live
 from tests.colleagues import signed_in
 from tests.conftest import Clock
 from tests.core.people.test_address_changes import digits
@@ -255,19 +256,6 @@ def test_the_lines_of_one_order_that_are_closed_say_each_what_of(shop: Shop, str
     assert closings(shop) == [Closing.TAKEN_BACK, Closing.REFUNDED, Closing.ENDED]
 
 
-def begun_twice(shop: Shop, stripe: FakeStripe, clock: Clock, *emails: str) -> tuple[str, list[str]]:
-    """An order of a plan whose payment page was paid once by each of these: its id, and the subscriptions."""
-    order_id, first = builders.opened(shop, "plan-month")
-    names = []
-    for session_id, email in zip((first, stripe.recover(first)["id"]), emails, strict=True):
-        names.append(stripe.pay(session_id, email=email)["subscription"])
-        deliver(shop, stripe.event("completed", session_id))
-        deliver(shop, stripe.tell("customer.subscription.created", stripe.subscriptions[names[-1]]))
-        questions.ask(shop, names[-1])
-        clock.pass_(minutes=1)
-    return order_id, names
-
-
 def shown(shop: Shop) -> list[str]:
     [purchase] = library(shop)
     [delivery] = purchase.deliveries
@@ -278,7 +266,7 @@ def shown(shop: Shop) -> list[str]:
 def test_of_a_plan_that_was_begun_twice_both_are_shown_and_can_be_ended_while_they_are_billed(
     shop: Shop, stripe: FakeStripe, clock: Clock
 ) -> None:
-    order_id, names = begun_twice(shop, stripe, clock, NORA, NORA)
+    order_id, names = begun_twice(shop, stripe)
     assert shown(shop) == names
     for name in names:
         address = portal.open_page(shop, NORA, order_id, subscription=name, cancel=True)
@@ -291,14 +279,85 @@ def test_of_a_plan_that_was_begun_twice_both_are_shown_and_can_be_ended_while_th
     assert shown(shop) == names[1:]
 
 
+def standings(shop: Shop) -> dict[str, list[PlanStanding]]:
+    """How the subscriptions stand that bill for each plan, by the plan's name."""
+    [purchase] = library(shop)
+    return {each.product: list(purchase.plans[each.line_id]) for each in purchase.deliveries}
+
+
+@builders.on_sqlite
+def test_of_two_plans_that_are_billed_together_each_says_its_own_price_and_seats_and_what_ends_with_it(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    builders.sell_bigger_plan(shop)
+    builders.subscribed(shop, stripe, ("plan-month", 3), "bigger-month", "guide-eur")
+    found = standings(shop)
+    assert found.pop("Field Guide") == []
+    assert {name: [(each.price, each.quantity, each.together) for each in by] for name, by in found.items()} == {
+        "Plan": [(Money(2700, "eur"), 3, ("Bigger Plan",))], "Bigger Plan": [(Money(2000, "eur"), 1, ("Plan",))],
+    }  # fmt: skip
+
+
+@builders.on_sqlite
+def test_of_two_plans_that_are_billed_apart_each_has_its_own_days_and_is_ended_alone(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    _, names = builders.two_plans_apart(shop, stripe)
+    stripe.cancel_later(names[1])
+    questions.ask(shop, names[1])
+    found = standings(shop)
+    [kept], [ending] = found["Plan"], found["Bigger Plan"]
+    assert [kept.subscription, ending.subscription] == names
+    assert [each.together for each in (kept, ending)] == [(), ()]
+    assert (kept.runs_until, ending.renews_at) == (None, None)
+    assert kept.renews_at == ending.runs_until is not None
+    assert [kept.price, ending.price] == [Money(900, "eur"), Money(2000, "eur")]
+
+
+@builders.on_sqlite
+def test_of_a_plan_that_is_billed_twice_each_subscription_says_which_plan_it_has_become(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    builders.sell_bigger_plan(shop, stripe_price_id=(bigger := stripe.sell(2000, interval="month")))
+    _, names = begun_twice(shop, stripe)
+    stripe.switch(names[1], bigger)
+    stripe.change_seats(names[1], 2)
+    questions.ask(shop, names[1])
+    [found] = standings(shop).values()
+    assert [(each.name, each.quantity, each.price) for each in found] == [
+        ("Plan", 1, Money(900, "eur")), ("Bigger Plan", 2, Money(4000, "eur")),
+    ]  # fmt: skip
+
+
+@builders.on_sqlite
+def test_the_seats_and_the_interval_of_either_subscription_are_changed_by_itself(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    order_id, names = begun_twice(shop, stripe)
+    grant = builders.deliveries(shop, order_id)[0].grant_id
+    change = seat_quantity.preview(shop, NORA, grant, 4, subscription=names[1])
+    seat_quantity.carry_out(shop, NORA, change)
+    choice = interval_switch.choice(shop, NORA, grant, subscription=names[1])
+    assert choice
+    assert choice.then == Money(4 * 9000, "eur")
+    interval_switch.carry_out(shop, NORA, interval_switch.preview(shop, NORA, choice))
+    [found] = standings(shop).values()
+    assert [(each.quantity, each.interval) for each in found] == [(1, "month"), (4, "year")]
+    assert builders.deliveries(shop, order_id)[0].quantity == 4
+    with pytest.raises(PlanNotActive):
+        seat_quantity.preview(shop, NORA, grant, 5, subscription="sub_of_somebody")
+
+
 def test_what_somebody_else_pays_for_of_ones_order_is_neither_shown_nor_changed(
     shop: Shop, stripe: FakeStripe, clock: Clock
 ) -> None:
-    order_id, names = begun_twice(shop, stripe, clock, NORA, OLE)
+    order_id, names = begun_twice(shop, stripe, emails=(NORA, OLE))
     assert shown(shop) == names[:1]
     for cancel in (False, True):
         with pytest.raises(AccessDenied):
             portal.open_page(shop, NORA, order_id, subscription=names[1], cancel=cancel)
+    with pytest.raises(PlanNotActive):
+        billed_plans.find(shop, NORA, builders.deliveries(shop, order_id)[0].grant_id, subscription=names[1])
     stripe.cancel_later(names[0])
     questions.ask(shop, names[0])
     with pytest.raises(PlanNotActive):

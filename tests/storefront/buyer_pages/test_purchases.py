@@ -5,11 +5,15 @@ import re
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from core import seating
 from core.catalog.products import Product
 from core.foundation import signing
 from core.foundation.errors import StripeUnreachable
 from core.kinds.licenses import LicenseKey
+from core.people import customers
+from core.people.customers import How
 from core.people.receipts import order_links
+from core.shop import Shop
 from storefront import frame
 from tests import builders
 from tests.builders import bought, rows, subscribed
@@ -177,6 +181,55 @@ def test_a_plan_is_cancelled_in_two_clicks_of_which_the_second_is_at_stripe(visi
     left = left_for(sound(button.click().run()))
     assert "/p/session/" in left
     assert "/cancel/" not in left
+
+
+@builders.on_sqlite
+def test_a_plan_that_is_billed_twice_is_changed_and_ended_by_each_subscription_alone(visitor: Visitor) -> None:
+    shop, stripe = visitor.shop, visitor.stripe
+    order_id, names = builders.begun_twice(shop, stripe)
+    grant = builders.deliveries(shop, order_id)[0].grant_id
+    visitor.signs_in(NORA)
+    tab = visitor.opens("purchases")
+    assert "You pay for this plan by 2 subscriptions" in words(tab)
+    assert words(tab).count("**Plan** 1 seat") == 2
+    assert labels(tab).count("Cancel plan") == 2
+    sound(tab.number_input(key=f"wanted-{names[1]}").set_value(3).run())
+    assert "for the rest of the period" in words(tab)
+    sound(tab.button(key=f"change-{names[1]}").click().run())
+    assert "The plan has 3 seats now" in words(tab)
+    assert "1 of 3 seats taken" in words(tab)
+    seats = [stripe.subscriptions[name]["items"]["data"][0]["quantity"] for name in names]
+    assert seats == [1, 3]
+    # With fewer by the other there are as many as before.
+    seated(shop, grant, "kim@example.com")
+    sound(tab.number_input(key=f"wanted-{names[1]}").set_value(2).run())
+    assert "would have no seat" not in words(tab)
+    sound(tab.number_input(key=f"wanted-{names[1]}").set_value(1).run())
+    assert "would have no seat" in words(tab)
+    sound(tab.button(key=f"interval-{names[1]}").click().run())
+    sound(tab.button(key=f"switch-{names[1]}").click().run())
+    assert "You pay yearly from now on" in words(tab)
+    assert [stripe.subscriptions[name]["items"]["data"][0]["price"]["recurring"]["interval"] for name in names] == [
+        "month", "year",
+    ]  # fmt: skip
+    assert f"/cancel/{names[1]}" in left_for(sound(tab.button(key=f"cancel-{names[1]}").click().run()))
+
+
+def seated(shop: Shop, grant: str, email: str) -> None:
+    with shop.transaction() as session:
+        person = customers.remember(session, email, how=How.OWNER, now=shop.now())
+        seating.give(session, seating.lock(session, grant), email, customer_id=person, now=shop.now())
+
+
+@builders.on_sqlite
+def test_of_two_plans_that_are_billed_together_each_says_that_they_end_together(visitor: Visitor) -> None:
+    builders.sell_bigger_plan(visitor.shop)
+    subscribed(visitor.shop, visitor.stripe, "plan-month", "bigger-month")
+    visitor.signs_in(NORA)
+    said = words(visitor.opens("purchases"))
+    assert "It is billed together with Bigger Plan: to cancel one is to cancel all of it." in said
+    assert "It is billed together with Plan:" in said
+    assert ("€9.00 each month" in said, "€20.00 each month" in said, "€29.00" in said) == (True, True, True)
 
 
 def test_only_plans_have_billing_to_manage_and_only_while_they_last(visitor: Visitor) -> None:

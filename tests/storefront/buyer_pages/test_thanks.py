@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 
+from core.events import questions
 from core.foundation import signing
 from core.foundation.errors import StripeUnreachable
 from core.journeys import refund
@@ -208,6 +209,18 @@ def test_a_plan_says_what_it_costs_and_when_it_renews_or_ends(visitor: Visitor) 
     assert heading(ended) == "Your plan has ended"
     assert "It ended on **23 December 2026**. Nothing more is charged." in words(ended)
     assert "because its renewal was not paid" in words(ended)
+
+
+@builders.on_sqlite
+def test_each_subscription_of_an_order_says_what_it_is_for_and_when_it_renews(visitor: Visitor) -> None:
+    order_id, names = builders.two_plans_apart(visitor.shop, visitor.stripe)
+    visitor.stripe.cancel_later(names[0])
+    questions.ask(visitor.shop, names[0])
+    visitor.signs_in("nora@lindqvist.example")
+    said = words(visitor.opens("order", id=order_id))
+    assert "**Plan** 1 seat" in said
+    assert "**Bigger Plan** 1 seat" in said
+    assert said.index("It runs until") < said.index("**Bigger Plan** 1 seat") < said.index("It renews on")
 
 
 def test_a_letters_link_shows_its_one_order_and_nothing_that_changes_it(visitor: Visitor) -> None:

@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.catalog.products import Product
+from core.events import questions
 from core.foundation.errors import StripeRefused, StripeUnreachable
 from core.journeys import refund
 from core.kinds import license_keys
@@ -18,6 +19,7 @@ from core.orders.orders import Order
 from core.orders.refunds import Refund
 from core.people.audit import AuditEntry
 from core.people.staff import Role
+from core.registers import subscriptions
 from core.rights import declarations
 from core.rights.declarations import Declaration
 from core.seats import invitations
@@ -161,6 +163,40 @@ def test_an_owner_changes_how_many_seats_there_are_at_what_was_shown(visitor: Vi
     told = [row.detail for row in builders.rows(shop, FulfillmentLog) if row.event.startswith("seats_changed:")]
     assert told == ["2 to 4"]
     assert sorted(entry.detail for entry in builders.rows(shop, AuditEntry)) == ["2 to 4", "4 to 3"]
+
+
+@builders.on_sqlite
+def test_an_owner_sees_what_each_subscription_is_for_and_changes_the_seats_of_one(visitor: Visitor) -> None:
+    visitor.works_as(Role.OWNER)
+    shop, stripe = visitor.shop, visitor.stripe
+    order_id, names = builders.begun_twice(shop, stripe)
+    (grant,) = builders.rows(shop, Grant)
+    tab = begins(visitor, order_id, f"seats-{grant.id}")
+    assert words(tab).count("Subscription to Plan, 1 seat") == 2
+    sound(tab.radio(key="seats-by").set_value(names[1]).run())
+    sound(tab.number_input(key="seats-wanted").set_value(4).run())
+    assert "Its buyer is billed" in words(tab)
+    sound(tab.button(key="seats-do").click().run())
+    assert [stripe.subscriptions[name]["items"]["data"][0]["quantity"] for name in names] == [1, 4]
+    assert "Subscription to Plan, 4 seats" in words(tab)
+
+
+@builders.on_sqlite
+def test_of_two_subscriptions_each_is_listed_with_its_own_plan_and_people(visitor: Visitor) -> None:
+    visitor.works_as(Role.OWNER)
+    shop, stripe = visitor.shop, visitor.stripe
+    order_id, names = builders.two_plans_apart(shop, stripe)
+    first = next(row for row in builders.rows(shop, Grant) if row.product_id == "plan")
+    stripe.change_seats(names[0], 3)
+    questions.ask(shop, names[0])
+    joins(shop, first.id, PEOPLE[0])
+    with shop.reading() as session:
+        found = subscriptions.of_order(session, order_id, livemode=False).rows
+    told = {row.id: (row.plans, row.quantity, row.taken) for row in found}
+    assert told == {names[0]: (("Plan",), 3, 2), names[1]: (("Bigger Plan",), 1, 1)}
+    said = words(visitor.opens("subscriptions", folder="owner_pages", order=order_id))
+    for name, seats in (("**Plan**", "3 seats (2 taken)"), ("**Bigger Plan**", "1 seat (1 taken)")):
+        assert seats in said.partition(name)[2].partition("sub")[0]
 
 
 @builders.on_sqlite
