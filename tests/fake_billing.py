@@ -230,9 +230,12 @@ class FakeBilling(FakePayments):
         self.refuse(self._payment_for(invoice))
         return invoice
 
-    def pause(self, subscription_id: str, behavior: str = "void") -> dict[str, Any]:
+    def pause(
+        self, subscription_id: str, behavior: str = "void", *, resumes_at: datetime | None = None
+    ) -> dict[str, Any]:
         """The owner pauses collection: periods go by, and their invoices are given up. Returns the subscription."""
-        self.subscriptions[subscription_id]["pause_collection"] = {"behavior": behavior, "resumes_at": None}
+        stamp = int(resumes_at.timestamp()) if resumes_at else None
+        self.subscriptions[subscription_id]["pause_collection"] = {"behavior": behavior, "resumes_at": stamp}
         return self.subscriptions[subscription_id]
 
     def unpause(self, subscription_id: str) -> dict[str, Any]:

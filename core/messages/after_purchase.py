@@ -198,15 +198,16 @@ def about_reminder(
     shop: Shop, order_id: str, subscription_id: str, about: About, at: str, changed_at: str = ""
 ) -> PlanLetter | None:
     """What to write before a plan renews, or its trial ends, at this moment; None if it does not any more, or has, or if it was
-    cancelled after `changed_at`, when that was last seen to change: who took that back is reminded by another letter."""
+    cancelled, paused or moved after `changed_at`, when that was last seen to change: where it comes all the same another letter
+    tells of it."""
     with shop.reading() as session:
         row = session.get_one(Subscription, subscription_id)
         comes = row.period_end if about is About.RENEWAL else row.trial_end
         tried = row.status == "trialing"
-        if comes is None or outbox.stamp(comes) != at or comes <= shop.now() or not row.bills_on:
+        if comes is None or outbox.stamp(comes) != at or comes <= shop.now() or not row.bills_at(comes):
             return None
         # Of one that a version of before has owed it is not known.
-        if tried is not (about is About.TRIAL_END) or changed_at not in ("", reminders.end_of(row.end_changed_at)):
+        if tried is not (about is About.TRIAL_END) or changed_at not in ("", reminders.end_of(row.changed_at)):
             return None
         return _about_plan(session, shop, row, day=comes, owed=Money(row.amount, row.currency))
 

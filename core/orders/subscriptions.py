@@ -24,6 +24,8 @@ _COUNTED = ("active", "past_due")
 _BEGUN = (*_COUNTED, "paused")
 # Those that are billed again when their period is over, unless they were told to end, or to pause.
 RENEWING = ("active", "trialing", "past_due")
+# What says whether and when a plan bills next.
+_BILLING = ("period_end", "trial_end", "ends_at", "paused", "resumes_at")
 # Stripe has moved a period on, or ended it, so long after its end.
 _AFTER_THE_END = timedelta(minutes=5)
 _AT_LEAST = timedelta(days=1)
@@ -38,7 +40,8 @@ class Subscription(Record, table=True):
     null while nothing ends it. `payment_url` is Stripe's page on which `unpaid_amount` can be paid, which whoever has it may
     open. `lapses_at` is the next of the two, `refresh_at` when Stripe is asked again. `ends_at` is
     when it was told to end, and `end_changed_at` when that was last seen to be otherwise than before, null for what was known from
-    the beginning. `end_reason` is why in Stripe's words, `end_feedback` and `end_comment` what its buyer chose and wrote
+    the beginning; `billing_changed_at` is the same of all that says whether and when it bills next. A pause that ends by itself
+    does at `resumes_at`. `end_reason` is why in Stripe's words, `end_feedback` and `end_comment` what its buyer chose and wrote
     in the portal. `amount` is what is billed per `interval`, `monthly_amount` what counts as its monthly revenue.
     """
 
@@ -69,8 +72,10 @@ class Subscription(Record, table=True):
     canceled_at: datetime | None = None
     ends_at: datetime | None = None
     end_changed_at: datetime | None = None
+    billing_changed_at: datetime | None = None
     ended_at: datetime | None = None
     paused: bool = False
+    resumes_at: datetime | None = None
     end_reason: str = ""
     end_feedback: str = ""
     end_comment: str = ""
@@ -88,6 +93,18 @@ class Subscription(Record, table=True):
     def bills_on(self) -> bool:
         """Whether its buyer will be billed again, as things stand."""
         return not self.is_over and self.ends_at is None and not self.paused
+
+    def bills_at(self, moment: datetime) -> bool:
+        """Whether it bills at a moment at which it would if it simply went on: it may end only later, or go on before that."""
+        lasts = self.ends_at is None or self.ends_at > moment
+        collects = not self.paused or (self.resumes_at is not None and self.resumes_at <= moment)
+        return not self.is_over and lasts and collects
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """When it was last seen that it bills at another moment than before, or not, or again."""
+        # Processes of before know the one alone.
+        return max(filter(None, (self.end_changed_at, self.billing_changed_at)), default=None)
 
 
 # Those that are over, and those that were told to end: few beside all, and asked for by when that is or was.
@@ -125,6 +142,7 @@ class SubscriptionFacts:
     end_reason: str
     end_feedback: str = ""
     end_comment: str = ""
+    resumes_at: datetime | None = None
     standing: Standing = field(default_factory=Standing)
 
 
@@ -162,6 +180,7 @@ def read_subscription(subscription: dict[str, Any], invoices: Sequence[dict[str,
         end_reason=why.get("reason") or "",
         end_feedback=why.get("feedback") or "",
         end_comment=why.get("comment") or "",
+        resumes_at=moment((subscription.get("pause_collection") or {}).get("resumes_at")),
         standing=subscription_invoices.read_standing(invoices),
     )
 
@@ -193,6 +212,8 @@ def record(
     idle = row.status in _BEGUN and not row.monthly_amount
     if row.fetched_at and row.ends_at != facts.ends_at:
         row.end_changed_at = fetched_at
+    if row.fetched_at and any(getattr(row, each) != getattr(facts, each) for each in _BILLING):
+        row.billing_changed_at = fetched_at
     # What somebody wrote when they left may have been forgotten since, with who they are: an event that comes late brings it not
     # back.
     comment = row.end_comment if row.is_over else facts.end_comment
@@ -223,8 +244,8 @@ def _columns(facts: SubscriptionFacts, grace: timedelta) -> dict[str, Any]:
         "trial_end": facts.trial_end, "paid_until": paid_until, "unpaid_since": unpaid_since,
         "unpaid_amount": facts.standing.unpaid_amount, "payment_url": facts.standing.payment_url,
         "grace_until": grace_until, "access_until": _access_until(facts, grace_until), "canceled_at": facts.canceled_at,
-        "ends_at": facts.ends_at, "ended_at": facts.ended_at, "paused": facts.paused, "end_reason": facts.end_reason,
-        "end_feedback": facts.end_feedback,
+        "ends_at": facts.ends_at, "ended_at": facts.ended_at, "paused": facts.paused, "resumes_at": facts.resumes_at,
+        "end_reason": facts.end_reason, "end_feedback": facts.end_feedback,
     }  # fmt: skip
 
 

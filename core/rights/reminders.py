@@ -1,12 +1,13 @@
 """Reminders: before a yearly plan renews, and before a trial ends, its buyer is told what will be billed and how to cancel."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, UniqueConstraint, exists
-from sqlmodel import Field, Session, col, delete, or_, select
+from sqlalchemy import ColumnElement, UniqueConstraint, case, exists
+from sqlmodel import Field, Session, col, delete, func, or_, select
 
 from core.catalog.products import Interval
 from core.foundation.jobs import outbox
@@ -16,6 +17,7 @@ from core.foundation.writes.inserts import InsertOnce
 from core.orders import orders
 from core.orders.orders import Order
 from core.orders.subscriptions import RENEWING, TRIED, Subscription
+from core.people import purchases
 from core.shop import Shop
 
 # Of each kind so many are owed in one transaction; the next pass owes the rest.
@@ -34,8 +36,9 @@ AHEAD = {About.RENEWAL: timedelta(days=7), About.TRIAL_END: timedelta(days=3)}
 
 
 class Reminder(Record, table=True):
-    """That a buyer was told, or is about to be, of what comes for their plan at `due_at`: once, and once more if it was cancelled
-    after that, and it was taken back."""
+    """That a buyer was told, or is about to be, of what comes for their plan at `due_at`, as its billing was seen to change at
+    `changed_at` last, or as it began: once, and once more if it was cancelled, paused or moved after that, and comes at that moment
+    all the same. A version of before has written none."""
 
     __tablename__ = "reminders"
     __table_args__ = (UniqueConstraint("subscription_id", "about", "due_at"),)
@@ -44,6 +47,7 @@ class Reminder(Record, table=True):
     subscription_id: str = Field(foreign_key="subscriptions.id")
     about: About = text_enum(About)
     due_at: datetime
+    changed_at: datetime | None = None
     created_at: datetime
 
 
@@ -56,7 +60,8 @@ class Due:
     email: str
     about: About
     at: datetime
-    changed_at: datetime | None = None
+    began_at: datetime
+    changed_at: datetime | None
 
 
 _ONCE = InsertOnce(Reminder, conflict="(subscription_id, about, due_at) do nothing", returning="subscription_id")
@@ -88,42 +93,67 @@ def due(session: Session, *, livemode: bool, now: datetime) -> list[Due]:
 def _due(
     session: Session, about: About, at: Any, *which: ColumnElement[bool] | bool, livemode: bool, now: datetime
 ) -> list[Due]:
-    changed: Any = col(Subscription.end_changed_at)
-    reminded = exists().where(
-        col(Reminder.subscription_id) == Subscription.id, col(Reminder.about) == about, col(Reminder.due_at) == at,
-        # What was cancelled meanwhile comes as it was told of only if that was taken back: then no letter may have gone.
-        or_(changed.is_(None), col(Reminder.created_at) >= changed),
+    began, end, billing = (
+        col(Subscription.created_at), col(Subscription.end_changed_at), col(Subscription.billing_changed_at),
     )  # fmt: skip
+    changed = case(
+        (func.coalesce(end, began) > func.coalesce(billing, began), end), else_=func.coalesce(billing, began)
+    )
+    # Of what was cancelled, paused or moved since a reminder was made no letter may have gone, or one that said otherwise.
+    stands = or_(
+        col(Reminder.changed_at) == changed, col(Reminder.changed_at).is_(None) & (col(Reminder.created_at) >= changed)
+    )
+    reminded = exists().where(
+        col(Reminder.subscription_id) == Subscription.id,
+        col(Reminder.about) == about,
+        col(Reminder.due_at) == at,
+        stands,
+    )
+    ends, resumes = col(Subscription.ends_at), col(Subscription.resumes_at)
     query = (
-        select(Subscription.id, Order.id, Order.email, at)
+        select(Subscription, Order)
         .join(Order, col(Order.id) == Subscription.order_id)
         .where(
-            at > now, at <= now + AHEAD[about], *which, col(Subscription.ends_at).is_(None),
-            col(Subscription.paused).is_(False), col(Order.email) != "", *orders.asked_about(livemode=livemode), ~reminded,
+            at > now, at <= now + AHEAD[about], *which, or_(ends.is_(None), ends > at),
+            or_(col(Subscription.paused).is_(False), resumes <= at),
+            col(Order.email) != "", *orders.asked_about(livemode=livemode), ~reminded,
         )
         .order_by(at)
         .limit(_MOST)
     )  # fmt: skip
-    found = session.execute(query.add_columns(changed))
-    return [Due(row[0], row[1], row[2], about, row[3], row[4]) for row in found]
+    found = session.exec(query).all()
+    theirs = _others(session, found)
+    return [
+        Due(row.id, order.id, order.email, about, getattr(row, at.key), row.created_at, row.changed_at)
+        for row, order in found
+        if row.id not in theirs
+    ]
+
+
+def _others(session: Session, found: Sequence[tuple[Subscription, Order]]) -> set[str | None]:
+    """The subscriptions by which somebody else pays for one of these orders: their buyers are told of nothing by it."""
+    # What came with the Session that made the order theirs is none.
+    doubtful = {order.id: order for row, order in found if row.id != order.stripe_subscription_id}
+    if not doubtful:
+        return set()
+    return {each.stripe_subscription_id for each in purchases.others_sessions(session, list(doubtful.values()))}
 
 
 def end_of(changed_at: datetime | None) -> str:
-    """What a reminder is owed with of when the end of its plan was last seen to change."""
+    """What a reminder is owed with of when the billing of its plan was last seen to change."""
     return outbox.stamp(changed_at) if changed_at else "unchanged"
 
 
 def _owe(session: Session, each: Due, *, now: datetime) -> bool:
     row = {
         "id": new_id("rem"), "subscription_id": each.subscription_id, "about": each.about, "due_at": each.at,
-        "created_at": now,
+        "changed_at": each.changed_at or each.began_at, "created_at": now,
     }  # fmt: skip
-    if each.changed_at:
-        earlier = delete(Reminder).where(
-            col(Reminder.subscription_id) == each.subscription_id, col(Reminder.about) == each.about,
-            col(Reminder.due_at) == each.at, col(Reminder.created_at) < each.changed_at,
-        )  # fmt: skip
-        session.exec(earlier)
+    earlier = delete(Reminder).where(
+        col(Reminder.subscription_id) == each.subscription_id, col(Reminder.about) == each.about,
+        col(Reminder.due_at) == each.at, col(Reminder.changed_at).is_distinct_from(row["changed_at"]),
+    )  # fmt: skip
+    session.exec(earlier)
     if not _ONCE(session, [row]):
         return False
     told = (each.order_id, each.subscription_id, str(each.about), outbox.stamp(each.at), end_of(each.changed_at))

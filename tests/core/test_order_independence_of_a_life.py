@@ -53,6 +53,7 @@ OURS = {
     "ask_after",
     "refresh_at",
     "end_changed_at",
+    "billing_changed_at",
     "lapses_at",
     "failures",
     "attempts",

@@ -1,6 +1,10 @@
 """Reminders: before a yearly plan renews and before a trial ends, once each, with the amount, the day and the way to cancel."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import update
 
 from core.correspondence import drafts
 from core.foundation.jobs import outbox
@@ -8,6 +12,7 @@ from core.journeys.billing import plans
 from core.messages.wording import Message
 from core.orders.subscriptions import Subscription
 from core.rights import reminders
+from core.rights.reminders import Reminder
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
@@ -118,6 +123,159 @@ def test_who_takes_a_cancellation_back_in_time_is_reminded_by_one_letter_all_the
     assert len(owed(shop)) == 3
     changes(shop, ends_at=end)
     assert [letter(shop, job) for job in owed(shop)] == [None] * 3
+
+
+def live(shop: Shop) -> list[Message]:
+    """The reminders that would be sent now, of all that were ever owed."""
+    return [written for job in owed(shop) if (written := letter(shop, job))]
+
+
+def test_who_is_paused_and_goes_on_in_time_is_reminded_by_one_letter_all_the_same(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    _, name = builders.subscribed(shop, stripe, "plan-year")
+    comes_to(clock, row(shop).period_end, before=timedelta(days=6))
+    assert reminders.owe(shop) == 1
+    for _ in range(2):
+        clock.pass_(minutes=1)
+        stripe.pause(name)
+        plans.refresh(shop, name)
+        assert (reminders.owe(shop), live(shop)) == (0, [])
+        clock.pass_(minutes=1)
+        stripe.unpause(name)
+        plans.refresh(shop, name)
+        assert sorted(filter(None, builders.at_once(*[lambda: reminders.owe(shop)] * 3))) == [1]
+        assert len(live(shop)) == 1
+    # Nothing is news to a plan that goes on as it did.
+    clock.pass_(minutes=1)
+    stripe.change_seats(name, 2)
+    plans.refresh(shop, name)
+    assert (reminders.owe(shop), len(live(shop))) == (0, 1)
+
+
+@builders.on_sqlite
+@pytest.mark.parametrize(("resumes", "told"), [(-1, True), (0, True), (1, False)])
+def test_a_pause_that_is_over_by_then_keeps_nobody_from_being_reminded(
+    shop: Shop, stripe: FakeStripe, clock: Clock, resumes: int, told: bool
+) -> None:
+    _, name = builders.subscribed(shop, stripe, "plan-year")
+    end = row(shop).period_end
+    comes_to(clock, end, before=timedelta(days=6))
+    assert end
+    stripe.pause(name, resumes_at=end + timedelta(minutes=resumes))
+    plans.refresh(shop, name)
+    assert (reminders.owe(shop), len(live(shop))) == (told, told)
+
+
+@builders.on_sqlite
+@pytest.mark.parametrize(("ends", "told"), [(-1, False), (0, False), (1, True)])
+def test_who_is_told_to_end_after_one_more_renewal_is_reminded_of_that(
+    shop: Shop, stripe: FakeStripe, clock: Clock, ends: int, told: bool
+) -> None:
+    _, name = builders.subscribed(shop, stripe, "plan-year")
+    end = row(shop).period_end
+    assert end
+    stripe.subscriptions[name]["cancel_at"] = int((end + timedelta(days=ends)).timestamp())
+    plans.refresh(shop, name)
+    comes_to(clock, end, before=timedelta(days=5))
+    assert (reminders.owe(shop), len(live(shop))) == (told, told)
+
+
+@pytest.mark.parametrize("price", ["plan-month", "plan-year"])
+def test_a_trial_or_a_period_that_is_moved_and_moved_back_is_told_of_by_the_day_that_counts(
+    shop: Shop, stripe: FakeStripe, clock: Clock, price: str
+) -> None:
+    if price == "plan-month":
+        builders.let_try(shop, 14)
+    _, name = builders.subscribed(shop, stripe, price)
+    plan = stripe.subscriptions[name]
+    item = plan["items"]["data"][0]
+    first = item["current_period_end"]
+
+    def ends(at: int) -> None:
+        clock.pass_(minutes=1)
+        item["current_period_end"] = at
+        plan["trial_end"] = plan["trial_end"] and at
+        plans.refresh(shop, name)
+
+    def told() -> list[str]:
+        """By which day the letters are that would be sent now."""
+        return [written.text.split(" on ")[1].split(" 20")[0] for written in live(shop)]
+
+    def day(at: int) -> str:
+        return f"{datetime.fromtimestamp(at, UTC):%-d %B}"
+
+    comes_to(clock, row(shop).trial_end or row(shop).period_end, before=timedelta(days=2))
+    assert (reminders.owe(shop), told()) == (1, [day(first)])
+    later = first + 40 * 86400
+    ends(later)
+    assert (reminders.owe(shop), told()) == (0, [])
+    clock.pass_(days=1)
+    ends(first)
+    assert (reminders.owe(shop), told()) == (1, [day(first)])
+    ends(first + 86400)
+    assert (reminders.owe(shop), told()) == (1, [day(first + 86400)])
+    assert (reminders.owe(shop), len(owed(shop))) == (0, 3)
+
+
+def test_a_reminder_that_is_owed_while_stripe_is_asked_is_made_up_for(
+    shop: Shop, stripe: FakeStripe, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, name = builders.subscribed(shop, stripe, "plan-year")
+    comes_to(clock, row(shop).period_end, before=timedelta(days=6))
+    asked = stripe.find_subscription
+
+    def slowly(subscription: str) -> dict[str, Any] | None:
+        found = asked(subscription)
+        clock.pass_(seconds=1)
+        reminders.owe(shop)
+        clock.pass_(seconds=1)
+        return found
+
+    end = row(shop).period_end
+    assert end
+    stripe.pause(name, resumes_at=end)
+    monkeypatch.setattr(stripe, "find_subscription", slowly)
+    plans.refresh(shop, name)
+    assert (len(owed(shop)), live(shop)) == (1, [])
+    assert (reminders.owe(shop), len(live(shop))) == (1, 1)
+    assert reminders.owe(shop) == 0
+
+
+@builders.on_sqlite
+def test_nobody_is_reminded_of_what_somebody_else_pays_for(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    builders.begun_twice(shop, stripe, "plan-year", emails=(builders.BUYER, "ole@berg.example"))
+    mine, _ = builders.rows(shop, Subscription)
+    comes_to(clock, mine.period_end, before=timedelta(days=6))
+    assert reminders.owe(shop) == 1
+    assert [mine.id in job for job in owed(shop)] == [True]
+
+
+@builders.on_sqlite
+def test_of_a_plan_that_is_billed_twice_each_renewal_is_told_of(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    builders.begun_twice(shop, stripe, "plan-year")
+    first, _ = builders.rows(shop, Subscription)
+    comes_to(clock, first.period_end, before=timedelta(days=6))
+    assert (reminders.owe(shop), len(live(shop))) == (2, 2)
+
+
+@builders.on_sqlite
+def test_who_was_reminded_by_an_older_version_is_not_reminded_again(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    builders.subscribed(shop, stripe, "plan-year")
+    comes_to(clock, row(shop).period_end, before=timedelta(days=6))
+    assert reminders.owe(shop) == 1
+    with shop.transaction() as session:
+        session.exec(update(Reminder).values(changed_at=None))
+    assert reminders.owe(shop) == 0
+    clock.pass_(minutes=1)
+    changes(shop, end_changed_at=clock())  # as an older version writes it
+    assert reminders.owe(shop) == 1
+    clock.pass_(minutes=1)
+    with shop.transaction() as session:
+        session.exec(update(Reminder).values(changed_at=None))
+    assert reminders.owe(shop) == 0
 
 
 @builders.on_sqlite
