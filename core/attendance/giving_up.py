@@ -11,7 +11,16 @@ from core.attendance import tickets
 from core.foundation import masking
 from core.foundation.currencies import step_of
 from core.foundation.database import repeatable
-from core.foundation.errors import Fixed, MadeUp, NothingToRefund, OtherMode, PlaceFixed, RefundTooBig, StripeRefused
+from core.foundation.errors import (
+    Fixed,
+    MadeUp,
+    NothingLeft,
+    NothingToRefund,
+    OtherMode,
+    PlaceFixed,
+    RefundTooBig,
+    StripeRefused,
+)
 from core.foundation.jobs import outbox
 from core.foundation.jobs.kinds import Job
 from core.foundation.records import new_id
@@ -99,7 +108,7 @@ def pay_back(shop: Shop, cancellation_id: str) -> None:
     money, error = MoneyBack.DONE, ""
     try:
         if owed.amount == 0:
-            raise NothingToRefund(order_id=row.order_id)
+            raise NothingToRefund(order_id=row.order_id, why=NothingLeft.FREE)
         refund.request(
             shop, row.order_id, owed.amount, reason="requested_by_customer", actor=row.by, lines=(owed.line,),
             payment=owed.payment, key=row.id,

@@ -37,6 +37,7 @@ from core.foundation.errors import (
     NoSuchLine,
     NoSuchPayment,
     NotErasable,
+    NothingLeft,
     NothingSaid,
     NothingToRefund,
     NotTheDemo,
@@ -258,6 +259,22 @@ def _of_the_season(error: NotTheDemo | NoSeason | SeasonThere | SeasonUnderWay |
             assert_never(other)
 
 
+_NOTHING_LEFT = {
+    NothingLeft.HELD: "a bank has yet to decide whose the money is",
+    NothingLeft.LOST: "a bank took the money in a dispute",
+    NothingLeft.ASKED: "all of it is asked for already, and Stripe has yet to answer",
+    NothingLeft.ON_ITS_WAY: "all of it is on its way back",
+    NothingLeft.BACK: "all of it went back",
+    NothingLeft.CREDIT: "it was paid by credit that Stripe held for its buyer, and no money came in",
+    NothingLeft.FREE: "it cost nothing, or nothing was charged yet",
+    NothingLeft.GIVEN: "nothing was paid for it here, since it was given or bought elsewhere",
+    NothingLeft.SETTLING: "a bank is still settling the payment",
+    NothingLeft.NOT_PAID: "nobody has paid for it",
+    NothingLeft.LINES: "what these lines cost went back, and only others have something left",
+    NothingLeft.COIN: "what is left is less than Stripe moves of this currency",
+}
+
+
 def _of_a_refund(error: ShopError) -> str:
     match error:
         case AmountUnclear():
@@ -271,7 +288,7 @@ def _of_a_refund(error: ShopError) -> str:
             asked, left = _money(error.amount, error.currency), _money(error.left, error.currency)
             return f"{asked} is more than there is: only {left} is left to refund."
         case NothingToRefund():
-            return f"There is nothing left to refund of {error.order_id}."
+            return f"There is nothing left to refund of {error.order_id}: {_NOTHING_LEFT[error.why]}."
         case NoSuchLine():
             return f"There is no line {error.line}: the lines of this order are 1 to {error.lines}."
         case NoSuchPayment():

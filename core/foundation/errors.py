@@ -490,11 +490,29 @@ class AddressTaken(NotOpen):
     orders: int
 
 
+class NothingLeft(StrEnum):
+    """Why nothing can go back: what is the case of several payments is the first of these."""
+
+    HELD = "held"  # a bank has yet to decide whose the money is
+    LOST = "lost"  # a bank took it
+    ASKED = "asked"  # it was asked for, and Stripe has not answered
+    ON_ITS_WAY = "on_its_way"
+    BACK = "back"
+    CREDIT = "credit"  # it was paid by what Stripe held for the buyer, such as of a plan with fewer seats
+    FREE = "free"  # nothing was to be paid, or not yet
+    GIVEN = "given"  # it was given, or paid elsewhere
+    SETTLING = "settling"
+    NOT_PAID = "not_paid"
+    LINES = "lines"  # of these lines; of others there is something left
+    COIN = "coin"  # less is left than Stripe moves of the currency
+
+
 @dataclass(eq=False)
 class NothingToRefund(NotOpen):
-    """Nothing was paid, or all of it went back already, or the bank has taken it."""
+    """Nothing of what was meant can go back, for this reason."""
 
     order_id: str
+    why: NothingLeft
 
 
 @dataclass(eq=False)

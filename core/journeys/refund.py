@@ -14,6 +14,7 @@ from core.foundation.errors import (
     MadeUp,
     NoSuchLine,
     NoSuchPayment,
+    NothingLeft,
     NothingToRefund,
     OrderNotFound,
     OtherMode,
@@ -32,7 +33,7 @@ from core.journeys.billing import plans
 from core.kinds import convergence, plan_billing
 from core.kinds.convergence import Foreseen
 from core.orders import allocation, history, ledger, orders, payments, refunds
-from core.orders.allocation import Portion, Wanted
+from core.orders.allocation import Portion, Refundable, Wanted
 from core.orders.ledger import Ledger
 from core.orders.orders import Order
 from core.orders.payments import Payment
@@ -213,10 +214,16 @@ def resume(shop: Shop, refund_id: str) -> Refunded:
 
 def left(session: Session, order_id: str) -> Money:
     """What may still be refunded. Raises OrderNotFound."""
+    found = refundable(session, order_id)
+    return Money(allocation.left(found), session.get_one(Order, order_id).currency)
+
+
+def refundable(session: Session, order_id: str) -> list[Refundable]:
+    """What may still be refunded of each payment, the newest first, and what keeps the rest. Raises OrderNotFound."""
     order = orders.lock(session, order_id)
     if order is None:
         raise OrderNotFound(order=order_id)
-    return _left(order, _book(session, order))
+    return allocation.refundable(_book(session, order))
 
 
 def unconfirmed(session: Session, *, livemode: bool, before: datetime) -> list[tuple[str, str]]:
@@ -254,7 +261,8 @@ def _id_of(prefix: str, *names: str) -> str:
 def _plan(settings: Settings, session: Session, order: Order, wish: Wish, *, now: datetime) -> RefundPlan:
     book = _book(session, order)
     if book.progress is not Progress.PAID:
-        raise NothingToRefund(order_id=order.id)
+        settles = book.progress is Progress.PROCESSING
+        raise NothingToRefund(order_id=order.id, why=NothingLeft.SETTLING if settles else NothingLeft.NOT_PAID)
     wanted = Wanted(wish.amount, _line_ids(book, wish.lines), _payment_id(book, wish.payment))
     portions = allocation.allocate(
         allocation.refundable(book), wanted, order_id=order.id, currency=order.currency

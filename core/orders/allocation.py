@@ -7,21 +7,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.foundation.currencies import step_of
-from core.foundation.errors import AmountTooSmall, AmountUneven, NoSuchPayment, NothingToRefund, RefundTooBig
+from core.foundation.errors import (
+    AmountTooSmall,
+    AmountUneven,
+    NoSuchPayment,
+    NothingLeft,
+    NothingToRefund,
+    RefundTooBig,
+)
 from core.orders import refunds
 from core.orders.ledger import Ledger
 from core.orders.payment_lines import Share, spread
 from core.orders.payments import Payment
-from core.orders.refunds import Refund
+from core.orders.refunds import Refund, RefundStatus
 
 
 @dataclass(frozen=True)
 class Refundable:
-    """What can still go back of a payment, in minor units, and how much of it for each line of the order."""
+    """What can still go back of a payment, in minor units, and how much of it for each line of the order; `why` nothing of it can,
+    or no more than that, None where all that has not gone back can."""
 
     payment_id: str
     left: int
     lines: Mapping[str, int] = field(default_factory=dict)
+    why: NothingLeft | None = None
 
 
 @dataclass(frozen=True)
@@ -60,14 +69,14 @@ def allocate(payments: Sequence[Refundable], wanted: Wanted, *, order_id: str, c
     """
     step = step_of(currency)
     if not payments:
-        raise NothingToRefund(order_id=order_id)  # opened for nothing, since it was bought in another shop
+        raise NothingToRefund(order_id=order_id, why=NothingLeft.GIVEN)
     chosen = [payment for payment in payments if wanted.payment_id in ("", payment.payment_id)]
     if not chosen:
         raise NoSuchPayment(payment=wanted.payment_id)
     most = [(payment, _most(payment, wanted.line_ids) // step * step) for payment in chosen]
     available = sum(amount for _, amount in most)
     if available <= 0:
-        raise NothingToRefund(order_id=order_id)
+        raise NothingToRefund(order_id=order_id, why=_why_nothing(chosen, wanted.line_ids))
     rest = available if wanted.amount is None else wanted.amount
     if rest <= 0:
         raise AmountTooSmall(amount=rest, least=step, currency=currency)
@@ -83,17 +92,52 @@ def allocate(payments: Sequence[Refundable], wanted: Wanted, *, order_id: str, c
     return portions
 
 
+def _why_nothing(chosen: Sequence[Refundable], line_ids: Sequence[str]) -> NothingLeft:
+    """Why nothing of these payments can go back, or nothing of these lines."""
+    if any(_most(payment, line_ids) for payment in chosen):
+        return NothingLeft.COIN
+    if any(payment.left for payment in chosen):
+        return NothingLeft.LINES
+    return min((payment.why or NothingLeft.BACK for payment in chosen), key=list(NothingLeft).index)
+
+
+def _why(ledger: Ledger, payment: Payment) -> NothingLeft | None:
+    """What keeps money of a payment that has not gone back from going back."""
+    match ledger.standing(payment):
+        case "open":
+            return NothingLeft.HELD
+        case "lost":
+            return NothingLeft.LOST
+    if ledger.lost(payment):
+        return NothingLeft.LOST
+    taken = {refund.status for refund in ledger.refunds_of(payment)}
+    for status, why in _UNDER_WAY.items():
+        if status in taken:
+            return why
+    if payment.amount == 0:
+        billed = payment.amount_subtotal - payment.amount_discount + payment.amount_tax - payment.tax_included
+        return NothingLeft.CREDIT if billed > 0 else NothingLeft.FREE
+    return None
+
+
+_UNDER_WAY = {
+    RefundStatus.REQUESTED: NothingLeft.ASKED, RefundStatus.PENDING: NothingLeft.ON_ITS_WAY,
+    RefundStatus.REQUIRES_ACTION: NothingLeft.ON_ITS_WAY,
+}  # fmt: skip
+
+
 def _refundable(ledger: Ledger, payment: Payment) -> Refundable:
+    why = _why(ledger, payment)
     # Of what a bank has taken, or holds until it has decided, Stripe refunds nothing.
     if ledger.standing(payment):
-        return Refundable(payment.id, 0)
+        return Refundable(payment.id, 0, why=why)
     taken = ledger.refunds_of(payment)
     rest = max(payment.amount - refunds.claimed(taken) - ledger.lost(payment), 0)
     lines = {
         line.id: max(min(ledger.share(payment, line) - refunds.claimed_of_line(taken, line.id), rest), 0)
         for line in ledger.lines
     }
-    return Refundable(payment.id, rest, lines)
+    return Refundable(payment.id, rest, lines, why)
 
 
 def _most(payment: Refundable, line_ids: Sequence[str]) -> int:

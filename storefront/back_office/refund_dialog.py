@@ -10,7 +10,7 @@ from core.foundation.errors import ShopError
 from core.foundation.money import Money
 from core.journeys import refund
 from core.journeys.refund import RefundPlan
-from core.owner.order_book.detail import Sheet
+from core.owner.order_book.detail import PaymentView, Sheet
 from core.people.deeds import Deed
 from storefront import amounts, letter_frame, process, words
 from storefront.amounts import price
@@ -121,14 +121,30 @@ def _choose(sheet: Sheet, withdrawal: _Withdrawal) -> Choice:
 
 
 def _choose_payment(sheet: Sheet) -> str:
-    """Which payment it is taken from, where there are several."""
-    open_ones = [each for each in sheet.payments if each.refunded != each.amount]
-    if len(open_ones) < 2:
-        return ""
-    names = {"": "All, the newest first"} | {
-        each.id: f"{price(each.amount)} of {each.paid_at:%d %b %Y} only" for each in open_ones
-    }
-    return st.selectbox("Of which payment", list(names), format_func=names.__getitem__, key="refund-payment") or ""
+    """Which payment it is taken from, where there are several, and what keeps the others."""
+    open_ones = [each for each in sheet.payments if each.left.amount]
+    chosen = ""
+    if len(open_ones) > 1:
+        names = {"": "All, the newest first"} | {each.id: f"{_named(each)} only" for each in open_ones}
+        asked = st.selectbox("Of which payment", list(names), format_func=names.__getitem__, key="refund-payment")
+        chosen = asked or ""
+    for each in sheet.payments:
+        if each.kept and each.left.amount < each.amount.amount - each.refunded.amount:
+            words.quiet(_kept(each))
+    return chosen
+
+
+def _named(payment: PaymentView) -> str:
+    part = f"{price(payment.left)} of " if payment.left != payment.amount else ""
+    return f"{part}{price(payment.amount)} of {payment.paid_at:%d %b %Y}"
+
+
+def _kept(payment: PaymentView) -> str:
+    """Why money of a payment that has not gone back cannot, or no more than is left of it."""
+    assert payment.kept
+    of = f"{price(payment.amount)} of {payment.paid_at:%d %b %Y}"
+    why = refusals.KEPT[payment.kept]
+    return f"Of {of} {price(payment.left)} can go back: {why}." if payment.left.amount else f"Not of {of}: {why}."
 
 
 def _choose_take_back(first: bool) -> bool:

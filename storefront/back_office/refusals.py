@@ -36,6 +36,7 @@ from core.foundation.errors import (
     NoLicenseProduct,
     NoSeason,
     NotErasable,
+    NothingLeft,
     NothingSaid,
     NothingToRefund,
     NotPermitted,
@@ -95,6 +96,21 @@ def held(why: Hold, number: str) -> str:
     return _HOLDS[why].format(f"**{number}**")
 
 
+# Why nothing can go back of a payment or an order, or no more than that.
+KEPT = {
+    NothingLeft.HELD: "a bank has yet to decide whose the money is",
+    NothingLeft.LOST: "a bank took the money in a dispute",
+    NothingLeft.ASKED: "it is asked for already, and Stripe has yet to answer",
+    NothingLeft.ON_ITS_WAY: "it is on its way back",
+    NothingLeft.BACK: "it went back",
+    NothingLeft.CREDIT: "it was paid by credit that Stripe held for the buyer, and no money came in",
+    NothingLeft.FREE: "it cost nothing, or nothing was charged yet",
+    NothingLeft.GIVEN: "nothing was paid for it here, since it was given or bought elsewhere",
+    NothingLeft.SETTLING: "a bank is still settling the payment",
+    NothingLeft.NOT_PAID: "nobody has paid for it",
+    NothingLeft.LINES: "what these lines cost went back, and only others have something left",
+    NothingLeft.COIN: "what is left is less than Stripe moves of this currency",
+}
 _FIXED = {
     Fixed.BEGUN: "It has begun, so nothing can be changed any more.",
     Fixed.CANCELED: "This place is canceled.",
@@ -130,8 +146,8 @@ def of(error: ShopError) -> str:
         case AmountUnclear(currency=currency):
             written = Money.parse("27", currency).typed()
             return f"That is not clearly an amount. Write it like {'' if written == '27' else '27 or '}{written}."
-        case NothingToRefund():
-            return "Nothing is left to send back."
+        case NothingToRefund(why=why):
+            return f"Nothing is left to send back: {KEPT[why]}."
         case RefundChanged() | RevocationChanged():
             return "Something happened to the order meanwhile, so nothing was done. Look again before you decide."
         case NeverPaid():

@@ -5,14 +5,20 @@ import pty
 import select
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import orjson
 import pytest
+from sqlmodel import update
 
 from core import cli
 from core.command_line import orders
+from core.foundation.errors import StripeUnreachable
 from core.journeys import refund
+from core.orders.payments import Payment
+from core.orders.refunds import Refund, RefundStatus
 from core.shop import Shop
 from tests import builders, fork_server
 from tests.command_line.conftest import Run
@@ -125,7 +131,90 @@ def test_what_is_not_there_is_said_in_one_line(
 def test_an_order_without_money_has_nothing_to_refund(pushcart: Run, shop: Shop) -> None:
     unpaid, _ = builders.opened(shop, cart="unpaid")
     said = pushcart("refund", unpaid, "--yes", "--json")
-    assert (said.status, said.complaints) == (1, [f"There is nothing left to refund of {unpaid}."])
+    assert (said.status, said.complaints) == (
+        1,
+        [f"There is nothing left to refund of {unpaid}: nobody has paid for it."],
+    )
+
+
+def taken(shop: Shop, stripe: FakeStripe, status: str) -> str:
+    order_id = builders.bought(shop, stripe, cart="taken")
+    told = stripe.dispute(builders.payment_of(shop, order_id), status=status)
+    builders.deliver(shop, stripe.tell("charge.dispute.created", told))
+    return order_id
+
+
+def sent_back(shop: Shop, stripe: FakeStripe) -> str:
+    order_id = builders.bought(shop, stripe, cart="back")
+    refund.request(shop, order_id, actor="owner")
+    return order_id
+
+
+def on_its_way(shop: Shop, stripe: FakeStripe) -> str:
+    order_id = sent_back(shop, stripe)
+    with shop.transaction() as session:
+        session.exec(update(Refund).values(status=RefundStatus.PENDING))
+    return order_id
+
+
+def unanswered(shop: Shop, stripe: FakeStripe) -> str:
+    order_id = builders.bought(shop, stripe, cart="asked")
+    stripe.trouble.append(StripeUnreachable("api_connection_error"))
+    with pytest.raises(StripeUnreachable):
+        refund.request(shop, order_id, actor="owner")
+    return order_id
+
+
+def tried(shop: Shop, stripe: FakeStripe) -> str:
+    builders.let_try(shop, days=14)
+    order_id, name = builders.subscribed(shop, stripe, cart="tried")
+    builders.deliver(shop, stripe.tell("invoice.paid", stripe.invoices_of(name)[0]))
+    return order_id
+
+
+def by_credit(shop: Shop, stripe: FakeStripe) -> str:
+    order_id = builders.bought(shop, stripe, cart="credit")
+    with shop.transaction() as session:
+        session.exec(update(Payment).values(amount=0, amount_subtotal=2900))
+    return order_id
+
+
+def settling(shop: Shop, stripe: FakeStripe) -> str:
+    order_id, session_id = builders.opened(shop, cart="settling")
+    stripe.pay(session_id, slowly=True)
+    builders.deliver(shop, stripe.event("completed", session_id))
+    return order_id
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (partial(taken, status="lost"), "a bank took the money in a dispute"),
+        (partial(taken, status="needs_response"), "a bank has yet to decide whose the money is"),
+        (sent_back, "all of it went back"),
+        (on_its_way, "all of it is on its way back"),
+        (unanswered, "all of it is asked for already, and Stripe has yet to answer"),
+        (tried, "it cost nothing, or nothing was charged yet"),
+        (by_credit, "it was paid by credit that Stripe held for its buyer, and no money came in"),
+        (settling, "a bank is still settling the payment"),
+    ],
+)
+@builders.on_sqlite
+def test_why_nothing_is_left_is_said(
+    pushcart: Run, shop: Shop, stripe: FakeStripe, make: Callable[[Shop, FakeStripe], str], why: str
+) -> None:
+    order_id = make(shop, stripe)
+    said = pushcart("refund", order_id, "--yes")
+    assert (said.status, said.complaints) == (1, [f"There is nothing left to refund of {order_id}: {why}."])
+
+
+@builders.on_sqlite
+def test_of_lines_that_went_back_it_is_said_that_others_have_not(
+    pushcart: Run, shop: Shop, stripe: FakeStripe, order_id: str
+) -> None:
+    refund.request(shop, order_id, lines=[1], actor="owner")
+    [said] = pushcart("refund", order_id, "--line", "1", "--yes").complaints
+    assert said.endswith(": what these lines cost went back, and only others have something left.")
 
 
 @pytest.mark.parametrize(("typed", "sent"), [("y", True), ("n", False), ("", False), ("\x04", False)])

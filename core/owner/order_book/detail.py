@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from core.catalog.products import Kind
-from core.foundation.errors import OrderNotFound
+from core.foundation.errors import NothingLeft, OrderNotFound
 from core.foundation.money import Money
 from core.invoicing import receipts
 from core.invoicing.receipts import Paper
@@ -17,7 +17,8 @@ from core.kinds import deliverables, standings
 from core.kinds.grants import Delivery
 from core.messages import letters
 from core.messages.letters import LetterState
-from core.orders import disputes, history, orders, payments, refunds
+from core.orders import allocation, disputes, history, orders, payments, refunds
+from core.orders.allocation import Refundable
 from core.orders.balance import entries
 from core.orders.balance.payouts import Payout
 from core.orders.checkouts import Checkout, at_stripe
@@ -73,7 +74,8 @@ class Price:
 
 @dataclass(frozen=True)
 class PaymentView:
-    """Money that came in. `reason` is Stripe's word for why, such as `checkout`; `key` is what we call the payment."""
+    """Money that came in. `reason` is Stripe's word for why, such as `checkout`; `key` is what we call the payment. `left` is
+    what of it can still go back, and `kept` what keeps the rest from that."""
 
     id: str
     payment_intent: str
@@ -82,6 +84,8 @@ class PaymentView:
     refunded: Money
     paid_at: datetime
     key: str
+    left: Money
+    kept: NothingLeft | None
 
 
 @dataclass(frozen=True)
@@ -213,6 +217,7 @@ def sheet(shop: Shop, order_id: str) -> Sheet:
 def _sheet(session: Session, order: Order, *, livemode: bool, signing_key: str) -> Sheet:
     lines = orders.lines(session, order.id)
     received = payments.of_order(session, order.id)
+    open_ones = _refundable(session, order, received)
     asked = session.exec(select(Checkout.stripe_checkout_session_id).where(Checkout.order_id == order.id)).all()
     ids = [
         *asked, *(each.stripe_payment_intent_id for each in received), *(each.stripe_invoice_id for each in received),
@@ -225,7 +230,8 @@ def _sheet(session: Session, order: Order, *, livemode: bool, signing_key: str) 
         made_up=order.from_season,
         given=_given(session, order),
         stripe_ids=tuple(dict.fromkeys(each for each in map(at_stripe, ids) if each)), lines=tuple(map(_line, lines)),
-        price=_price(session, order), payments=tuple(map(_payment, received)),
+        price=_price(order, allocation.left(list(open_ones.values()))),
+        payments=tuple(_payment(each, open_ones[each.id]) for each in received),
         refunds=tuple(map(_refund, refunds.of_order(session, order.id))),
         disputes=tuple(map(_dispute, disputes.of_order(session, order.id))), settled=_settled(session, order.id),
         deliveries=deliverables.deliveries(session, order.id, signing_key=signing_key),
@@ -269,25 +275,29 @@ def _line(line: OrderLine) -> Line:
     )
 
 
-def _price(session: Session, order: Order) -> Price:
+def _refundable(session: Session, order: Order, received: Sequence[payments.Payment]) -> dict[str, Refundable]:
+    """What can still go back of each payment, by its id."""
+    if not order.eventful or order.from_season:
+        return {each.id: Refundable(each.id, max(0, each.amount - each.amount_refunded)) for each in received}
+    # Of what a bank took, or holds until it has decided, nothing goes back.
+    return {each.payment_id: each for each in refund.refundable(session, order.id)}
+
+
+def _price(order: Order, left: int) -> Price:
     def money(amount: int | None) -> Money | None:
         return None if amount is None else Money(amount, order.currency)
 
     total = order.amount_expected if order.amount_total is None else order.amount_total
-    left = max(0, (order.amount_total or 0) - order.amount_refunded)
-    if left and order.eventful and not order.from_season:
-        # Of what a bank took, or holds until it has decided, nothing goes back.
-        left = refund.left(session, order.id).amount
     return Price(
         money(order.amount_subtotal), money(order.amount_discount), money(order.amount_tax),
         Money(total, order.currency), Money(order.amount_refunded, order.currency), Money(left, order.currency),
     )  # fmt: skip
 
 
-def _payment(row: payments.Payment) -> PaymentView:
+def _payment(row: payments.Payment, open_one: Refundable) -> PaymentView:
     return PaymentView(
         row.id, row.stripe_payment_intent_id or "", row.billing_reason, Money(row.amount, row.currency),
-        Money(row.amount_refunded, row.currency), row.paid_at, row.id,
+        Money(row.amount_refunded, row.currency), row.paid_at, row.id, Money(open_one.left, row.currency), open_one.why,
     )  # fmt: skip
 
 

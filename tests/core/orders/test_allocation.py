@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.foundation.errors import AmountTooSmall, AmountUneven, NoSuchPayment, NothingToRefund, RefundTooBig
+from core.foundation.errors import (
+    AmountTooSmall,
+    AmountUneven,
+    NoSuchPayment,
+    NothingLeft,
+    NothingToRefund,
+    RefundTooBig,
+)
 from core.orders import allocation
 from core.orders.allocation import Portion, Refundable, Wanted, allocate
 from core.orders.payment_lines import Share
@@ -60,6 +67,26 @@ def test_what_is_not_there_is_refused(wanted: Wanted, error: type[Exception]) ->
         parts(wanted)
 
 
+@pytest.mark.parametrize(
+    ("payments", "wanted", "why"),
+    [
+        ([], Wanted(), "given"),
+        ([Refundable("pi_1", 0)], Wanted(), "back"),
+        ([Refundable("pi_2", 0), Refundable("pi_1", 0, why=NothingLeft.LOST)], Wanted(), "lost"),
+        ([Refundable("pi_2", 0, why=NothingLeft.LOST), Refundable("pi_1", 0, why=NothingLeft.HELD)], Wanted(), "held"),
+        ([Refundable("pi_2", 0, why=NothingLeft.LOST), Refundable("pi_1", 9)], Wanted(payment_id="pi_2"), "lost"),
+        (NEWEST, Wanted(line_ids=("nothing",)), "lines"),
+        ([Refundable("pi_1", 0, {"guide": 0}, NothingLeft.ASKED)], Wanted(line_ids=("guide",)), "asked"),
+    ],
+)
+def test_why_nothing_can_go_back_is_said_by_the_payments_that_were_meant(
+    payments: list[Refundable], wanted: Wanted, why: str
+) -> None:
+    with pytest.raises(NothingToRefund) as refusal:
+        parts(wanted, payments)
+    assert refusal.value.why == why
+
+
 def test_of_what_was_bought_in_another_shop_nothing_can_go_back() -> None:
     with pytest.raises(NothingToRefund):
         parts(Wanted(), [])
@@ -92,10 +119,11 @@ def test_only_what_stripe_moves_of_a_currency_goes_back() -> None:
     assert refusal.value.near == (1000, 1010)
     with pytest.raises(RefundTooBig):
         dinars(Wanted(10000, ("guide",)))
-    with pytest.raises(NothingToRefund):
+    with pytest.raises(NothingToRefund) as nothing:
         allocate(
             [Refundable("pi_1", 100, {"guide": 50})], Wanted(line_ids=("guide",)), order_id="ord_1", currency="isk"
         )
+    assert nothing.value.why == NothingLeft.COIN
 
 
 amounts = st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 3000)), min_size=1, max_size=5)

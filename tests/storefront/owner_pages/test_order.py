@@ -166,6 +166,30 @@ def test_an_owner_changes_how_many_seats_there_are_at_what_was_shown(visitor: Vi
 
 
 @builders.on_sqlite
+def test_a_payment_that_a_bank_took_is_not_offered_to_go_back_and_says_why(visitor: Visitor) -> None:
+    visitor.works_as(Role.OWNER)
+    shop, stripe = visitor.shop, visitor.stripe
+    order_id, name = subscribed(shop, stripe)
+    first = builders.payment_of(shop, order_id)
+    for _ in range(2):
+        builders.deliver(shop, stripe.tell("invoice.paid", stripe.renew(name)))
+    taken = stripe.dispute(first, status="lost")
+    builders.deliver(shop, stripe.tell("charge.dispute.created", taken))
+    builders.ask_stripe(shop)
+    tab = begins(visitor, order_id, "refund")
+    offered = tab.selectbox(key="refund-payment").options
+    assert len(offered) == 3
+    assert "Not of €9.00 of 23 Nov 2026: a bank took the money in a dispute." in words(tab)
+    held = stripe.dispute(builders.payment_of(shop, order_id))
+    builders.deliver(shop, stripe.tell("charge.dispute.created", held))
+    builders.ask_stripe(shop)
+    tab = begins(visitor, order_id, "refund")
+    assert "refund-payment" not in [each.key for each in tab.selectbox]  # of one alone there is nothing to choose
+    assert "a bank has yet to decide whose the money is." in words(tab)
+    assert "**€9.00** of test money goes back" in words(tab) + " ".join(each.value for each in tab.info)
+
+
+@builders.on_sqlite
 def test_an_owner_sees_what_each_subscription_is_for_and_changes_the_seats_of_one(visitor: Visitor) -> None:
     visitor.works_as(Role.OWNER)
     shop, stripe = visitor.shop, visitor.stripe
