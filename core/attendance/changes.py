@@ -12,10 +12,9 @@ from core.foundation.database import repeatable
 from core.foundation.errors import Fixed, NameMissing, PlaceFixed, UnknownDate
 from core.foundation.jobs import outbox
 from core.kinds import workshops
-from core.kinds.places import attendees, waiting_list
+from core.kinds.places import attendees, owed_letters, waiting_list
 from core.kinds.places.attendees import Attendee
-from core.messages import place_letters
-from core.messages.place_letters import Topic
+from core.kinds.places.owed_letters import Topic
 from core.orders import history, orders
 from core.shop import Shop
 
@@ -55,8 +54,8 @@ def hand_over(shop: Shop, token: str, name: str, email: str, *, signed_in: str) 
         row.former, row.name, row.email, row.folded = row.email, name, email, fold(email)
         row.turn += 1
         attendees.changed(session, [row])
-        place_letters.owe(session, row, Topic.GONE, str(row.turn), to=row.former or found.order.email)
-        place_letters.owe(session, row, Topic.TICKET, str(row.turn), to=row.email)
+        owed_letters.owe(session, row, Topic.GONE, str(row.turn), to=row.former or found.order.email)
+        owed_letters.owe(session, row, Topic.TICKET, str(row.turn), to=row.email)
         _note(session, found, "place_handed_over", str(row.turn), detail=found.line.name, now=shop.now())
         return True
 
@@ -90,7 +89,7 @@ def move(shop: Shop, token: str, date_id: str, *, signed_in: str) -> None:
         waiting_list.free(session, before, 1)
         stamp = f"{outbox.stamp(dates[date_id].starts_at)}.{found.row.sequence}"
         to = found.row.email or found.order.email
-        place_letters.owe(session, found.row, Topic.MOVED, stamp, to=to)
+        owed_letters.owe(session, found.row, Topic.MOVED, stamp, to=to)
         _note(session, found, "place_moved", str(found.row.sequence), detail=f"{before} > {date_id}", now=now)
 
 

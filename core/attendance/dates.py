@@ -16,13 +16,12 @@ from core.foundation.errors import DateCanceled, DateChanged, Problem, ProductUn
 from core.foundation.jobs import outbox
 from core.foundation.records import new_id
 from core.kinds import workshops
-from core.kinds.places import attendees, line_places, waiting_list
+from core.kinds.places import attendees, line_places, owed_letters, waiting_list
 from core.kinds.places.attendees import Attendee
+from core.kinds.places.owed_letters import Topic
 from core.kinds.places.waiting_list import OFFERED, Waiting, WaitingEntry
 from core.kinds.workshops import Reservation, ReservationState, Times, WorkshopDate
-from core.messages import place_letters
 from core.messages.attendee_messages import AttendeeMessage
-from core.messages.place_letters import Topic
 from core.orders import history, orders
 from core.orders.orders import MADE_UP, Order, OrderLine
 from core.people import deeds
@@ -85,7 +84,7 @@ def tell_of_move(session: Session, date: WorkshopDate, *, now: datetime) -> None
     attendees.changed(session, [row for row, _ in rows])
     for row, email in rows:
         stamp = f"{outbox.stamp(date.starts_at)}.{row.sequence}"
-        place_letters.owe(session, row, Topic.MOVED, stamp, to=row.email or email)
+        owed_letters.owe(session, row, Topic.MOVED, stamp, to=row.email or email)
     for line in _paying(session, date.id):
         history.note(session, line.order_id, line_places.moved_event(line), actor="owner", now=now)
     late = update(WaitingEntry).where(col(WaitingEntry.date_id) == date.id, OFFERED)
@@ -138,7 +137,7 @@ def write(shop: Shop, date_id: str, subject: str, text: str, *, deed: Deed) -> i
         )  # fmt: skip
         session.add(message)
         for row, email in rows:
-            place_letters.owe(session, row, Topic.MESSAGE, message.id, to=row.email or email)
+            owed_letters.owe(session, row, Topic.MESSAGE, message.id, to=row.email or email)
         return len(rows)
 
 

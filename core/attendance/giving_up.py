@@ -26,11 +26,10 @@ from core.foundation.jobs.kinds import Job
 from core.foundation.records import new_id
 from core.journeys import payment_contents, refund
 from core.kinds import workshops
-from core.kinds.places import attendees, line_places
+from core.kinds.places import attendees, line_places, owed_letters
 from core.kinds.places.attendees import Attendee
 from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
-from core.messages import place_letters
-from core.messages.place_letters import Topic
+from core.kinds.places.owed_letters import Topic
 from core.orders import history, ledger, orders
 from core.orders.orders import Order, OrderLine
 from core.shop import Shop
@@ -83,7 +82,7 @@ def cancel_rows(
     line_places.let_go(session, rows)
     attendees.changed(session, rows)
     for row in rows:
-        place_letters.owe(session, row, Topic.CANCELED, canceled.id, to=row.email or order.email)
+        owed_letters.owe(session, row, Topic.CANCELED, canceled.id, to=row.email or order.email)
     if owes:
         outbox.owe(session, Job.PLACE_REFUND, canceled.id, key=canceled.id)
     told = f"places_canceled:{canceled.id}"

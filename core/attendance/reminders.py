@@ -7,10 +7,10 @@ from sqlmodel import Session, col, select
 
 from core.foundation.database import apart
 from core.foundation.jobs import outbox
+from core.kinds.places import owed_letters
 from core.kinds.places.attendees import Attendee
+from core.kinds.places.owed_letters import Topic
 from core.kinds.workshops import WorkshopDate
-from core.messages import place_letters
-from core.messages.place_letters import Topic
 from core.orders.orders import MADE_UP, Order
 from core.shop import Shop
 
@@ -63,4 +63,4 @@ def _owe_all(session: Session, date: WorkshopDate, topic: Topic, *, livemode: bo
     query = query.where(Attendee.date_id == date.id, col(Attendee.holds), ~MADE_UP)
     # A place that was bought with test money lets nobody in once money is real.
     for row, email in session.exec(query.where(col(Order.livemode)) if livemode else query).all():
-        place_letters.owe(session, row, topic, outbox.stamp(date.starts_at), to=row.email or email)
+        owed_letters.owe(session, row, topic, outbox.stamp(date.starts_at), to=row.email or email)

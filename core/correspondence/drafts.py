@@ -16,6 +16,8 @@ from core.correspondence.veil import Veil
 from core.foundation.jobs.kinds import Job, Notice
 from core.foundation.settings import Settings
 from core.kinds.places import attendees
+from core.kinds.places.owed_letters import Topic
+from core.kinds.places.waiting_list import News
 from core.languages import catalogs, sentences
 from core.mailboxes import unsubscribing
 from core.mailboxes.marks import Kind
@@ -29,7 +31,6 @@ from core.messages import (
     withdrawal_letters,
     wording,
 )
-from core.messages.place_letters import Topic
 from core.messages.wording import Message
 from core.people import audit
 from core.people.receipts import receipt_copies
@@ -304,7 +305,7 @@ def _place_letter(order_id: str, attendee_id: str, topic: str, stamp: str) -> Dr
 def _waiting_letter(entry_id: str, topic: str, stamp: str) -> Draft:
     return Draft(
         f"{Job.WAITING_LETTER}:{entry_id}:{topic}:{stamp}", None, partial(place_letters.waiter, entry_id=entry_id),
-        _written(lambda shop: place_letters.about_waiting(shop, entry_id, topic, stamp), place_wording.waiting),
+        _written(lambda shop: place_letters.about_waiting(shop, entry_id, News(topic), stamp), place_wording.waiting),
         language=partial(place_letters.waiters_language, entry_id=entry_id),
     )  # fmt: skip
 

@@ -12,6 +12,8 @@ from core.correspondence.shop_notices import ShopNotice
 from core.foundation.jobs.kinds import Job, Notice
 from core.foundation.money import Money
 from core.kinds.grants import Delivery, File, License
+from core.kinds.places.owed_letters import Topic
+from core.kinds.places.waiting_list import News
 from core.kinds.workshops import Times
 from core.messages import after_purchase, place_wording, wording
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter, RenewedLetter
@@ -26,7 +28,7 @@ from core.messages.contents import (
 )
 from core.messages.digests import DigestLetter, Need, Renewals, WeekSales
 from core.messages.new_versions import VersionLetter
-from core.messages.place_letters import PlaceLetter, Topic, WaitingLetter
+from core.messages.place_letters import PlaceLetter, WaitingLetter
 from core.messages.withdrawal_letters import WithdrawalLetter, WithdrawalNotice
 from core.messages.wording import Message
 from core.orders import disputes
@@ -166,7 +168,9 @@ def _place(shop: Shop) -> PlaceLetter:
 
 def _waiting(shop: Shop) -> WaitingLetter:
     until = shop.now() + timedelta(hours=24)
-    return WaitingLetter(BUYER, "offer", "A workshop", 2, _times(shop), f"{shop.settings.public_url}/waiting/…", until)
+    return WaitingLetter(
+        BUYER, News.OFFER, "A workshop", 2, _times(shop), f"{shop.settings.public_url}/waiting/…", until
+    )
 
 
 def _times(shop: Shop) -> Times:

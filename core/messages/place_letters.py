@@ -2,18 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from sqlmodel import Session, col, select
 
 from core.catalog.products import Product
 from core.foundation.jobs import outbox
-from core.foundation.jobs.kinds import Job
 from core.kinds.grants import Grant
 from core.kinds.places import attendees, waiting_list
 from core.kinds.places.attendees import Attendee
 from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
-from core.kinds.places.waiting_list import Waiting, WaitingEntry
+from core.kinds.places.owed_letters import Topic
+from core.kinds.places.waiting_list import News, Waiting, WaitingEntry
 from core.kinds.workshops import Times, WorkshopDate
 from core.messages import calendar_entries
 from core.messages.attendee_messages import AttendeeMessage
@@ -21,20 +20,6 @@ from core.messages.calendar_entries import Entry, Method
 from core.orders.orders import Order, OrderLine
 from core.orders.status import GrantState
 from core.shop import Shop
-
-
-class Topic(StrEnum):
-    """What happened to a place: it was given to its `ticket`'s new holder and is `gone` from the one before, was moved or
-    canceled, is near, or those who run the shop have something to say."""
-
-    TICKET = "ticket"
-    GONE = "gone"
-    MOVED = "moved"
-    CANCELED = "canceled"
-    DAY = "day"
-    HOUR = "hour"
-    MESSAGE = "message"
-
 
 # What is only true as long as the date begins when it did.
 _OF_ITS_TIME = (Topic.MOVED, Topic.DAY, Topic.HOUR)
@@ -66,7 +51,7 @@ class WaitingLetter:
     """What a letter to somebody who waits needs. `until` is how long the offer stands; `url` opens it, and leaves the list."""
 
     email: str
-    topic: str
+    topic: News
     product: str
     places: int
     times: Times
@@ -82,12 +67,6 @@ def is_address(place: str) -> bool:
 def ticket_url(shop: Shop, token: str, page: str = "ticket") -> str:
     """The address of a ticket, or of another page that its token opens."""
     return f"{shop.settings.public_url}/{page}/{token}"
-
-
-def owe(session: Session, row: Attendee, topic: Topic, stamp: str, *, to: str) -> None:
-    """Owe a letter about a place, once for this topic and stamp."""
-    told = (row.order_id, row.id, topic.value, stamp)
-    outbox.owe(session, Job.PLACE_LETTER, *told, key=":".join(told), to=to)
 
 
 def entry_of(
@@ -142,7 +121,7 @@ def turn_before(topic: str, stamp: str) -> int | None:
     return int(stamp) if stamp.isdecimal() and len(stamp) < 9 else 0
 
 
-def about_waiting(shop: Shop, entry_id: str, topic: str, stamp: str) -> WaitingLetter | None:
+def about_waiting(shop: Shop, entry_id: str, topic: News, stamp: str) -> WaitingLetter | None:
     """What to write to somebody who waits, or None if that is no longer so."""
     with shop.reading() as session:
         row = session.get(WaitingEntry, entry_id)
@@ -151,7 +130,7 @@ def about_waiting(shop: Shop, entry_id: str, topic: str, stamp: str) -> WaitingL
         query = select(WorkshopDate, Product.name).join(Product, col(Product.id) == WorkshopDate.product_id)
         date, product = session.exec(query.where(WorkshopDate.id == row.date_id)).one()
     token = waiting_list.token(row, signing_key=shop.signing_key)
-    until = row.offer_until if topic == "offer" else None
+    until = row.offer_until if topic is News.OFFER else None
     url = ticket_url(shop, token, "waiting")
     return WaitingLetter(row.email, topic, product, row.places, date.times, url, until)
 
@@ -210,9 +189,9 @@ def _is_so(session: Session, row: Attendee, date: WorkshopDate, topic: Topic, st
     return has and as_it_was and in_time
 
 
-def _is_news(row: WaitingEntry, topic: str, stamp: str, *, now: datetime) -> bool:
-    if topic == "offer":
+def _is_news(row: WaitingEntry, topic: News, stamp: str, *, now: datetime) -> bool:
+    if topic is News.OFFER:
         return row.state in (Waiting.OFFERED, Waiting.PAYING) and row.offer_until is not None and row.offer_until > now
-    if topic == "joined":
+    if topic is News.JOINED:
         return row.state is Waiting.WAITING and str(row.turn) == stamp
     return row.state is Waiting.CLOSED

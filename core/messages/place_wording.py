@@ -5,11 +5,13 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from core.foundation.settings import Settings
+from core.kinds.places.owed_letters import Topic
+from core.kinds.places.waiting_list import News
 from core.kinds.workshops import Times
 from core.languages import formats
 from core.languages.sentences import _, marked, ngettext
 from core.messages import wording
-from core.messages.place_letters import PlaceLetter, Topic, WaitingLetter
+from core.messages.place_letters import PlaceLetter, WaitingLetter
 from core.messages.wording import Message
 
 
@@ -87,7 +89,7 @@ def _canceled(letter: PlaceLetter) -> tuple[str, str, list[str]]:
 def waiting(settings: Settings, letter: WaitingLetter) -> Message:
     """That somebody is on the list, that places are held for them, or that there is nothing to wait for any more."""
     told = {"product": letter.product, "when": when_of(letter.times), "number": letter.places}
-    if letter.topic == "offer" and letter.until:
+    if letter.topic is News.OFFER and letter.until:
         told["until"] = moment_of(letter.until, letter.times.timezone)
         subject = ngettext("A place in {product} for you", "Places in {product} for you", letter.places)
         headline = _("It's your turn.")
@@ -102,7 +104,7 @@ def waiting(settings: Settings, letter: WaitingLetter) -> Message:
         ]
         button = _("See your offer")
         closing = _("Don't want it any more? On the same page you leave the list with one click.")
-    elif letter.topic == "closed":
+    elif letter.topic is News.CLOSED:
         subject, headline = _("{product} does not take place"), _("Nothing to wait for.")
         paragraphs = [_("{product} on {when} is canceled, so you are on its waiting list no more.")]
         button, closing = "", _("There may be other dates in the shop.")

@@ -13,7 +13,7 @@ from core.foundation import addresses
 from core.foundation.addresses import fold
 from core.foundation.errors import AddressTaken, CustomerNotFound, OrderNotFound
 from core.kinds import entitlement_records, licenses
-from core.kinds.places import attendees, waiting_list
+from core.kinds.places import owed_letters, waiting_list
 from core.orders import history, orders
 from core.orders.history import FulfillmentLog
 from core.orders.orders import Order
@@ -153,7 +153,7 @@ def _move(session: Session, order: Order, email: str, *, to: str, how: How, acto
     order.email, order.customer_id, order.updated_at = email, to, now
     announcements.mark(session, order, now=now)
     if elsewhere:
-        attendees.follow(session, order)
+        owed_letters.follow(session, order)
     earlier = select(func.count()).where(
         col(FulfillmentLog.order_id) == order.id, col(FulfillmentLog.event).startswith("address_changed:")
     )
@@ -179,7 +179,7 @@ def _give(session: Session, customer: str, address: str, *, how: How, now: datet
 def _bring_along(session: Session, old: str, new: str) -> None:
     """What belongs to whoever has an address, and to no order of theirs: whoever has it next must not be taken for them."""
     licenses.readdress(session, fold(old), fold(new))
-    attendees.readdress(session, old, new)
+    owed_letters.readdress(session, old, new)
     waiting_list.readdress(session, old, new)
 
 

@@ -1,3 +1,3 @@
-"""Places in workshops: held, taken, whose each is, who gave one up and who waits for one.
+"""Places in workshops: held, taken, whose each is, who gave one up, who waits for one, and what of that they are told.
 
 Below them stand the dates themselves, in `workshops`."""

@@ -1,24 +1,16 @@
 """Attendees: a row for each place in a workshop that was paid for: who comes, on which date, and the token of their ticket."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Index, UniqueConstraint, func, update
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import signing
-from core.foundation.addresses import fold
 from core.foundation.errors import LinkInvalid
-from core.foundation.jobs import outbox
-from core.foundation.jobs.kinds import Job
 from core.foundation.records import Record, new_id
 from core.kinds.places.cancellations import PlaceCancellation
-from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Order, OrderLine
-
-# What the letters are about that bring a ticket, and that say that a date is another.
-_TICKET, _MOVED = "ticket", "moved"
 
 
 class Attendee(Record, table=True):
@@ -130,44 +122,6 @@ def receiver(session: Session, attendee_id: str, *, before: int | None = None) -
     # Before the first turn it was the buyer's.
     known = row.email if before is None else row.former if before == row.turn else ""
     return known or session.get_one(Order, row.order_id).email
-
-
-def readdress(session: Session, old: str, new: str) -> None:
-    """Have letters about the places of whoever has this address go to another one of theirs, and that be who has them."""
-    rows = _locked(session, Attendee.folded == fold(old))
-    for row in rows:
-        row.email, row.folded = new, fold(new)
-    _issue_anew(session, rows, to=new)
-
-
-def follow(session: Session, order: Order) -> None:
-    """The same of the places that are their buyer's own: letters about them go where the order's do, which is elsewhere by now."""
-    _issue_anew(session, _locked(session, Attendee.order_id == order.id, Attendee.email == ""), to=order.email)
-
-
-def tell_moved(session: Session, rows: Sequence[Attendee], order: Order) -> None:
-    """Owe the buyer of these places a letter that says when they are."""
-    session.flush()
-    for row in rows:
-        begins = session.get_one(WorkshopDate, row.date_id).starts_at
-        told = (row.order_id, row.id, _MOVED, f"{outbox.stamp(begins)}.{row.sequence}")
-        outbox.owe(session, Job.PLACE_LETTER, *told, key=":".join(told), to=order.email)
-
-
-def _issue_anew(session: Session, rows: Sequence[Attendee], *, to: str) -> None:
-    """Let what was mailed elsewhere open nothing any more, and owe whoever has these places the tickets that do."""
-    for row in rows:
-        row.turn += 1
-    changed(session, rows)
-    for row in rows:
-        if row.holds:
-            told = (row.order_id, row.id, _TICKET, str(row.turn))
-            outbox.owe(session, Job.PLACE_LETTER, *told, key=":".join(told), to=to)
-
-
-def _locked(session: Session, *which: Any) -> Sequence[Attendee]:
-    query = select(Attendee).where(*which).order_by(Attendee.id).with_for_update()
-    return session.exec(query.execution_options(populate_existing=True)).all()
 
 
 def changed(session: Session, rows: Iterable[Attendee]) -> None:

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from core.kinds import workshops
 from core.kinds.grants import Delivery, Grant, Ticket
-from core.kinds.places import attendees, waiting_list
+from core.kinds.places import attendees, owed_letters, waiting_list
 from core.kinds.places.attendees import Attendee
 from core.kinds.workshops import Reservation, ReservationState, WorkshopDate
 from core.orders import history
@@ -103,7 +103,7 @@ def _grant_first(session: Session, line: OrderLine, reservation: Reservation, *,
         row.date_id, row.holds = reservation.date_id, row.canceled_at is None
     rows = attendees.seat(session, line, date_id=reservation.date_id, places=places, now=now)
     if not known and history.has(session, line.order_id, moved_event(line)):
-        attendees.tell_moved(session, rows, session.get_one(Order, line.order_id))
+        owed_letters.tell_moved(session, rows, session.get_one(Order, line.order_id))
     if gone := sum(row.canceled_at is not None for row in known):
         waiting_list.free(session, reservation.date_id, gone)
     waiting_list.took(session, line.order_id)

@@ -46,6 +46,15 @@ class Waiting(StrEnum):
     CLOSED = "closed"
 
 
+class News(StrEnum):
+    """What whoever waits is written to about: that they are on the list, that places are held, or that nothing is to be waited
+    for."""
+
+    JOINED = "joined"
+    OFFER = "offer"
+    CLOSED = "closed"
+
+
 STANDING = (Waiting.WAITING, Waiting.OFFERED, Waiting.PAYING)
 
 
@@ -113,7 +122,7 @@ def join(session: Session, date_id: str, email: str, *, places: int, now: dateti
     row.language = sentences.language()
     session.add(row)
     session.flush()
-    _owe_letter(session, row, "joined")
+    _owe_letter(session, row, News.JOINED)
     return row
 
 
@@ -190,7 +199,7 @@ def close(session: Session, date_id: str) -> list[WaitingEntry]:
         if row.state is Waiting.OFFERED:
             workshops.count_down(session, date_id, row.places)
         row.state = Waiting.CLOSED
-        _owe_letter(session, row, "closed")
+        _owe_letter(session, row, News.CLOSED)
     session.flush()
     return rows
 
@@ -217,7 +226,7 @@ def readdress(session: Session, old: str, new: str) -> None:
         if fold(old) != fold(new):
             row.turn += 1
             if row.state in STANDING:
-                _owe_letter(session, row, "joined" if row.state is Waiting.WAITING else "offer")
+                _owe_letter(session, row, News.JOINED if row.state is Waiting.WAITING else News.OFFER)
     session.flush()
 
 
@@ -319,7 +328,7 @@ def _holds(session: Session, order_id: str, date_id: str) -> bool:
 def _offer(session: Session, rows: Sequence[WaitingEntry], *, until: datetime, now: datetime) -> None:
     for row in rows:
         row.state, row.offer_until, row.order_id = Waiting.OFFERED, until, None
-        _owe_letter(session, row, "offer", outbox.stamp(now))
+        _owe_letter(session, row, News.OFFER, outbox.stamp(now))
     session.flush()
 
 
@@ -327,6 +336,6 @@ def _until(date: WorkshopDate, now: datetime) -> datetime:
     return now + min(_STANDS, (date.starts_at - now) / 2)
 
 
-def _owe_letter(session: Session, row: WaitingEntry, topic: str, stamp: str = "") -> None:
-    told = (row.id, topic, stamp or str(row.turn))
+def _owe_letter(session: Session, row: WaitingEntry, news: News, stamp: str = "") -> None:
+    told = (row.id, news.value, stamp or str(row.turn))
     outbox.owe(session, Job.WAITING_LETTER, *told, key=":".join(told), to=row.email)
