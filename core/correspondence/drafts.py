@@ -230,9 +230,9 @@ def _access_changed(order_id: str, done: str, lines: str, time: str) -> Draft:
     )  # fmt: skip
 
 
-def _withdrawal(withdrawal_id: str, stage: str) -> Draft:
+def _withdrawal(withdrawal_id: str, stage: str, copy: str = "") -> Draft:
     return Draft(
-        f"{Job.WITHDRAWAL}:{withdrawal_id}:{stage}", None,
+        ":".join(filter(None, (Job.WITHDRAWAL, withdrawal_id, stage, copy))), None,
         partial(withdrawal_letters.receiver, withdrawal_id=withdrawal_id),
         _written(lambda shop: withdrawal_letters.about(shop, withdrawal_id, Stage(stage)), wording.withdrawal),
         language=partial(withdrawal_letters.language, withdrawal_id=withdrawal_id),
@@ -350,7 +350,7 @@ _DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
     Job.PLAN_ENDING: (4, _plan_ending),
     Job.PLAN_ENDED: (2, _plan_ended),
     Job.ACCESS_CHANGED: (4, _access_changed),
-    Job.WITHDRAWAL: (2, _withdrawal),
+    Job.WITHDRAWAL: (3, _withdrawal),
     Job.WITHDRAWAL_NOTICE: (1, _withdrawal_notice),
     Job.NEW_VERSION: (2, _new_version),
     Job.SIGN_IN_CODE: (1, _sign_in_code),

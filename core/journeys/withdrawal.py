@@ -6,11 +6,12 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from core.foundation.errors import NothingSaid
+from core.foundation.errors import NothingSaid, WithdrawalNotFound
 from core.people import deeds
 from core.people.deeds import Deed
 from core.people.staff import Action
 from core.rights import withdrawals
+from core.rights.withdrawals import Stage, Withdrawal
 from core.shop import Shop
 
 # What a letter may say of why.
@@ -46,6 +47,23 @@ def decline(shop: Shop, withdrawal_id: str, *, reason: str, actor: str = "owner"
         withdrawals.decline(session, withdrawal_id, reason=said, by=who, now=now)
 
     _carry_out(shop, withdrawal_id, act, "declined", actor=actor, deed=deed)
+
+
+def acknowledge_again(shop: Shop, withdrawal_id: str, *, deed: Deed) -> str:
+    """Have the letter that says that it has arrived sent once more, also after it was decided; returns where it goes.
+
+    Raises WithdrawalNotFound, also where whoever declared it was erased, NotPermitted or DoneAlready.
+    """
+    now = shop.now()
+    with shop.transaction() as session:
+        row = session.get(Withdrawal, withdrawal_id)
+        if row is None or not row.email:
+            raise WithdrawalNotFound(withdrawal=withdrawal_id)
+        deeds.begin(
+            session, shop.settings, deed, Action.RESEND, subject=withdrawal_id, detail="acknowledgement", now=now
+        )
+        withdrawals.owe_letter(session, row, Stage.RECEIVED, copy=deed.token)
+        return row.email
 
 
 def _carry_out(

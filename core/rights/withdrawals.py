@@ -123,9 +123,10 @@ def decline(session: Session, withdrawal_id: str, *, reason: str, by: str, now: 
     return row
 
 
-def owe_letter(session: Session, row: Withdrawal, stage: Stage) -> None:
-    """Owe the buyer the letter about this stage of it."""
-    outbox.owe(session, Job.WITHDRAWAL, row.id, stage, key=f"{row.id}:{stage}", to=row.email)
+def owe_letter(session: Session, row: Withdrawal, stage: Stage, *, copy: str = "") -> None:
+    """Owe the buyer the letter about this stage of it; with the name of a `copy` once more."""
+    more = filter(None, (copy,))
+    outbox.owe(session, Job.WITHDRAWAL, *(told := (row.id, stage, *more)), key=":".join(told), to=row.email)
 
 
 def meant(session: Session, *, reference: str, email: str, livemode: bool) -> Order | None:

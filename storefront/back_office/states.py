@@ -101,6 +101,18 @@ PLAN = {
     Standing.NEW: ("Not paid yet", "gray", "schedule"),
     Standing.ENDED: ("Ended", "gray", "block"),
 }
+# Who had something happen, as history names them.
+BY = {
+    "stripe": "at Stripe", "worker": "by the shop itself", "checkout": "at the checkout", "buyer": "by the buyer",
+    "owner": "by an owner", "support": "by the support", "terminal": "from the command line", "import": "by an import",
+}  # fmt: skip
+# Why money goes back, in Stripe's words, and why it could not.
+REFUND_REASON = {
+    "requested_by_customer": "they asked for it",
+    "duplicate": "bought twice",
+    "fraudulent": "fraud",
+    "expired_uncaptured_charge": "never collected",
+}
 # Why a plan ended: what its buyer chose in Stripe's portal, or what Stripe says where they chose nothing.
 WHY_ENDED = {
     "too_expensive": "Too expensive",
@@ -158,6 +170,17 @@ def of_letter(letter_id: str, state: LetterState) -> str:
 def reason(why: str) -> str:
     """Why a plan ends, in words, also where Stripe has a reason that is new."""
     return WHY_ENDED.get(why) or words.plain(why.replace("_", " "))
+
+
+def by(actor: str) -> str:
+    """Who had something happen, in words."""
+    return BY.get(actor) or f"by {words.plain(actor)}"
+
+
+def of_refund(reason: str, failure: str, actor: str) -> str:
+    """Why money goes back, or could not, and who has it go."""
+    why = (REFUND_REASON.get(reason, reason.replace("_", " ")), failure.replace("_", " "))
+    return " · ".join([*map(words.plain, filter(None, why)), by(actor)])
 
 
 def of_delivery(delivery: Delivery) -> str:

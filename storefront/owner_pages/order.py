@@ -141,8 +141,9 @@ def draw_timeline(sheet: Sheet) -> None:
             title = f"{words.plain(moment.title)} &nbsp; :gray[:small[{states.moment(moment.at)}]]"
             with st.expander(title, icon=f":material/{states.TONE[moment.tone]}:", type="step", key=f"moment-{number}"):
                 detail_text = f"{moment.detail}. " if moment.detail else ""
+                whose = states.by(moment.actor)
                 words.quiet(
-                    f"{words.plain(detail_text)}By {words.plain(moment.actor)}. :gray[{words.plain(moment.event)}]"
+                    f"{words.plain(detail_text)}{whose[0].upper()}{whose[1:]}. :gray[{words.plain(moment.event)}]"
                 )
 
 
@@ -182,10 +183,10 @@ def draw_payments(sheet: Sheet, me: Staff) -> None:
             draw_papers(payment.key, sheet)
     for refund in sheet.refunds:
         badge = states.badge(states.REFUND[refund.status])
-        why = " · ".join(each.replace("_", " ") for each in (refund.reason, refund.failure, refund.actor) if each)
+        why = states.of_refund(refund.reason, refund.failure, refund.actor)
         draw_fact(
             f"{price(refund.amount)} {badge}",
-            f"{states.moment(refund.at)} · {words.plain(why)}",
+            f"{states.moment(refund.at)} · {why}",
             refund.id,
             sheet=sheet,
         )

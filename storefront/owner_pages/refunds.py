@@ -16,7 +16,6 @@ from storefront.back_office import dialogs, fates, gate, lists, refusals, states
 
 shop = process.shop()
 VIEWS = {"refunds": "Refunds", "disputes": "Disputes"}
-REASONS = {"requested_by_customer": "they asked for it", "duplicate": "bought twice", "fraudulent": "fraud"}
 # So close to its end a deadline is red.
 SOON = timedelta(days=3)
 
@@ -42,8 +41,7 @@ def draw_refunds(me: Staff) -> None:
 def draw_refund(row: RefundRow, me: Staff) -> None:
     """One refund."""
     with lists.row(row.id, f"**{price(row.amount)}** {states.badge(states.REFUND[row.status])}", row.order):
-        why = [REASONS.get(row.reason, row.reason), row.failure.replace("_", " "), f"by {row.actor}"]
-        words.quiet(words.plain(" · ".join(each for each in why if each)))
+        words.quiet(states.of_refund(row.reason, row.failure, row.actor))
         words.quiet(f"{states.moment(row.created_at)} · {words.plain(row.stripe_id or row.id)}")
         if row.is_stuck:
             words.quiet(f"Stripe has not confirmed it for {dates.age(shop.now() - row.created_at)}.")

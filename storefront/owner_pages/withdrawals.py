@@ -45,7 +45,12 @@ def draw_withdrawal(row: WithdrawalRow, me: Staff) -> None:
             draw_buttons(row, me)
         elif row.decided_at:
             why = f": “{words.plain(row.reason)}”" if row.reason else ""
-            words.quiet(f"Decided {states.moment(row.decided_at)} by {words.plain(row.decided_by)}{why}")
+            words.quiet(f"Decided {states.moment(row.decided_at)} {states.by(row.decided_by)}{why}")
+        if row.email and me.may(Action.RESEND):
+            st.button(
+                "Send acknowledgement again", type="tertiary", icon=":material/mail:", key=f"again-{row.id}",
+                on_click=lists.switch_over, args=(f"again-{row.id}", f"again-{row.id}", partial(acknowledged, row)),
+            )  # fmt: skip
 
 
 def of_right(each: LineRight, *, several: bool) -> str:
@@ -97,6 +102,13 @@ def draw_buttons(row: WithdrawalRow, me: Staff) -> None:
                 "Decline", type="tertiary", icon=":material/close:", key=f"open-decline-{row.id}",
                 on_click=dialogs.opener(f"decline-{row.id}"),
             )  # fmt: skip
+
+
+def acknowledged(row: WithdrawalRow, deed: Deed) -> str:
+    """Have it sent once more, and say where to."""
+    address = withdrawal.acknowledge_again(shop, row.id, deed=deed)
+    gate.open_token(f"again-{row.id}")
+    return f"The acknowledgement goes to {words.plain(address)} again."
 
 
 def assigned(row: WithdrawalRow, order: OrderName, deed: Deed) -> str:

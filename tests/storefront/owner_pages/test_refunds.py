@@ -63,7 +63,7 @@ def test_refunds_are_listed_by_how_far_they_have_come(owner: Visitor) -> None:
     refund.request(owner.shop, order_id, 500, reason="duplicate", actor="owner")
     said = words(opens(owner))
     assert "€5.00" in said
-    assert "bought twice" in said
+    assert "bought twice · by an owner" in said
     assert "**SH-1001**" in labels(opens(owner))
     assert "No refund of this state" in words(opens(owner, state="failed"))
     tab = opens(owner)
@@ -101,7 +101,7 @@ def test_two_people_who_both_make_it_again_send_it_back_once(owner: Visitor) -> 
     first, second = (sound(opens(owner).button(key=f"again-{refund_id}").click().run()) for _ in range(2))
     sound(first.button(key="again-do").click().run())
     sound(second.button(key="again-do").click().run()) if "again-do" in [each.key for each in second.button] else None
-    assert "Nothing is left to send back." in [each.value for each in second.warning]
+    assert "Nothing is left to send back: it went back." in [each.value for each in second.warning]
     assert sorted(row.status for row in rows(owner)) == ["failed", "succeeded"]
 
 

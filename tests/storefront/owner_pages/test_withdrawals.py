@@ -5,14 +5,17 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.journeys import checkout
+from core.correspondence import drafts
+from core.foundation.errors import WithdrawalNotFound
+from core.foundation.jobs.kinds import Job
+from core.journeys import checkout, withdrawal
 from core.kinds import offers
 from core.people.audit import AuditEntry
 from core.people.staff import Role
 from core.rights import clauses, declarations
 from core.rights.declarations import Declaration
 from core.rights.withdrawals import State, Withdrawal
-from tests import builders
+from tests import builders, colleagues
 from tests.builders import bought
 from tests.conftest import Clock
 from tests.storefront.conftest import Visitor, labels, sound, words
@@ -63,6 +66,42 @@ def test_accepting_has_the_lines_chosen_that_they_withdraw_from(owner: Visitor) 
     assert builders.grants(owner.shop, order_id) == [("guide", "revoked"), ("kit", "active")]
     assert "is on its way back" in words(tab)
     assert "Accepted" in words(opens(owner))
+
+
+def test_the_acknowledgement_is_sent_again_once_by_a_double_click_and_again_later(owner: Visitor, clock: Clock) -> None:
+    order_id = bought(owner.shop, owner.stripe, "guide-eur")
+    row = declared(owner, order_id=order_id, lines=(1,))
+    first = f"{Job.WITHDRAWAL}:{row.id}:received"
+    assert [job for job in builders.jobs(owner.shop) if job.startswith(first)] == [first]
+    tab = opens(owner)
+    for _ in range(2):
+        sound(tab.button(key=f"again-{row.id}").click().run())
+        assert "The acknowledgement goes to nora" in words(tab)
+    withdrawal.decline(owner.shop, row.id, reason="Too late.")
+    clock.pass_(seconds=5)
+    sound(tab.button(key=f"again-{row.id}").click().run())
+    [_, second, third] = [job for job in builders.jobs(owner.shop) if job.startswith(first)]
+    for job in (second, third):
+        draft = drafts.of_id(job)
+        assert draft is not None
+        message = drafts.write(owner.shop, draft)
+        assert message is not None
+        assert (draft.id, message.to) == (job, NORA)
+        assert "Too late." not in message.text
+    assert [entry.detail for entry in builders.rows(owner.shop, AuditEntry)] == ["acknowledgement"] * 2
+
+
+def test_nobody_is_written_to_again_who_was_erased_or_by_a_viewer(visitor: Visitor) -> None:
+    row = declared(visitor, order_id=bought(visitor.shop, visitor.stripe, "guide-eur"), lines=(1,))
+    visitor.works_as(Role.VIEWER)
+    assert "Send acknowledgement again" not in labels(opens(visitor))
+    owner = colleagues.works_as(visitor.shop, Role.OWNER)
+    with visitor.shop.transaction() as session:
+        session.get_one(Withdrawal, row.id).email = ""
+    with pytest.raises(WithdrawalNotFound):
+        withdrawal.acknowledge_again(visitor.shop, row.id, deed=colleagues.deed(owner))
+    visitor.works_as(Role.OWNER)
+    assert "Send acknowledgement again" not in labels(opens(visitor))
 
 
 def test_of_a_plan_that_began_at_once_the_unused_part_is_what_one_begins_with(owner: Visitor, clock: Clock) -> None:
