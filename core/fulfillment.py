@@ -227,6 +227,8 @@ def _list(
     if listed and payment.id not in book.listed:
         lines = orders.lines(session, order_id)
         book.listed[payment.id] = payment_lines.write(session, payment, lines, listed)
+        # What went back of it went back for these lines, at their rates.
+        corrections.note(session, [refund.created_at for refund in book.refunds_of(payment)])
 
 
 def _summed_up(session: Session, task: Task) -> Billing:

@@ -20,7 +20,7 @@ STAFF, HEALTH = "owner_pages/staff.py", "owner_pages/health.py"
 REFUNDS, SUBSCRIPTIONS = "owner_pages/refunds.py", "owner_pages/subscriptions.py"
 CUSTOMERS, CUSTOMER, LETTERS = "owner_pages/customers.py", "owner_pages/customer.py", "owner_pages/letters.py"
 LICENSES, LICENSE = "owner_pages/selling/licenses.py", "owner_pages/selling/license.py"
-FIGURE, MONEY = "owner_pages/figure.py", "owner_pages/money.py"
+FIGURE, MONEY, TAXED = "owner_pages/figure.py", "owner_pages/money.py", "owner_pages/taxed.py"
 PRODUCTS, PRODUCT_SHEET = "owner_pages/selling/products.py", "owner_pages/selling/product.py"
 FILE = "owner_pages/selling/file.py"
 PROMOTION_CODES = "owner_pages/selling/promotion_codes.py"
@@ -47,6 +47,7 @@ OWNER_PATHS = {
     HEALTH: "owner-health",
     FIGURE: "owner-figure",
     MONEY: "owner-money",
+    TAXED: "owner-tax",
     PRODUCTS: "owner-products",
     PRODUCT_SHEET: "owner-product",
     FILE: "owner-file",

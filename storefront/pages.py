@@ -72,6 +72,7 @@ def owners_pages(
             owners_page(links.CUSTOMER, "Customer", "person", hidden=True),
             owners_page(links.MONEY, "Money", "account_balance", hidden=hidden),
             owners_page(links.FIGURE, "Figure", "monitoring", hidden=True),
+            owners_page(links.TAXED, "Tax", "account_balance", hidden=True),
         ],
         "Shop": [
             owners_page(links.PRODUCTS, "Products", "inventory_2", hidden=hidden),

@@ -27,6 +27,7 @@ from core.journeys.billing import plans_at_stripe
 from core.licensing import expiries
 from core.messages import letters
 from core.outgoing import attempts
+from core.owner.accounting import tax_days
 from core.owner.doctor import examination
 from core.owner.figures import closing
 from core.owner.shelves import promotions, uploads
@@ -173,8 +174,9 @@ class _Worker:
             attempts.forget(session, now=self._shop.now())
 
     def keep_sums(self) -> None:
-        """Sum the days that are over, for whoever looks at the figures."""
+        """Sum the days that are over, for whoever looks at the figures, and what was taxed on them."""
         closing.keep_all(self._shop)
+        tax_days.keep(self._shop)
 
     def keep_statistics(self) -> None:
         """Let the database know how its rows are spread by now."""

@@ -32,7 +32,7 @@ class Order(Dated, table=True):
 
     __tablename__ = "orders"
     dated: ClassVar[str] = "paid_at"
-    counted: ClassVar[frozenset[str]] = frozenset(("paid_at",))
+    counted: ClassVar[frozenset[str]] = frozenset(("paid_at", "country"))
     __table_args__ = (
         Index("ix_orders_status_created_at", "status", "created_at"),
         Index("ix_orders_livemode_created_at_id", "livemode", "created_at", "id"),

@@ -38,8 +38,10 @@ class Payment(Dated, table=True):
     __tablename__ = "payments"
     dated: ClassVar[str] = "paid_at"
     counted: ClassVar[frozenset[str]] = frozenset(
-        ("paid_at", "amount", "amount_subtotal", "amount_discount", "amount_tax", "tax_included", "lines_known")
-    )
+        (
+            "paid_at", "amount", "amount_subtotal", "amount_discount", "amount_tax", "tax_included", "lines_known", "country",
+        )
+    )  # fmt: skip
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)

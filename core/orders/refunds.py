@@ -10,6 +10,7 @@ from sqlalchemy import JSON, Index, literal_column
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.records import index_where, minor_units, text_enum
+from core.foundation.signals import corrections
 from core.foundation.signals.corrections import Dated
 from core.gateway.objects import id_of, moment
 from core.orders import payments, setbacks
@@ -45,7 +46,7 @@ class Refund(Dated, table=True):
     __tablename__ = "refunds"
     __table_args__ = (Index("ix_refunds_status_created_at_id", "status", "created_at", "id"),)
     dated: ClassVar[str] = "created_at"
-    counted: ClassVar[frozenset[str]] = frozenset(("created_at", "amount", "amount_tax", "status"))
+    counted: ClassVar[frozenset[str]] = frozenset(("created_at", "amount", "amount_tax", "status", "payment_id"))
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)
@@ -144,6 +145,9 @@ def record(
         known.sort(key=_age)
     if _RANK.index(facts.status) > _RANK.index(row.status):
         row.status, row.updated_at = facts.status, now
+        # What of the others is for which line depends on what went back before them.
+        others = (each for each in known if each is not row and each.payment_id == row.payment_id)
+        corrections.note(session, [each.created_at for each in others])
     row.failure = facts.failure or row.failure
     return row
 

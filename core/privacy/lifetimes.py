@@ -56,8 +56,8 @@ _FEW = (
     "api_keys", "applied_entries", "attendee_messages", "balance_days", "counters", "digest_choices", "download_files",
     "file_versions", "license_signing_keys", "movement_days", "plan_prices", "portal_setups", "prices", "product_days",
     "products", "promotion_codes", "promotion_sums", "retention_marks", "sales_days", "saved_views", "seasons",
-    "second_factors", "shop_texts", "signals", "staff", "staff_rules", "stripe_prices", "summed_days", "webhook_endpoints",
-    "workshop_dates",
+    "second_factors", "shop_texts", "signals", "staff", "staff_rules", "stripe_prices", "summed_days", "tax_days",
+    "webhook_endpoints", "workshop_dates",
 )  # fmt: skip
 LIFETIMES: Mapping[str, Lifetime] = {
     **dict.fromkeys(_BOOKS, Books()),

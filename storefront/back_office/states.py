@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 
+from core.catalog.products import Kind
 from core.foundation.jobs.kinds import Job
 from core.kinds.grants import Closing, Delivery
 from core.licensing.found_licenses import Standing as LicenseStanding
@@ -10,6 +12,7 @@ from core.messages.letters import LetterState
 from core.orders.balance.payouts import PayoutStatus
 from core.orders.refunds import RefundStatus
 from core.orders.status import GrantState, Handed, Status
+from core.owner.accounting.tax import TaxKey
 from core.owner.order_book.timeline import Tone
 from core.registers import disputes
 from core.registers.subscriptions import UNTOLD, Standing
@@ -51,6 +54,10 @@ CLOSING: Mapping[str, str] = {
     Closing.ENDED: "Its plan has ended",
     Closing.TAKEN_BACK: "Closed by the shop",
 }
+# What is taxed, by the kind of product; some money is for nothing that was ordered.
+SOLD: Mapping[str, str] = {
+    Kind.DOWNLOAD: "Downloads", Kind.LICENSE: "Licences", Kind.PLAN: "Plans", Kind.WORKSHOP: "Workshops", "": "Other",
+}  # fmt: skip
 REFUND = {
     RefundStatus.REQUESTED: ("Asked for", "orange", "hourglass_top"),
     RefundStatus.PENDING: ("On its way", "orange", "hourglass_top"),
@@ -204,3 +211,17 @@ def how_agreed(row: Consent) -> str:
     if row.given:
         return "ticked" if row.box else "told"
     return "not ticked" if row.box else "not told"
+
+
+def rate(per_cent: str) -> str:
+    """A rate of tax: `19%`."""
+    try:
+        return f"{Decimal(per_cent).normalize():f}%"
+    except InvalidOperation:  # it stands in an address
+        return ""
+
+
+def taxed_like(key: TaxKey) -> str:
+    """What is taxed alike, in a few words: `DE · 19% · Licences`."""
+    kind = SOLD.get(key.product_kind, key.product_kind)
+    return " · ".join(filter(None, (key.country or "No country", rate(key.tax_rate), kind, key.treatment)))

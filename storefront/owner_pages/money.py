@@ -1,24 +1,28 @@
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from html import escape
+from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
 
 from core.foundation.money import Money
 from core.orders.balance.payouts import Gap
-from core.owner.accounting import payout_list
+from core.owner.accounting import payout_list, tax_days
 from core.owner.accounting.files import File
 from core.owner.accounting.payout_list import PayoutPage, PayoutRow
+from core.owner.accounting.tax import Taxed, TaxKey
+from core.owner.accounting.tax_days import TaxesOfDays
 from core.owner.figures import received, sums
 from core.owner.figures.definitions import Figure
 from core.owner.figures.received import Received
 from core.people.staff import Action
-from storefront import frame, process, words
+from storefront import frame, links, process, words
 from storefront.amounts import pair, price
 from storefront.back_office import figure_cards, gate, period_fields, states
 
 shop = process.shop()
+TO_OPEN = "tax-to-open"
 # So long no bank takes.
 AHEAD = timedelta(days=31)
 FILES = {
@@ -116,6 +120,125 @@ def draw_payouts(page: PayoutPage) -> None:
                 st.button("Further down", key="leaf-on", disabled=not page.after, on_click=leaf, args=(page.after,))
 
 
+def draw_taxes(found: TaxesOfDays) -> None:
+    """What was taxed and what tax was in it, by country, rate and kind of product, each currency by itself."""
+    by_currency: dict[str, list[tuple[str, TaxKey, Taxed]]] = {}
+    for (quarter, key), taxed in found.taxes.items():
+        by_currency.setdefault(key.currency, []).append((quarter, key, taxed))
+    for currency in sorted(by_currency):
+        with frame.card(f"tax-{currency}", gap="small"):
+            st.header(f"Tax by country and rate, in {currency.upper()}", anchor=False)
+            draw_taxed(currency, by_currency[currency])
+    if not by_currency:
+        with frame.card("no-tax"):
+            st.header("Tax by country and rate", anchor=False)
+            st.markdown("**Nothing was sold** on these days, and nothing went back.")
+            draw_left_out(found)
+    else:
+        draw_left_out(found)
+
+
+def draw_left_out(found: TaxesOfDays) -> None:
+    """Of which of the days the taxes are not in it yet."""
+    if found.left_out:
+        spans = ", ".join(map(period_fields.written, found.left_out))
+        st.markdown(
+            f":orange[:material/hourglass_top:] **Not in the taxes yet: {spans}.** A day on which much was sold is counted once "
+            "it is over. The accountant's file has all of it."
+        )
+
+
+def draw_taxed(currency: str, found: Sequence[tuple[str, TaxKey, Taxed]]) -> None:
+    """The rows of one currency, and what they come to."""
+    words.quiet(
+        "Sales by the day they were paid, refunds by the day they went back, at the rate of what they pay back: as in the tax file "
+        "for your accountant. A card's country is not asked: it is where the buyer said to live. What banks took back in disputes "
+        "is not taken off."
+    )
+    if wanted.known:
+        words.quiet("Taxes are always told as they are known today.")
+    quarters = len({quarter for quarter, *_ in found}) > 1
+    with st.container(key=f"wide-tax-{currency}"):
+        draw_tax_table(currency, found, quarters=quarters)
+    with st.container(key=f"narrow-tax-{currency}", gap="small"):
+        for place, (quarter, key, taxed) in enumerate(found):
+            with st.container(key=f"row-tax-{currency}-{place}", gap=None):
+                label = f"**{quarter + ' · ' if quarters else ''}{words.plain(states.taxed_like(key))}**"
+                st.page_link(links.TAXED, label=label, query_params=rows_of(key), help="")
+                words.quiet(
+                    f"Sold {amount(taxed.sales_net, currency)}, tax {amount(taxed.sales_tax, currency)}. Went back "
+                    f"{amount(-taxed.refunds_net, currency)}, tax {amount(-taxed.refunds_tax, currency)}. "
+                    f"Left {amount(taxed.net, currency)}, tax **{amount(taxed.tax, currency)}**."
+                )
+    whole = total(taxed for *_, taxed in found)
+    for label, value in (
+        ("Sold, without tax", whole.sales_net), ("Tax in it", whole.sales_tax),
+        ("Went back, without tax", whole.refunds_net), ("Tax in it", whole.refunds_tax), ("**Tax that is left**", whole.tax),
+    ):  # fmt: skip
+        pair(label, amount(value, currency))
+
+
+def total(found: Iterable[Taxed]) -> Taxed:
+    """All of it together."""
+    return sum(found, Taxed())
+
+
+def amount(minor: int, currency: str) -> str:
+    """So much in this currency."""
+    return price(Money(minor, currency))
+
+
+def rows_of(key: TaxKey) -> dict[str, str]:
+    """The address of the sales and refunds that are taxed like this."""
+    return wanted.query(currency="", product="", step=None, known=None) | {
+        name: value for name, value in key._asdict().items() if value
+    }
+
+
+def draw_tax_table(currency: str, found: Sequence[tuple[str, TaxKey, Taxed]], *, quarters: bool) -> None:
+    """All of them in a table."""
+
+    def open_rows() -> None:
+        st.session_state[TO_OPEN] = rows_of(found[st.session_state[f"open-tax-{currency}"].row][1])
+
+    def amounts(name: str) -> list[str]:
+        return [amount(getattr(taxed, name), currency).replace("\\", "") for *_, taxed in found]
+
+    def money(label: str) -> Any:
+        return column.TextColumn(label, width=100, alignment="right")
+
+    column = st.column_config
+    st.dataframe(
+        {
+            **({"quarter": [quarter for quarter, *_ in found]} if quarters else {}),
+            "country": [key.country or "None" for _, key, _ in found],
+            "rate": [states.rate(key.tax_rate) for _, key, _ in found],
+            "kind": [
+                " · ".join(filter(None, (states.SOLD.get(key.product_kind, key.product_kind), key.treatment)))
+                for _, key, _ in found
+            ],
+            "open": ["Rows"] * len(found),
+            **{name: amounts(name) for name in ("sales_net", "sales_tax", "refunds_net", "refunds_tax", "net", "tax")},
+        },
+        hide_index=True, height="content", alt="Taxes. The list below says the same.", key=f"tax-rows-{currency}",
+        column_config={
+            "quarter": column.TextColumn("Quarter", width=80),
+            "country": column.TextColumn("Country", width=64),
+            "rate": column.TextColumn("Rate", width=56, alignment="right"),
+            "kind": column.TextColumn("Kind", width=130),
+            "open": column.ButtonColumn(
+                "Details", type="tertiary", width=68, key=f"open-tax-{currency}", on_click=open_rows
+            ),
+            "sales_net": money("Sold"),
+            "sales_tax": money("Its tax"),
+            "refunds_net": money("Went back"),
+            "refunds_tax": money("Its tax"),
+            "net": money("Left"),
+            "tax": money("Tax left"),
+        },
+    )  # fmt: skip
+
+
 def draw_balances(found: Sequence[Received]) -> None:
     """All currencies, each by itself."""
     if not found:
@@ -134,6 +257,7 @@ arriving = days.last + AHEAD if days.last == period_fields.today() else days.las
 with shop.reading() as session:
     live = shop.settings.livemode
     moved = received.of_days(session, days, sums.ask(session, days.zone, livemode=live, known_on=wanted.known))
+    taxes = tax_days.of_days(session, days, sums.ask(session, days.zone, livemode=live))
     page = payout_list.page(session, days.first, arriving, livemode=live, after=after)
 
 with frame.column(1080):
@@ -144,7 +268,11 @@ with frame.column(1080):
         period_fields.draw_days(days)
         period_fields.draw_known(wanted)
     draw_balances(tuple(moved.values()))
+    draw_taxes(taxes)
     draw_payouts(page)
     if me.may(Action.EXPORT):
         draw_files()
     figure_cards.draw_definitions((Figure.RECEIVED, Figure.FEES, Figure.DISPUTE_FEES))
+
+if to_open := st.session_state.pop(TO_OPEN, None):
+    st.switch_page(links.TAXED, query_params=to_open)

@@ -18,7 +18,7 @@ from core.foundation import database
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.owner import setting_up
-from core.owner.accounting import payout_list
+from core.owner.accounting import payout_list, tax_days
 from core.owner.figures import closing, overview, received, rows, sums
 from core.owner.figures.days import Days, day_of
 from core.owner.figures.definitions import Figure
@@ -117,6 +117,7 @@ def _money(shop: Shop) -> None:
     days = _days(shop, 30)
     with shop.reading() as session:
         received.of_days(session, days, sums.ask(session, days.zone, livemode=False))
+        tax_days.of_days(session, days, sums.ask(session, days.zone, livemode=False))
         payout_list.page(session, days.first, days.last, livemode=False, after="")
 
 

@@ -30,9 +30,9 @@ from core.licensing import administration, calls, expiries, holding
 from core.licensing.calls import Call, Question
 from core.outgoing import attempts, messages
 from core.owner import reports, setting_up
-from core.owner.accounting import order_list
+from core.owner.accounting import order_list, tax_days
 from core.owner.doctor import measures
-from core.owner.figures import closing, overview, rows
+from core.owner.figures import closing, overview, rows, sums
 from core.owner.figures.days import Days
 from core.owner.figures.definitions import Figure
 from core.owner.needs import attention
@@ -461,6 +461,32 @@ def test_the_overview_of_a_long_past_is_read_from_the_sums_of_its_days(old_shop:
         assert rows.of_figure(
             session, Figure.NET, month, livemode=False, now=now, currency="eur", limit=10, after=page.next
         ).rows
+    assert _whole_tables(old_shop.engine, heard) == []
+
+
+def test_the_taxes_of_a_long_past_are_read_from_its_days_and_opened_day_by_day(
+    old_shop: Shop, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2025, 1, 8, 10, tzinfo=UTC)
+    closing.keep_all(replace(old_shop, now=lambda: now))
+    monkeypatch.setattr(tax_days, "_TURN", timedelta(milliseconds=1))
+    times = iter([now] * 3)
+    # As long as one day takes: to count all of them would take this test too long, and a page no longer.
+    tax_days.keep(replace(old_shop, now=lambda: next(times, now + timedelta(seconds=1))))
+    heard.clear()
+    year = Days(date(2024, 1, 9), date(2025, 1, 8), old_shop.settings.zone)
+    with old_shop.reading() as session:
+        asked = sums.ask(session, year.zone, livemode=False)
+        found = tax_days.of_days(session, year, asked)
+        asked_of_payments = [each for each in heard if "from payments" in each[0].lower()]
+        ((_, key), taxed), = found.taxes.items()  # fmt: skip
+        page = tax_days.rows(session, Days(date(2025, 1, 7), date(2025, 1, 7), year.zone), asked, key, limit=10)
+    assert taxed.rows > 2000
+    assert len(page.rows) == 10
+    assert [(each.first, each.last) for each in found.left_out] == [
+        (date(2025, 1, 1), date(2025, 1, 6)), (date(2025, 1, 8), date(2025, 1, 8)),
+    ]  # fmt: skip
+    assert len(asked_of_payments) == len(found.left_out)  # whether they are few, and nothing more
     assert _whole_tables(old_shop.engine, heard) == []
 
 

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, exists, not_, or_
+from sqlalchemy import and_, exists, func, not_, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from core.orders.balance.entries import BalanceEntry, Origin
@@ -65,6 +66,14 @@ def movements(session: Session, days: Days, *, livemode: bool) -> Iterator[Movem
     return heapq.merge(read.sales(), read.refunds(), read.disputes(), read.others(), key=lambda each: each.at)
 
 
+def taxed(session: Session, days: Days, *, livemode: bool, country: str | None = None) -> Iterator[Movement]:
+    """What was sold and what went back on these days, oldest first, as far as a rate of tax belongs to it; of one country alone
+    where it is named. What it came to on the balance is not looked up."""
+    read = _Reader(session, days, livemode, settled=False, country=country)
+    found = heapq.merge(read.sales(), read.refunds(), key=lambda each: each.at)
+    return (each for each in found if each.rate is not None)
+
+
 def lines(session: Session, days: Days, *, livemode: bool) -> Iterator[str]:
     """The journal of these days as a file, line by line."""
     arrivals: dict[str, str] = {}
@@ -73,15 +82,17 @@ def lines(session: Session, days: Days, *, livemode: bool) -> Iterator[str]:
 
 
 class _Reader:
-    """What reads the movements of some days, each kind by itself."""
+    """What reads the movements of some days, each kind by itself; `settled` with what they came to on the balance."""
 
-    def __init__(self, session: Session, days: Days, livemode: bool) -> None:
-        self._session, self._livemode = session, livemode
+    def __init__(
+        self, session: Session, days: Days, livemode: bool, *, settled: bool = True, country: str | None = None
+    ) -> None:
+        self._session, self._livemode, self._settled, self._country = session, livemode, settled, country
         self._since, self._before = days.start, days.end
 
     def sales(self) -> Iterator[Movement]:
         """A row for each kind of product in a payment, and one for what was paid with what Stripe owed the buyer."""
-        for found in self._facts(Payment, col(Payment.paid_at), col(Payment.id)):
+        for found in self._facts(Payment, col(Payment.paid_at), col(Payment.id), *self._of_country(Payment.id)):
             bought, known = shares.of_payments(self._session, found), _orders(self._session, found)
             entries = self._entries_of_payments(found)
             for payment in found:
@@ -107,7 +118,8 @@ class _Reader:
     def refunds(self) -> Iterator[Movement]:
         """A row for each kind of product in a refund that really went back."""
         gone = col(Refund.status).in_(GONE)
-        for found in self._facts(Refund, col(Refund.created_at), col(Refund.id), gone):
+        of_country = self._of_country(Refund.payment_id)
+        for found in self._facts(Refund, col(Refund.created_at), col(Refund.id), gone, *of_country):
             known = _orders(self._session, found)
             wanted = {refund.payment_id for refund in found if refund.payment_id}
             paid = {row.id: row for row in self._session.exec(select(Payment).where(col(Payment.id).in_(wanted))).all()}
@@ -161,7 +173,18 @@ class _Reader:
         query = select(table).where(mode == self._livemode, *conditions)
         return in_turn(self._session, query, at, name, since=self._since, before=self._before)
 
+    def _of_country(self, payment_id: Any) -> list[Any]:
+        """Whether it is of the one that is asked for, as `Movement.taxed_in` tells which it is."""
+        if self._country is None:
+            return []
+        paid = aliased(Payment)
+        said = select(func.nullif(paid.country, "")).where(paid.id == payment_id).scalar_subquery()
+        known = select(Order.country).where(col(Order.id) == payment_id.class_.order_id).scalar_subquery()
+        return [func.coalesce(said, known) == self._country]
+
     def _entries_of_payments(self, found: Sequence[Payment]) -> dict[str, list[BalanceEntry]]:
+        if not self._settled:
+            return {}
         by_name = {
             name: payment.id
             for payment in found
@@ -182,6 +205,8 @@ class _Reader:
         return entries
 
     def _entries(self, category: str, sources: Sequence[str | None]) -> dict[str, list[BalanceEntry]]:
+        if not self._settled:
+            return {}
         query = select(BalanceEntry).where(
             BalanceEntry.livemode == self._livemode, BalanceEntry.category == category,
             col(BalanceEntry.source).in_([source for source in sources if source]),

@@ -4,74 +4,118 @@ A refund counts in the quarter in which it happened, at the rate of what it pays
 such as `reverse charge`.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import date
+from typing import Any, NamedTuple
 
 from sqlmodel import Session
 
 from core.owner.accounting import journal, spreadsheet
-from core.owner.figures.days import Days
+from core.owner.accounting.journal import Movement
+from core.owner.figures.days import Days, day_of
 
+
+class TaxKey(NamedTuple):
+    """What is taxed alike. The rate is in per cent, and the treatment empty where something was taxed."""
+
+    country: str
+    tax_rate: str
+    product_kind: str
+    currency: str
+    treatment: str
+
+
+@dataclass(frozen=True)
+class Taxed:
+    """What was sold and what went back of what is taxed alike, and the tax in each, in minor units; what went back is negative.
+
+    `rows` is how many sales and refunds that is.
+    """
+
+    sales_net: int = 0
+    sales_tax: int = 0
+    refunds_net: int = 0
+    refunds_tax: int = 0
+    rows: int = 0
+
+    def __add__(self, other: "Taxed") -> "Taxed":
+        return Taxed(*(getattr(self, name) + getattr(other, name) for name in _MEASURES))
+
+    @property
+    def net(self) -> int:
+        """What is left of the sales, without tax."""
+        return self.sales_net + self.refunds_net
+
+    @property
+    def tax(self) -> int:
+        """The tax in it."""
+        return self.sales_tax + self.refunds_tax
+
+
+_MEASURES = tuple(each.name for each in fields(Taxed))
 COLUMNS = (
     "quarter", "country", "tax_rate", "product_kind", "currency", "treatment", "sales_net", "sales_tax", "refunds_net",
     "refunds_tax", "net", "tax", "gross", "rows",
 )  # fmt: skip
-_KINDS = ("sale", "refund")
 
-
-# By quarter, country, rate, kind, currency and why nothing was taxed: net, tax and number of rows of what was sold, and of
-# what went back.
-_Key = tuple[str, str, str, str, str, str]
-_Sums = dict[_Key, dict[str, list[int]]]
+# What is taxed alike in each quarter, such as `2026-Q4`.
+Taxes = Mapping[tuple[str, TaxKey], Taxed]
 
 
 def lines(session: Session, days: Days, *, livemode: bool) -> Iterator[str]:
     """The taxes of these days as a file, line by line."""
-    found = sorted(_sums(session, days, livemode=livemode).items())
-    return spreadsheet.lines(COLUMNS, (_row(key, parts["sale"], parts["refund"]) for key, parts in found))
+    return spreadsheet.lines(COLUMNS, map(_row, of_days(session, days, livemode=livemode)))
 
 
 def of_days(session: Session, days: Days, *, livemode: bool) -> list[dict[str, Any]]:
     """The same for scripts, amounts in minor units."""
+    found = together(by_day(session, days, livemode=livemode).items())
     return [
         {
-            **dict(zip(COLUMNS[:6], key, strict=True)),
-            "sales_net": sold[0], "sales_tax": sold[1], "refunds_net": back[0], "refunds_tax": back[1],
-            "net": sold[0] + back[0], "tax": sold[1] + back[1], "gross": sold[0] + back[0] + sold[1] + back[1],
-            "rows": sold[2] + back[2],
+            "quarter": quarter, **key._asdict(), **asdict(taxed), "net": taxed.net, "tax": taxed.tax,
+            "gross": taxed.net + taxed.tax,
         }
-        for key, parts in sorted(_sums(session, days, livemode=livemode).items())
-        for sold, back in [(parts["sale"], parts["refund"])]
+        for (quarter, key), taxed in found.items()
     ]  # fmt: skip
 
 
-def _sums(session: Session, days: Days, *, livemode: bool) -> _Sums:
-    sums: _Sums = {}
-    for each in journal.movements(session, days, livemode=livemode):
-        if each.kind in _KINDS and each.rate is not None:
-            key = (
-                _quarter(each.at, days.zone),
-                each.taxed_in,
-                str(each.rate),
-                each.product_kind,
-                each.currency,
-                each.note,
-            )
-            into = sums.setdefault(key, {kind: [0, 0, 0] for kind in _KINDS})[each.kind]
-            into[0] += each.net or 0
-            into[1] += each.tax or 0
-            into[2] += 1
-    return sums
+def by_day(session: Session, days: Days, *, livemode: bool) -> dict[date, dict[TaxKey, Taxed]]:
+    """What was taxed on each of these days on which anything was sold or went back, from the facts themselves."""
+    found: dict[date, dict[TaxKey, Taxed]] = {}
+    for each in journal.taxed(session, days, livemode=livemode):
+        of_day, key = found.setdefault(day_of(each.at, days.zone), {}), key_of(each)
+        of_day[key] = of_day.get(key, Taxed()) + _taxed(each)
+    return found
 
 
-def _row(key: _Key, sold: list[int], back: list[int]) -> list[object]:
-    net, tax = sold[0] + back[0], sold[1] + back[1]
-    amounts = (sold[0], sold[1], back[0], back[1], net, tax, net + tax)
-    return [*key, *(spreadsheet.major(amount, key[4]) for amount in amounts), sold[2] + back[2]]
+def together(of_days: Iterable[tuple[date, Mapping[TaxKey, Taxed]]]) -> Taxes:
+    """These days by quarter, in the order of the file."""
+    found: dict[tuple[str, TaxKey], Taxed] = {}
+    for day, of_day in of_days:
+        for key, taxed in of_day.items():
+            where = (_quarter(day), key)
+            found[where] = found.get(where, Taxed()) + taxed
+    return dict(sorted(found.items()))
 
 
-def _quarter(at: datetime, zone: ZoneInfo) -> str:
-    local = at.astimezone(zone)
-    return f"{local.year}-Q{(local.month + 2) // 3}"
+def key_of(movement: Movement) -> TaxKey:
+    """What else a sale or a refund is taxed like."""
+    return TaxKey(
+        movement.taxed_in, str(movement.rate), movement.product_kind, movement.currency, movement.note
+    )  # fmt: skip
+
+
+def _taxed(each: Movement) -> Taxed:
+    amounts = (each.net or 0, each.tax or 0)
+    return Taxed(*amounts, rows=1) if each.kind == "sale" else Taxed(0, 0, *amounts, rows=1)
+
+
+def _row(reported: Mapping[str, Any]) -> list[object]:
+    currency = reported["currency"]
+    amounts = (spreadsheet.major(reported[name], currency) for name in COLUMNS[6:-1])
+    return [*(reported[name] for name in COLUMNS[:6]), *amounts, reported["rows"]]
+
+
+def _quarter(day: date) -> str:
+    return f"{day.year}-Q{(day.month + 2) // 3}"

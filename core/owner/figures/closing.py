@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 from core.foundation.signals.corrections import FRESH, Correction
 from core.foundation.writes.inserts import InsertOnce
 from core.owner.figures.counting import ALL, SALES, Kept, counted
-from core.owner.figures.day_sums import HourSum, SummedDays
+from core.owner.figures.day_sums import HourSum, SummedDays, TaxDay
 from core.owner.figures.days import day_of, hour_of, hours, midnight, pieces
 from core.shop import Shop
 
@@ -100,7 +100,7 @@ def forget(session: Session) -> None:
 
 
 def _tables() -> list[Any]:
-    return [*(kept.table for kept in ALL), HourSum, SummedDays]
+    return [*(kept.table for kept in ALL), TaxDay, HourSum, SummedDays]
 
 
 def _beginning(session: Session) -> datetime | None:
@@ -115,6 +115,7 @@ def _beginning(session: Session) -> datetime | None:
 
 
 def _sum_days(session: Session, days: list[date], zone: ZoneInfo, *, now: datetime, anew: bool) -> None:
+    session.execute(delete(TaxDay).where(col(TaxDay.zone) == zone.key, col(TaxDay.day).in_(days)))
     for kept in ALL:
         parts = [at for day in days for at in (hours(day, zone) if kept is SALES else [midnight(day, zone)])]
         found = _count(session, kept, parts, midnight(days[-1] + _DAY, zone))

@@ -41,6 +41,22 @@ class HourSum(Record, table=True):
     sums: list[Any] = Field(default_factory=list, sa_type=JSON)
 
 
+class TaxDay(Record, table=True):
+    """What was taxed on a day that is summed, in one mode, as `accounting.tax_days` counts it; null `counted_at` while it does.
+
+    It goes whenever the day is summed anew, and is then counted again: by `id` whoever counts knows that it is still the same.
+    """
+
+    __tablename__ = "tax_days"
+
+    zone: str = Field(primary_key=True)
+    livemode: bool = Field(primary_key=True)
+    day: date = Field(primary_key=True)
+    id: str
+    counted_at: datetime | None = None
+    sums: list[Any] = Field(default_factory=list, sa_type=JSON)
+
+
 class DaySum(Record):
     """What the facts of one day came to, as it was known from `known_at` until `superseded_at`. Amounts in minor units."""
 

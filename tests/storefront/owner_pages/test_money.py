@@ -4,11 +4,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.events import reconciliation
-from core.owner.accounting import payout_list
+from core.orders import payments
+from core.owner.accounting import payout_list, tax_days
 from core.people.staff import Role
 from tests import builders
 from tests.conftest import Clock
-from tests.storefront.conftest import Visitor, sound, words
+from tests.storefront.conftest import Visitor, labels, sound, words
 
 
 def opens(visitor: Visitor, **query: str) -> AppTest:
@@ -66,3 +67,31 @@ def test_a_viewer_sees_the_money_and_takes_no_file(visitor: Visitor, role: Role)
     said = words(opens(visitor, range="7"))
     assert "**Nothing moved**" in said
     assert ("/api/owner/accounts/journal.csv?range=7" in said) is (role is not Role.VIEWER)
+
+
+def test_taxes_stand_by_country_and_rate_and_open_into_their_rows(
+    visitor: Visitor, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = builders.bought(visitor.shop, visitor.stripe, "kit-eur", "guide-eur")
+    with visitor.shop.transaction() as session:
+        (payment,) = payments.of_order(session, order_id)
+        payment.sqlmodel_update({"amount_tax": 1724, "tax_included": 1724, "country": "DE"})
+    visitor.works_as(Role.OWNER)
+    tab = opens(visitor)
+    said = words(tab)
+    assert "Tax by country and rate, in EUR" in said
+    assert "**DE · 19% · Licences**" in labels(tab)
+    assert "Sold €66.39, tax €12.61. Went back €0.00, tax €0.00. Left €66.39, tax **€12.61**." in said
+    assert "€17.24" in said
+    key = {"country": "DE", "tax_rate": "19.0", "product_kind": "license", "currency": "eur"}
+    found = visitor.opens("taxed", folder="owner_pages", **key)
+    assert any("€66.39, tax €12.61" in label for label in labels(found))
+    for changed in ({"country": "DK"}, {"tax_rate": "x"}, {"currency": ""}, {"product_kind": "a\0b"}):
+        assert "**Nothing here.**" in words(visitor.opens("taxed", folder="owner_pages", **{**key, **changed}))
+    monkeypatch.setattr(tax_days, "MOST_COUNTED", 0)
+    assert "Not in the taxes yet: " in words(opens(visitor, range="7"))
+
+
+def test_where_nothing_was_sold_there_is_no_tax(visitor: Visitor) -> None:
+    visitor.works_as(Role.VIEWER)
+    assert "**Nothing was sold** on these days" in words(opens(visitor))

@@ -26,6 +26,7 @@ PAGES = (
     "order",
     "figure",
     "money",
+    "taxed",
     "staff",
     "health",
     "refunds",
@@ -47,7 +48,7 @@ PAGES = (
     "selling/check_in",
 )
 TITLES = {
-    "Overview", "Orders", "SH-1001", "Gross sales", "Money", "Staff", "Health", "Refunds and disputes", "Customers",
+    "Overview", "Orders", "SH-1001", "Gross sales", "Money", "Tax", "Staff", "Health", "Refunds and disputes", "Customers",
     "No such customer", "Letters", "Subscriptions", "Licences", "No such licence", "Products", "No such product",
     "No such file",
     "Promotion codes", "Import", "Withdrawals", "Webhooks", "Workshops", "No such date",
