@@ -14,7 +14,7 @@ from sqlmodel import Session
 from core import announcements, owed_jobs, seating
 from core.admission import AdmittedSession
 from core.announcements import Before
-from core.catalog import promotion_codes
+from core.catalog import promotion_codes, promotion_renewals
 from core.catalog.products import Kind
 from core.foundation import addresses
 from core.foundation.money import Money
@@ -192,6 +192,12 @@ def receive(session: Session, order_id: AdmittedOrder, facts: PaymentFacts, *, a
 def record_payment(session: Session, order_id: AdmittedOrder, book: Ledger, facts: PaymentFacts) -> None:
     """Record money that came in by an invoice, in the ledger of its order as well."""
     payment = payments.record(session, order_id, book.payments, facts, lines_known=False)
+    if facts.discounts and facts.billing_reason != FIRST_OF_PLAN:
+        order = session.get_one(Order, order_id)
+        off = {name: Money(amount, facts.currency) for name, amount in facts.discounts.items()}
+        promotion_renewals.note_payment(
+            session, payment.id, off, order_id=order_id, livemode=order.livemode, now=facts.paid_at
+        )  # fmt: skip
     first_taxed = facts.billing_reason == FIRST_OF_PLAN and any(map(checkouts.is_taxed, book.checkouts))
     # Of the first payment the worker asks more than its invoice says: where the card is from.
     _list(session, order_id, book, payment, None if first_taxed else facts.lines)

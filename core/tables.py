@@ -1,7 +1,7 @@
 """Every table of the shop: importing this module declares them all, for whoever compares the schema with the code."""
 
 # ruff: noqa: F401
-from core.catalog import plan_prices, products, promotion_codes
+from core.catalog import plan_prices, products, promotion_codes, promotion_renewals
 from core.events import inbox
 from core.foundation.signals import corrections, heartbeats, milestones
 from core.invoicing import billing_details, invoices

@@ -165,9 +165,17 @@ class FakeBilling(FakePayments):
         owed = next((each for each in self.invoices_of(subscription_id) if each["status"] == "open"), None)
         if owed is None:
             self._next_period(subscription)
-            owed = self._invoice(subscription, "subscription_cycle", self._period_lines(subscription))
+            lines = self._period_lines(subscription)
+            parts = {each["id"]: self._off(each, lines) for each in subscription["discounts"] if each["promotion_code"]}
+            owed = self._invoice(subscription, "subscription_cycle", lines, discount=sum(parts.values()))
+            if parts:
+                owed["total_discount_amounts"] = [{"amount": off, "discount": name} for name, off in parts.items()]
         subscription["status"] = "active"
         return self._pay(owed)
+
+    def _off(self, discount: dict[str, Any], lines: list[dict[str, Any]]) -> int:
+        coupon = self.coupons[discount["source"]["coupon"]]
+        return int(coupon["amount_off"] or sum(line["amount"] for line in lines) * coupon["percent_off"] / 100)
 
     def fail_renewal(self, subscription_id: str) -> dict[str, Any]:
         """A renewal is due and the card declines: the period moves all the same. Returns the open invoice."""
@@ -251,9 +259,9 @@ class FakeBilling(FakePayments):
         return self.give_up_invoice(invoice["id"], subscription["pause_collection"]["behavior"])
 
     def give_discount(
-        self, subscription_id: str, *, duration: str, percent: float | None = None, amount: int | None = None
-    ) -> None:
-        """A coupon is given to a subscription."""
+        self, subscription_id: str, *, duration: str, percent: float | None = None, amount: int | None = None, code: str = "",
+    ) -> None:  # fmt: skip
+        """A coupon is given to a subscription, by a promotion code if one is named: its invoices then have that discount."""
         coupon = {
             "id": f"coupon_{next(self._numbers)}", "object": "coupon", "duration": duration, "percent_off": percent,
             "amount_off": amount, "livemode": False,
@@ -264,6 +272,7 @@ class FakeBilling(FakePayments):
                 "id": f"di_test_{next(self._numbers)}",
                 "object": "discount",
                 "source": {"type": "coupon", "coupon": coupon["id"]},
+                "promotion_code": code or None,
             }
         )
 

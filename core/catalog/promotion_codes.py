@@ -5,6 +5,7 @@ Stripe keeps the codes. What it said of each last is kept here, so that nobody w
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Index, update
 from sqlmodel import Field, Session, col, func, or_, select
@@ -58,7 +59,7 @@ class PromotionUse(Record, table=True):
 
 
 class PromotionSum(Record, table=True):
-    """What a code took off in one currency, all its uses together."""
+    """What a code took off in one currency: what it was used for all together, and the `renewals` of plans that followed."""
 
     __tablename__ = "promotion_sums"
 
@@ -66,6 +67,7 @@ class PromotionSum(Record, table=True):
     currency: str = Field(primary_key=True)
     uses: int = 0
     taken: int = minor_units(default=0)
+    renewals: int = minor_units(default=0)
 
 
 _CODE = InsertOnce(PromotionCode, conflict="(stripe_id) do nothing")
@@ -83,11 +85,23 @@ def note_use(
     }  # fmt: skip
     if not _USE(session, [use]):
         return
+    more = {"uses": col(PromotionSum.uses) + 1, "taken": col(PromotionSum.taken) + off.amount}
+    _add(session, stripe_id, off.currency, more, livemode=livemode, now=now)
+
+
+def note_renewal(session: Session, stripe_id: str, *, off: Money, livemode: bool, now: datetime) -> None:
+    """Count what a code took off a later payment of a plan, which is no use of its own. Whoever calls it does so once for each."""
+    more = {"renewals": col(PromotionSum.renewals) + off.amount}
+    _add(session, stripe_id, off.currency, more, livemode=livemode, now=now)
+
+
+def _add(
+    session: Session, stripe_id: str, currency: str, more: dict[str, Any], *, livemode: bool, now: datetime
+) -> None:
     unknown = PromotionCode(id=stripe_id, stripe_id=stripe_id, livemode=livemode, created_at=now)
     _CODE(session, [unknown.model_dump()])
-    _SUM(session, [{"stripe_id": stripe_id, "currency": off.currency, "uses": 0, "taken": 0}])
-    theirs = (col(PromotionSum.stripe_id) == stripe_id, col(PromotionSum.currency) == off.currency)
-    more = {"uses": col(PromotionSum.uses) + 1, "taken": col(PromotionSum.taken) + off.amount}
+    _SUM(session, [{"stripe_id": stripe_id, "currency": currency, "uses": 0, "taken": 0, "renewals": 0}])
+    theirs = (col(PromotionSum.stripe_id) == stripe_id, col(PromotionSum.currency) == currency)
     session.execute(update(PromotionSum).where(*theirs).values(more))
 
 
@@ -114,10 +128,11 @@ def _usable(session: Session, named: ColumnElement[bool], *, livemode: bool, now
 
 @dataclass(frozen=True)
 class Taken:
-    """How often a code was used here in one currency, and what it took off."""
+    """How often a code was used here in one currency, and what it took off in all: of it so much in `renewals` of plans."""
 
     uses: int
     amount: Money
+    renewals: Money
 
 
 def taken(session: Session, stripe_ids: list[str]) -> dict[str, tuple[Taken, ...]]:
@@ -125,5 +140,9 @@ def taken(session: Session, stripe_ids: list[str]) -> dict[str, tuple[Taken, ...
     found: dict[str, tuple[Taken, ...]] = {}
     rows = session.exec(select(PromotionSum).where(col(PromotionSum.stripe_id).in_(stripe_ids)))
     for row in sorted(rows, key=lambda each: (each.stripe_id, each.currency)):
-        found[row.stripe_id] = (*found.get(row.stripe_id, ()), Taken(row.uses, Money(row.taken, row.currency)))
+        found[row.stripe_id] = (*found.get(row.stripe_id, ()), _taken(row))
     return found
+
+
+def _taken(row: PromotionSum) -> Taken:
+    return Taken(row.uses, Money(row.taken + row.renewals, row.currency), Money(row.renewals, row.currency))

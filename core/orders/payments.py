@@ -4,8 +4,8 @@ The same payment is learned from its Session, from its invoice, or from both, in
 say of it is merged so that the same row stands in the end.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -83,7 +83,10 @@ index_where(col(Payment.amount_tax) != _NONE, "ix_payments_taxed", Payment.paid_
 
 @dataclass(frozen=True)
 class PaymentFacts:
-    """What Stripe said of money that came in. `lines` are what it was for, None where Stripe did not list all of them."""
+    """What Stripe said of money that came in. `lines` are what it was for, None where Stripe did not list all of them.
+
+    `discounts` is what discounts took off, by Stripe's ids, where it names them.
+    """
 
     id: str
     billing_reason: str
@@ -100,6 +103,7 @@ class PaymentFacts:
     subscription: str | None = None
     lines: tuple[dict[str, Any], ...] | None = None
     country: str = ""
+    discounts: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_paid_session(facts: SessionFacts, *, now: datetime) -> PaymentFacts:
@@ -148,6 +152,11 @@ def read_paid_invoice(invoice: dict[str, Any], *, subscription: str | None, now:
         subscription=subscription,
         country=(invoice.get("customer_address") or {}).get("country") or "",
         lines=tuple(listed["data"]) if listed.get("data") and not listed.get("has_more") else None,
+        discounts={
+            name: int(part.get("amount") or 0)
+            for part in invoice.get("total_discount_amounts") or []
+            if (name := id_of(part.get("discount"))) and part.get("amount")
+        },
     )
 
 

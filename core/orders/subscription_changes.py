@@ -12,6 +12,7 @@ from sqlmodel import Field, Session, col, select
 
 from core.foundation.records import minor_units, text_enum
 from core.foundation.signals.corrections import Dated
+from core.gateway.objects import id_of
 from core.orders.subscription_items import ItemFacts
 
 # How many of an interval there are in a month.
@@ -67,6 +68,12 @@ def read_discounts(subscription: dict[str, Any]) -> tuple[Discount, ...]:
         for coupon in coupons
         if isinstance(coupon, dict) and coupon.get("duration") == "forever"
     )
+
+
+def read_codes(subscription: dict[str, Any]) -> dict[str, str]:
+    """By which promotion code each of its discounts was given, by Stripe's ids; without those that were given by none."""
+    codes = {str(each.get("id")): id_of(each.get("promotion_code")) for each in _expanded(subscription)}
+    return {discount: code for discount, code in codes.items() if code}
 
 
 def _expanded(subscription: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Subscriptions: their state is the one fetched from Stripe now, never the one in an event."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Index
 from sqlmodel import Field, Session, col, func, select, update
 
+from core.catalog import promotion_renewals
 from core.foundation.money import Money
 from core.foundation.records import Record, index_where, minor_units
 from core.gateway.objects import id_of, moment
@@ -119,7 +120,8 @@ index_where(TRIED, "ix_subscriptions_tried", Subscription.trial_end)
 
 @dataclass(frozen=True)
 class SubscriptionFacts:
-    """What Stripe says of a subscription right now. `amount` is what it bills per interval, in minor units."""
+    """What Stripe says of a subscription right now. `amount` is what it bills per interval, in minor units; `codes` are the
+    promotion codes by which its discounts were given, both by Stripe's ids."""
 
     id: str
     order_id: str
@@ -144,6 +146,7 @@ class SubscriptionFacts:
     end_comment: str = ""
     resumes_at: datetime | None = None
     standing: Standing = field(default_factory=Standing)
+    codes: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_subscription(subscription: dict[str, Any], invoices: Sequence[dict[str, Any]] = ()) -> SubscriptionFacts:
@@ -182,6 +185,7 @@ def read_subscription(subscription: dict[str, Any], invoices: Sequence[dict[str,
         end_comment=why.get("comment") or "",
         resumes_at=moment((subscription.get("pause_collection") or {}).get("resumes_at")),
         standing=subscription_invoices.read_standing(invoices),
+        codes=subscription_changes.read_codes(subscription),
     )
 
 
@@ -226,6 +230,9 @@ def record(
         paid_quantities=facts.standing.paid_quantities, paid_before=facts.standing.paid_before,
     )  # fmt: skip
     _note_change(session, row, facts, idle=idle, now=fetched_at)
+    if facts.codes:
+        order = session.get_one(Order, order_id)
+        promotion_renewals.note_codes(session, facts.codes, livemode=order.livemode, now=fetched_at)
     return _known_of(row) != before
 
 

@@ -2,6 +2,7 @@ from datetime import datetime, time
 
 import streamlit as st
 
+from core.catalog.promotion_codes import Taken
 from core.foundation.errors import ShopError
 from core.foundation.money import Money
 from core.owner.shelves import promotions
@@ -64,8 +65,13 @@ def used(row: PromotionRow) -> list[str]:
     here = sum(each.uses for each in row.taken)
     elsewhere = row.times_redeemed - here
     found = [f"used {words.count(max(here, row.times_redeemed), 'time', 'times')}{limit}"]
-    found += [f"took {price(each.amount)}" for each in row.taken]
+    found += [f"took {price(each.amount)}{of_renewals(each)}" for each in row.taken]
     return [*found, f"{elsewhere} of them elsewhere, or before this was counted"] if elsewhere > 0 else found
+
+
+def of_renewals(taken: Taken) -> str:
+    """How much of it came off the renewals of plans."""
+    return f", {price(taken.renewals)} of it off renewals" if taken.renewals.amount else ""
 
 
 def draw_form() -> None:
@@ -161,6 +167,12 @@ with frame.column(1180):
             lists.draw_nothing("codes", "**No code yet.** Those made here, and any that buyers have used, stand here.")
         for row in rows:
             draw_code(row, me)
+        if rows:
+            words.quiet(
+                "What a code took is what buyers saw taken off, with the tax that prices include. Of a plan's renewals it counts "
+                "what Stripe's invoices took off by the discount that came with the code; those that were paid before this "
+                "was counted, and discounts that were given at Stripe without a code, are not in it."
+            )
         if len(rows) == promotions.MOST:
             words.quiet(f"The newest {promotions.MOST}. Stripe's dashboard has them all.")
     if right is not None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from core.catalog.promotion_codes import PromotionCode, PromotionUse
+from core.events import questions
 from core.foundation.errors import (
     DoneAlready,
     NotPermitted,
@@ -217,3 +218,46 @@ def test_codes_of_the_other_mode_are_neither_listed_nor_told(shop: Shop, stripe:
     assert promotions.look(live) == 0
     assert stripe.calls == []
     assert builders.rows(shop, PromotionCode)[0].active
+
+
+def taken(shop: Shop) -> list[tuple[int, str, str]]:
+    (row,) = listed(shop)
+    return [(each.uses, each.amount.format(), each.renewals.format()) for each in row.taken]
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["subscription first", "invoice first"])
+def test_what_a_code_takes_off_renewals_is_counted_once_and_is_no_use(
+    shop: Shop, stripe: FakeStripe, deed: Deed, *, late: bool
+) -> None:
+    promotions.create(shop, replace(SPRING, forever=True), deed=deed)
+    (code,) = stripe.promotion_codes
+    session_id = used(shop, stripe, code, price="plan-month")
+    plan = stripe.sessions[session_id]["subscription"]
+    stripe.give_discount(plan, duration="forever", percent=25, code=code)
+    # One that was given at Stripe by hand is none of the code's.
+    stripe.give_discount(plan, duration="forever", amount=100)
+    if not late:
+        questions.ask(shop, plan)
+    renewals = [stripe.tell("invoice.paid", stripe.renew(plan)) for _ in range(2)]
+    for event in (*renewals, *renewals):
+        builders.deliver(shop, event)
+    assert taken(shop) == [(1, "€2.25", "€0.00")] if late else [(1, "€6.75", "€4.50")]
+    for _ in range(2):
+        questions.ask(shop, plan)
+    assert taken(shop) == [(1, "€6.75", "€4.50")]
+    assert len(builders.rows(shop, PromotionUse)) == 1
+
+
+def test_what_a_code_takes_off_the_first_payment_of_a_plan_is_not_counted_again(
+    shop: Shop, stripe: FakeStripe, deed: Deed
+) -> None:
+    promotions.create(shop, replace(SPRING, forever=True), deed=deed)
+    (code,) = stripe.promotion_codes
+    session_id = used(shop, stripe, code, price="plan-month")
+    plan = stripe.sessions[session_id]["subscription"]
+    stripe.give_discount(plan, duration="forever", percent=25, code=code)
+    (first,) = stripe.invoices_of(plan)
+    first["total_discount_amounts"] = [{"amount": 225, "discount": stripe.subscriptions[plan]["discounts"][0]["id"]}]
+    builders.deliver(shop, stripe.tell("invoice.paid", first))
+    questions.ask(shop, plan)
+    assert taken(shop) == [(1, "€2.25", "€0.00")]

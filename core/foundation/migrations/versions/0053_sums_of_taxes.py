@@ -1,4 +1,4 @@
-"""Taxes of days that are over are kept."""
+"""What the owner's numbers are kept by: taxes of days that are over, and what promotion codes take off renewals."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,7 +21,31 @@ def upgrade() -> None:
         sa.Column("sums", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("zone", "livemode", "day", name=op.f("pk_tax_days")),
     )
+    op.add_column(
+        "promotion_sums", sa.Column("renewals", sa.BigInteger(), nullable=False, server_default="0")
+    )  # fmt: skip
+    op.create_table(
+        "promotion_discounts",
+        sa.Column("id", AutoString(), nullable=False),
+        sa.Column("stripe_id", AutoString(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_promotion_discounts")),
+    )
+    op.create_table(
+        "renewal_discounts",
+        sa.Column("payment_id", AutoString(), nullable=False),
+        sa.Column("discount_id", AutoString(), nullable=False),
+        sa.Column("order_id", AutoString(), nullable=False),
+        sa.Column("stripe_id", AutoString(), nullable=True),
+        sa.Column("currency", AutoString(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("payment_id", "discount_id", name=op.f("pk_renewal_discounts")),
+    )
+    op.create_index(op.f("ix_renewal_discounts_discount_id"), "renewal_discounts", ["discount_id"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_table("renewal_discounts")
+    op.drop_table("promotion_discounts")
+    op.drop_column("promotion_sums", "renewals")
     op.drop_table("tax_days")
