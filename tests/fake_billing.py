@@ -40,7 +40,8 @@ class FakeBilling(FakePayments):
         found = deepcopy(self.subscriptions.get(subscription))
         for item in found["items"]["data"] if found else []:
             item["price"]["product"] = deepcopy(self.products[item["price"]["product"]])
-        for discount in found["discounts"] if found else []:
+        of_items = [each for item in found["items"]["data"] for each in item.get("discounts", [])] if found else []
+        for discount in [*found["discounts"], *of_items] if found else []:
             discount["source"]["coupon"] = deepcopy(self.coupons[discount["source"]["coupon"]])
         return found
 
@@ -260,14 +261,18 @@ class FakeBilling(FakePayments):
 
     def give_discount(
         self, subscription_id: str, *, duration: str, percent: float | None = None, amount: int | None = None, code: str = "",
+        item: int | None = None,
     ) -> None:  # fmt: skip
-        """A coupon is given to a subscription, by a promotion code if one is named: its invoices then have that discount."""
+        """A coupon is given to a subscription, or to one item of it; by a promotion code if one is named: its invoices then have
+        that discount."""
         coupon = {
             "id": f"coupon_{next(self._numbers)}", "object": "coupon", "duration": duration, "percent_off": percent,
             "amount_off": amount, "livemode": False,
         }  # fmt: skip
         self.coupons[coupon["id"]] = coupon
-        self.subscriptions[subscription_id]["discounts"].append(
+        subscription = self.subscriptions[subscription_id]
+        of = subscription if item is None else subscription["items"]["data"][item]
+        of.setdefault("discounts", []).append(
             {
                 "id": f"di_test_{next(self._numbers)}",
                 "object": "discount",

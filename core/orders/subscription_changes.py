@@ -1,18 +1,17 @@
 """How what subscriptions bring in a month has changed: rows that are only ever added, and that add up to what it is now."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sqlalchemy import Index
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.records import minor_units, text_enum
 from core.foundation.signals.corrections import Dated
-from core.gateway.objects import id_of
+from core.gateway.discounts import Discount
 from core.orders.subscription_items import ItemFacts
 
 # How many of an interval there are in a month.
@@ -52,45 +51,39 @@ class SubscriptionChange(Dated, table=True):
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Discount:
-    """A discount that stays: `percent` of a hundred off, or an amount in minor units off every bill."""
-
-    percent: Fraction
-    amount: int
-
-
-def read_discounts(subscription: dict[str, Any]) -> tuple[Discount, ...]:
-    """The discounts of a subscription that do not end by themselves. They must have been expanded, with their coupons."""
-    coupons = [(each.get("source") or {}).get("coupon") for each in _expanded(subscription)]
-    return tuple(
-        Discount(Fraction(str(coupon.get("percent_off") or 0)), int(coupon.get("amount_off") or 0))
-        for coupon in coupons
-        if isinstance(coupon, dict) and coupon.get("duration") == "forever"
-    )
-
-
-def read_codes(subscription: dict[str, Any]) -> dict[str, str]:
-    """By which promotion code each of its discounts was given, by Stripe's ids; without those that were given by none."""
-    codes = {str(each.get("id")): id_of(each.get("promotion_code")) for each in _expanded(subscription)}
-    return {discount: code for discount, code in codes.items() if code}
-
-
-def _expanded(subscription: dict[str, Any]) -> list[dict[str, Any]]:
-    return [each for each in subscription.get("discounts") or [] if isinstance(each, dict)]
-
-
 def monthly(items: Sequence[ItemFacts], discounts: Sequence[Discount]) -> int:
-    """What items bring in a month, in minor units, without taxes: a year's price by twelve, times the quantity."""
-    if not items:
-        return 0
-    total = sum((item.unit_amount * item.quantity * _share(item) for item in items), Fraction(0))
+    """What items bring in a month, in minor units, without taxes: a year's price by twelve, times the quantity, less the discounts
+    that stay, first those of single items. Items that are billed as often stand on one bill."""
+    bills: dict[Fraction, Fraction] = {}
+    for item in items:
+        bill = _less(Fraction(item.unit_amount * item.quantity), item.discounts)
+        bills[_share(item)] = bills.get(_share(item), Fraction(0)) + bill
+    often = sorted(bills, reverse=True)
+    left = _less_of_bills([bills[share] for share in often], discounts)
+    total = sum((bill * share for bill, share in zip(left, often, strict=True)), Fraction(0))
+    return int(total + Fraction(1, 2))
+
+
+def _less(bill: Fraction, discounts: Iterable[Discount]) -> Fraction:
+    """What is left of a bill: each is taken off what those before it left, and no more than there is."""
+    return _less_of_bills([bill], discounts)[0]
+
+
+def _less_of_bills(bills: Sequence[Fraction], discounts: Iterable[Discount]) -> list[Fraction]:
+    """The same of bills that come as often or more seldom, the most frequent first, and that are one where they come at once: an
+    amount is taken off the first, and off the next what that leaves of it."""
+    left = [max(bill, Fraction(0)) for bill in bills]
     for discount in discounts:
-        total -= total * discount.percent / 100 + discount.amount * _share(items[0])
-    return max(0, int(total + Fraction(1, 2)))
+        left = [bill - bill * discount.percent / 100 for bill in left]
+        rest = Fraction(discount.amount)
+        for place, bill in enumerate(left):
+            part = min(rest, bill)
+            left[place], rest = bill - part, rest - part
+    return left
 
 
 def _share(item: ItemFacts) -> Fraction:
+    """How many of its bills there are in a month."""
     return _IN_A_MONTH.get(item.interval, Fraction(0)) / item.interval_count
 
 

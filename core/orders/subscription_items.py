@@ -10,6 +10,8 @@ from sqlmodel import Field, Session, col, or_, select
 from core.catalog.plan_prices import PlanPrice
 from core.catalog.products import Kind, Price, Product
 from core.foundation.records import Record, minor_units
+from core.gateway import discounts
+from core.gateway.discounts import Discount
 from core.gateway.objects import moment
 from core.orders import orders
 from core.orders.orders import OrderLine
@@ -41,7 +43,8 @@ class SubscriptionItem(Record, table=True):
 
 @dataclass(frozen=True)
 class ItemFacts:
-    """What Stripe says of an item. `unit_amount` in minor units; `sold_as` is the product of ours that its product names."""
+    """What Stripe says of an item. `unit_amount` in minor units; `sold_as` is the product of ours that its product names, and
+    `discounts` are those of it alone that stay."""
 
     id: str
     stripe_price_id: str
@@ -53,6 +56,7 @@ class ItemFacts:
     interval_count: int
     period_start: datetime | None
     period_end: datetime | None
+    discounts: tuple[Discount, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ def read_item(item: dict[str, Any], subscription: dict[str, Any]) -> ItemFacts:
         interval_count=int(recurring.get("interval_count") or 1),
         period_start=moment(item.get("current_period_start") or subscription.get("current_period_start")),
         period_end=moment(item.get("current_period_end") or subscription.get("current_period_end")),
+        discounts=discounts.lasting(item),
     )
 
 

@@ -11,10 +11,11 @@ from sqlmodel import Field, Session, col, func, select, update
 from core.catalog import promotion_renewals
 from core.foundation.money import Money
 from core.foundation.records import Record, index_where, minor_units
+from core.gateway import discounts
+from core.gateway.discounts import Discount
 from core.gateway.objects import id_of, moment
 from core.orders import setbacks, subscription_changes, subscription_invoices, subscription_items
 from core.orders.orders import AdmittedOrder, Order, asked_about
-from core.orders.subscription_changes import Discount
 from core.orders.subscription_invoices import Standing
 from core.orders.subscription_items import ItemFacts
 
@@ -169,7 +170,7 @@ def read_subscription(subscription: dict[str, Any], invoices: Sequence[dict[str,
         customer=id_of(subscription.get("customer")),
         items=items,
         amount=sum(item.unit_amount * item.quantity for item in items),
-        discounts=subscription_changes.read_discounts(subscription),
+        discounts=discounts.lasting(subscription),
         currency=subscription.get("currency") or "",
         interval=first.interval if first else None,
         created_at=datetime.fromtimestamp(subscription.get("start_date") or subscription.get("created") or 0, UTC),
@@ -185,7 +186,7 @@ def read_subscription(subscription: dict[str, Any], invoices: Sequence[dict[str,
         end_comment=why.get("comment") or "",
         resumes_at=moment((subscription.get("pause_collection") or {}).get("resumes_at")),
         standing=subscription_invoices.read_standing(invoices),
-        codes=subscription_changes.read_codes(subscription),
+        codes={name: code for part in (subscription, *raw) for name, code in discounts.codes(part).items()},
     )
 
 

@@ -566,6 +566,19 @@ def test_discounts_that_stay_count_and_those_that_end_do_not(shop: Shop, stripe:
     assert changes(shop) == [("new", 0, 1800), ("contraction", 1800, 1475)]
 
 
+def test_discounts_of_single_items_that_stay_count_and_those_that_end_do_not(
+    shop: Shop, stripe: FakeStripe, tell: Tell
+) -> None:
+    _, name = builders.subscribed(shop, stripe, ("plan-month", 2))
+    stripe.give_discount(name, duration="once", percent=50, item=0)
+    stripe.give_discount(name, duration="repeating", amount=500, item=0)
+    tell("customer.subscription.updated", stripe.subscriptions[name])
+    assert changes(shop) == [("new", 0, 1800)]
+    stripe.give_discount(name, duration="forever", percent=10, item=0)
+    tell("customer.subscription.updated", stripe.subscriptions[name])
+    assert changes(shop) == [("new", 0, 1800), ("contraction", 1800, 1620)]
+
+
 # -- ending one at Stripe
 
 

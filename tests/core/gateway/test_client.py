@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import orjson
 import pytest
@@ -51,6 +51,38 @@ def test_every_page_of_a_charges_refunds_is_read() -> None:
         StripeApi("sk_test_pages", base="http://127.0.0.1:9", http_client=pages).refunds_of("ch_1")
     assert ["starting_after=re_2" in url for url in pages.asked] == [False, True, False]
     assert "starting_after=re_1" in pages.asked[-1]
+
+
+class OneSubscription(PagesOfRefunds):
+    """Answers with a subscription whose second item has a discount, or none, and with its items as they were asked for."""
+
+    def __init__(self, *discounts: str) -> None:
+        super().__init__()
+        self._discounts = discounts
+
+    def request(self, method: str, url: str, headers: Any, post_data: Any = None) -> tuple[bytes, int, dict[str, str]]:
+        self.asked.append(unquote(url))
+        listed = "subscription_items" in url
+        named = [{"id": name, "promotion_code": "promo_1"} if listed else name for name in self._discounts]
+        items = [
+            {"object": "subscription_item", "id": "si_1", "discounts": []},
+            {"object": "subscription_item", "id": "si_2", "discounts": named},
+        ]
+        page = {"object": "list", "url": "/v1/subscription_items", "has_more": False, "data": items}
+        whole = {"object": "subscription", "id": "sub_1", "discounts": [], "items": page}
+        return orjson.dumps(page if listed else whole), 200, {}
+
+
+def test_discounts_of_single_items_are_asked_for_by_themselves_and_only_where_there_are_any() -> None:
+    lean, full = OneSubscription(), OneSubscription("di_1")
+    for calls in (lean, full):
+        api = StripeApi("sk_test_pages", base="http://127.0.0.1:9", http_client=calls)
+        found = api.find_subscription("sub_1")
+    assert found
+    assert [item["discounts"] for item in found["items"]["data"]] == [[], [{"id": "di_1", "promotion_code": "promo_1"}]]
+    assert len(lean.asked) == 1
+    assert "subscription=sub_1" in full.asked[1]
+    assert "data.discounts.source.coupon" in full.asked[1]
 
 
 class LimitedPages(PagesOfRefunds):

@@ -1,13 +1,21 @@
 """What Stripe says of a subscription, its items and its invoices, in full or hardly at all, and what it comes to."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
-from core.orders import subscription_changes, subscription_invoices, subscription_items, subscriptions
-from core.orders.subscription_changes import Discount, Movement
+from core.gateway import discounts
+from core.gateway.discounts import Discount
+from core.orders import (
+    subscription_changes,
+    subscription_invoices,
+    subscription_items,
+    subscriptions,
+)
+from core.orders.subscription_changes import Movement
 from core.orders.subscription_invoices import Standing
 from core.orders.subscription_items import ItemFacts, Known
 from core.orders.subscriptions import Subscription, SubscriptionFacts
@@ -246,6 +254,11 @@ def priced(amount: int, interval: str | None, count: int = 1, quantity: int = 1)
     return ItemFacts("si_1", "price_1", "", "", quantity, amount, interval, count, None, None)
 
 
+def cheaper(item: ItemFacts, *, percent: int = 0, amount: int = 0) -> ItemFacts:
+    """The item with a discount of its own that stays."""
+    return replace(item, discounts=(Discount(Fraction(percent), amount),))
+
+
 @pytest.mark.parametrize(
     ("items", "discounts", "monthly"),
     [
@@ -264,6 +277,14 @@ def priced(amount: int, interval: str | None, count: int = 1, quantity: int = 1)
         ([priced(12000, "year")], [Discount(Fraction(0), 1200)], 900),
         ([priced(1000, "month")], [Discount(Fraction(50), 0), Discount(Fraction(50), 0)], 250),
         ([], [Discount(Fraction(0), 300)], 0),
+        # What an amount leaves over of a month's bill it takes off the year's, which comes together with one of these.
+        ([priced(900, "month"), priced(12000, "year")], [Discount(Fraction(0), 1200)], 975),
+        ([priced(900, "month"), priced(12000, "year")], [Discount(Fraction(0), 600)], 1300),
+        ([priced(900, "month"), priced(12000, "year")], [Discount(Fraction(10), 0)], 1710),
+        ([cheaper(priced(1000, "month"), percent=10), priced(12000, "year")], [], 1900),
+        ([cheaper(priced(12000, "year"), amount=1200), priced(1000, "month")], [], 1900),
+        ([cheaper(priced(1000, "month"), amount=1300), priced(500, "month")], [], 500),
+        ([cheaper(priced(500, "month", quantity=2), amount=300)], [Discount(Fraction(50), 0)], 350),
     ],
 )
 def test_what_comes_in_a_month_is_the_price_of_any_interval_by_its_months(
@@ -281,8 +302,8 @@ def test_discounts_that_end_or_were_not_expanded_do_not_count() -> None:
         "di_1",
         {},
     ]
-    assert subscription_changes.read_discounts({"discounts": said}) == (Discount(Fraction(0), 300),)
-    assert subscription_changes.read_discounts({"discounts": None}) == ()
+    assert discounts.lasting({"discounts": said}) == (Discount(Fraction(0), 300),)
+    assert discounts.lasting({"discounts": None}) == ()
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from sqlmodel import Session, select
 
 from core.catalog.plan_prices import PlanPrice
 from core.catalog.products import Price
+from core.gateway.discounts import Discount
 from core.journeys import checkout
 from core.orders import orders, subscription_changes, subscription_items, subscriptions
 from core.orders.orders import OrderLine
-from core.orders.subscription_changes import Discount
 from core.orders.subscription_invoices import Standing
 from core.orders.subscription_items import ItemFacts, SubscriptionItem
 from core.orders.subscriptions import Subscription, SubscriptionFacts
