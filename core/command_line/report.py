@@ -36,6 +36,11 @@ def sales(
             session, first, last, shop.settings.zone, livemode=shop.settings.livemode,
             known_on=known,
         )  # fmt: skip
+        outdated = sales_report.is_outdated(
+            session, first, last, shop.settings.zone, livemode=shop.settings.livemode, known_on=known
+        )
+    if outdated:
+        typer.echo(sales_report.OUTDATED, err=True)
     say(found, "\n".join(sales_report.words(found)) or "Nothing was sold on these days.", as_json)
 
 

@@ -32,6 +32,12 @@ def draw(seen: Overview, wanted: Period, names: Mapping[str, str], *, begun: boo
         return
     period_fields.draw_narrower(wanted, seen.days, [each.currency for each in seen.currencies], names)
     period_fields.draw_days_compared(seen.days, seen.before)
+    if seen.outdated:
+        st.markdown(
+            ":orange[:material/history:] **Some of these days are told as an earlier version counted them:** where prices include "
+            "tax and a code took something off, gross sales and discounts have its tax in them. Net sales are the same. "
+            + ("So they were known then." if seen.known_on else "The worker is counting these days anew.")
+        )
     if not shown:
         words.quiet("Nothing was sold on these days.")
     for each in shown:

@@ -82,6 +82,7 @@ def test_sales_are_reported_in_the_contracts_shape(pushcart: Run, order_id: str)
     words = pushcart("report", "sales", *NOVEMBER).output
     assert "eur  2 orders, gross €88.00, discounts €0.00, refunds €10.00, net €78.00" in words
     assert "Net sales are gross sales less discounts and refunds" in words
+    assert said.complaints == []
     earlier = pushcart("report", "sales", *NOVEMBER, "--known-on", "2026-10-31", "--json")
     assert earlier.json == []
     empty = pushcart("report", "sales", "--from", "2026-10-01", "--to", "2026-10-31")

@@ -5,7 +5,7 @@ such as `reverse charge`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -73,8 +73,9 @@ def of_days(session: Session, days: Days, *, livemode: bool) -> list[dict[str, A
     found = together(by_day(session, days, livemode=livemode).items())
     return [
         {
-            "quarter": quarter, **key._asdict(), **asdict(taxed), "net": taxed.net, "tax": taxed.tax,
-            "gross": taxed.net + taxed.tax,
+            "quarter": quarter, **key._asdict(), "sales_net": taxed.sales_net, "sales_tax": taxed.sales_tax,
+            "refunds_net": taxed.refunds_net, "refunds_tax": taxed.refunds_tax, "net": taxed.net, "tax": taxed.tax,
+            "gross": taxed.net + taxed.tax, "rows": taxed.rows,
         }
         for (quarter, key), taxed in found.items()
     ]  # fmt: skip

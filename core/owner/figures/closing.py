@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 from core.foundation.signals.corrections import FRESH, Correction
 from core.foundation.writes.inserts import InsertOnce
 from core.owner.figures.counting import ALL, SALES, Kept, counted
-from core.owner.figures.day_sums import HourSum, SummedDays, TaxDay
+from core.owner.figures.day_sums import MEASURES, HourSum, SummedDays, TaxDay
 from core.owner.figures.days import day_of, hour_of, hours, midnight, pieces
 from core.shop import Shop
 
@@ -48,14 +48,38 @@ def keep(session: Session, zone: ZoneInfo, *, now: datetime) -> int:
     summed = _locked(session, zone, now=now)
     found = session.execute(select(col(Correction.id), col(Correction.at)).limit(_MOST_CORRECTIONS)).all()
     corrected = {day for _, at in found if (day := day_of(at, zone)) < summed.until}
+    corrected |= _of_other_measures(session, summed)
     for run in pieces(corrected, most=_AT_ONCE):
         _sum_days(session, run, zone, now=now, anew=True)
     today = midnight(summed.until, zone)
     again = {hour_of(at, zone) for _, at in found if today <= at < summed.hours_until}
+    again |= _hours_of_other_measures(session, zone, since=today)
     for hour in sorted(again):
         _sum_hours(session, [hour], _after(hour, zone), zone)
     session.execute(delete(Correction).where(col(Correction.id).in_([name for name, _ in found])))
     return len(corrected) + len(again) + _go_on(session, summed, zone, now=now)
+
+
+def _of_other_measures(session: Session, summed: SummedDays) -> set[date]:
+    """A few of the days that were summed by the measures of an earlier version, the latest first."""
+    found: set[date] = set()
+    for kept in ALL:
+        table = kept.table.__table__  # type: ignore[attr-defined]
+        query = select(table.c.day).where(
+            table.c.superseded_at.is_(None), table.c.measures < MEASURES, table.c.zone == summed.zone,
+            table.c.day < summed.until,
+        )  # fmt: skip
+        found |= set(session.execute(query.distinct().order_by(table.c.day.desc()).limit(_AT_ONCE)).scalars())
+    return set(sorted(found, reverse=True)[:_AT_ONCE])
+
+
+def _hours_of_other_measures(session: Session, zone: ZoneInfo, *, since: datetime) -> set[datetime]:
+    """The same of today's hours."""
+    query = select(col(HourSum.at)).where(
+        col(HourSum.zone) == zone.key, col(HourSum.kept).in_([kept.name for kept in ALL]),
+        col(HourSum.livemode).in_((True, False)), col(HourSum.at) >= since, col(HourSum.measures) < MEASURES,
+    )  # fmt: skip
+    return set(session.execute(query).scalars())
 
 
 def _go_on(session: Session, summed: SummedDays, zone: ZoneInfo, *, now: datetime) -> int:
@@ -155,7 +179,7 @@ def _write_hours(
     session.execute(delete(HourSum).where(*of_these))
     new = [
         {
-            "zone": zone.key, "kept": kept.name, "livemode": mode, "at": at,
+            "zone": zone.key, "kept": kept.name, "livemode": mode, "at": at, "measures": MEASURES,
             "sums": [[key[1:], measures] for key, measures in by_key.items() if key[0] == mode],
         }
         for at, by_key in found.items()
@@ -185,11 +209,14 @@ def _write(
             session.execute(delete(table).where(*this._where_criteria))
     new = [
         {
-            "zone": zone.key, "day": day, "known_at": known_at, "superseded_at": None,
+            "zone": zone.key, "day": day, "known_at": known_at, "superseded_at": None, "measures": MEASURES,
             **dict(zip(names, key, strict=True)), **measures,
         }
         for key, measures in fresh.items()
         if any(measures.values()) and (key not in known or known[key][1] != measures)
     ]  # fmt: skip
+    if anew:
+        # What comes to the same by the new measures is theirs from now on.
+        session.execute(update(table).where(*of_day, table.c.measures < MEASURES).values(measures=MEASURES))
     if new:
         session.execute(insert(table), new)

@@ -82,12 +82,13 @@ _OWN_DISPUTES = (*_OWN, facts.BALANCE.keys["category"].in_(DISPUTES))
 
 DEFINITIONS: dict[Figure, Definition] = {
     Figure.GROSS: Definition(
-        "Gross sales are the list prices of all that was paid for, renewals included, by the day it was paid, without the tax that "
-        "was paid with them.",
+        "Gross sales are the list prices of all that was paid for, renewals included, by the day it was paid, without tax; "
+        "what a code made free was not taxed, and its price counts as it is.",
         (_of(facts.PAYMENTS, "gross"),),
     ),
     Figure.DISCOUNTS: Definition(
-        "Discounts are what promotion codes took off these prices, as buyers saw them: with tax where prices include it.",
+        "Discounts are what promotion codes took off these prices, without tax: where prices include it, buyers saw more "
+        "taken off.",
         (_of(facts.PAYMENTS, "discounts"),),
     ),
     Figure.REFUNDS: Definition(
@@ -110,8 +111,8 @@ DEFINITIONS: dict[Figure, Definition] = {
         (_of(facts.ORDERS, "orders"),),
     ),
     Figure.AVERAGE_ORDER: Definition(
-        "The average order is what purchases that cost something brought in before tax and after discounts, by their number; "
-        "renewals count in neither.",
+        "The average order is what purchases that cost something brought in before tax and after discounts, by their number, "
+        "whether paid or taken off what Stripe owed the buyer; renewals count in neither.",
         (_of(facts.PAYMENTS, "spent"),),
     ),
     Figure.CONVERSION: Definition(

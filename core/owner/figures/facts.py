@@ -7,7 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, case, cast, exists, func, literal, or_, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Numeric,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    type_coerce,
+)
 from sqlmodel import col
 
 from core.foundation.records import beside
@@ -63,18 +79,63 @@ def _if(condition: ColumnElement[bool], number: Any) -> Column:
 
 _ONE: Column = literal(1)
 _PAYMENT, _LISTED, _LINE = col(Payment.id), PaymentLine, OrderLine
-_GROSS: Column = col(Payment.amount_subtotal) - col(Payment.tax_included)
-_AFTER_DISCOUNT: Column = _GROSS - col(Payment.amount_discount)
+
+
+def _tax_in(discount: Column, taxed: Column, included: Column) -> Column:
+    """The tax that a discount would have had in it, in whole minor units: as much of it as of what is left to pay, `taxed`, of
+    which `included` is tax. It is 0 where no price includes any, or nothing is left to pay: then nobody says at which rate."""
+    twice: Column = literal_column("2")
+    # Exact however large the amounts: those of some currencies multiplied are more than fits into 64 bits.
+    part, whole = twice * cast(discount, Numeric) * included + taxed, twice * taxed
+    credited, back = twice * cast(-discount, Numeric) * -included - taxed, -twice * taxed
+    return case(
+        (and_(discount > 0, taxed > 0, included > 0), _divided(part, whole)),
+        (and_(discount < 0, taxed < 0, included < 0), -_divided(credited, back)),
+        else_=0,
+    )
+
+
+def _divided(number: Column, by: Column) -> Column:
+    # Each database divides otherwise, but not what is divisible.
+    by = cast(by, Numeric)
+    return cast(cast(number - number % by, Numeric).op("/")(by), BigInteger)
+
+
+_LISTED_TAXED: Column = col(_LISTED.amount_subtotal) - col(_LISTED.amount_discount)
+_LISTED_INCLUDED: Column = _LISTED_TAXED + col(_LISTED.amount_tax) - col(_LISTED.amount)
+_LISTED_TAX_OFF: Column = _tax_in(col(_LISTED.amount_discount), _LISTED_TAXED, _LISTED_INCLUDED)
+# Line by line, as each has its own rate and discount; of what Stripe has not listed, of all of it.
+_TAX_OFF: Column = case(
+    (
+        and_(col(Payment.amount_discount) != 0, col(Payment.tax_included) != 0),
+        func.coalesce(
+            select(cast(func.sum(_LISTED_TAX_OFF), BigInteger))
+            .where(col(_LISTED.payment_id) == Payment.id)
+            .scalar_subquery(),
+            _tax_in(
+                col(Payment.amount_discount), col(Payment.amount_subtotal) - col(Payment.amount_discount),
+                col(Payment.tax_included),
+            ),
+        ),
+    ),
+    else_=0,
+)  # fmt: skip
+_GROSS: Column = col(Payment.amount_subtotal) - col(Payment.tax_included) - _TAX_OFF
+_DISCOUNTS: Column = col(Payment.amount_discount) - _TAX_OFF
+_AFTER_DISCOUNT: Column = (
+    col(Payment.amount_subtotal) - col(Payment.tax_included) - col(Payment.amount_discount)
+)  # fmt: skip
 IS_FIRST = col(Payment.billing_reason).in_((CHECKOUT, FIRST_OF_PLAN))
 
 PAYMENTS = Fact(
     "payment", Payment, col(Payment.paid_at), _PAYMENT, col(Payment.order_id), _mode_of(Payment.order_id),
     col(Payment.currency),
     {
-        "gross": _GROSS, "discounts": col(Payment.amount_discount), "tax": col(Payment.amount_tax),
+        "gross": _GROSS, "discounts": _DISCOUNTS, "tax": col(Payment.amount_tax),
         "credit": _AFTER_DISCOUNT + col(Payment.amount_tax) - col(Payment.amount),
         "renewals": _if(~IS_FIRST, _AFTER_DISCOUNT), "spent": _if(IS_FIRST, _AFTER_DISCOUNT),
-        "purchases": _if(and_(IS_FIRST, col(Payment.amount) > 0), 1),
+        # What was paid with what Stripe still owed the buyer cost as much as if it had been charged.
+        "purchases": _if(and_(IS_FIRST, _AFTER_DISCOUNT > 0), 1),
     },
 )  # fmt: skip
 REFUNDS = Fact(
@@ -100,12 +161,15 @@ CHECKOUTS = Fact(
     conditions=(AT_STRIPE,),
 )  # fmt: skip
 
-_LISTED_GROSS: Column = col(_LISTED.amount) + col(_LISTED.amount_discount) - col(_LISTED.amount_tax)
+_LISTED_GROSS: Column = col(_LISTED.amount_subtotal) - _LISTED_INCLUDED - _LISTED_TAX_OFF
 LISTED_LINES = Fact(
     "payment line", PaymentLine.__table__.join(Payment.__table__, PaymentLine.payment_id == Payment.id),  # type: ignore[attr-defined]
     col(Payment.paid_at), col(_LISTED.payment_id) + "/" + cast(col(_LISTED.position), String), col(Payment.order_id),
     _mode_of(Payment.order_id), col(Payment.currency),
-    {"quantity": col(_LISTED.quantity), "gross": _LISTED_GROSS, "discounts": col(_LISTED.amount_discount)},
+    {
+        "quantity": col(_LISTED.quantity), "gross": _LISTED_GROSS,
+        "discounts": col(_LISTED.amount_discount) - _LISTED_TAX_OFF,
+    },
     keys={
         "product_id": func.coalesce(
             select(col(_LINE.product_id)).where(col(_LINE.id) == _LISTED.order_line_id).scalar_subquery(), ""

@@ -37,7 +37,8 @@ class InCurrency:
 class Overview:
     """All figures of `days`; no two currencies are ever added. `known_on` is the day as of which they are told, if any.
 
-    `of_product` is the chart of the product that was asked for, by currency.
+    `of_product` is the chart of the product that was asked for, by currency. `outdated` if some are told as an earlier version
+    understood them.
     """
 
     days: Days
@@ -48,6 +49,7 @@ class Overview:
     products: tuple[ProductSales, ...]
     trials: Trials
     of_product: dict[str, list[tuple[date, ProductSales]]]
+    outdated: bool = False
 
 
 def of_days(
@@ -74,4 +76,5 @@ def of_days(
         tuple(products.top(session, days, asked)),
         recurring.trials(session, days, livemode=livemode, now=now),
         products.series(session, days, asked, step, product) if product else {},
+        sums.is_outdated(session, Days(before.first, days.last, days.zone), asked),
     )  # fmt: skip

@@ -33,6 +33,21 @@ def of_days(
     ]  # fmt: skip
 
 
+OUTDATED = (
+    "Some of these days are told as an earlier version counted them: where prices include tax and a code took something off, gross "
+    "sales and discounts have the code's tax in them. The worker counts the days anew, but not what was known on a past day."
+)
+
+
+def is_outdated(
+    session: Session, first: date, last: date, zone: ZoneInfo, *, livemode: bool, known_on: date | None = None
+) -> bool:
+    """Whether that is so."""
+    return sums.is_outdated(
+        session, Days(first, last, zone), sums.ask(session, zone, livemode=livemode, known_on=known_on)
+    )
+
+
 def words(found: Sequence[dict[str, Any]]) -> Iterator[str]:
     """The same for people, with what each figure means below."""
     for each in found:

@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 
 from core.foundation.signals.corrections import Correction
 from core.owner.figures.counting import SALES, Kept, counted
-from core.owner.figures.day_sums import HourSum, SummedDays
+from core.owner.figures.day_sums import MEASURES, HourSum, SalesDay, SummedDays
 from core.owner.figures.days import Days, day_of, hour_of, hours, midnight, pieces
 
 _DAY = timedelta(days=1)
@@ -68,6 +68,17 @@ def of_all(session: Session, kept: Kept, days: Days, asked: Asked) -> Sums:
     for _, key, measures in _found(session, kept, days, asked, by_day=False):
         found.setdefault(key, Counter()).update(measures)
     return found
+
+
+def is_outdated(session: Session, days: Days, asked: Asked) -> bool:
+    """Whether some of the sums of these days are of an earlier version, for which figures meant something else: until the worker
+    has made them anew, and for ever as they were known on a day before."""
+    table = SalesDay.__table__  # type: ignore[attr-defined]
+    query = select(table.c.day).where(
+        table.c.zone == days.zone.key, table.c.livemode == asked.livemode, table.c.day.between(days.first, days.last),
+        _at_that_time(table, asked.known_at), table.c.measures < MEASURES,
+    )  # fmt: skip
+    return asked.until is not None and session.execute(query.limit(1)).first() is not None
 
 
 @dataclass

@@ -4,11 +4,12 @@ from dataclasses import replace
 from random import Random
 
 import pytest
+from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 
 from core.foundation.money import Money
 from core.journeys import refund
-from core.owner.figures import overview, rows
+from core.owner.figures import closing, overview, rows
 from core.owner.figures.days import Days, day_of
 from core.owner.figures.definitions import DEFINITIONS, Figure
 from core.owner.figures.overview import Overview
@@ -92,6 +93,20 @@ def test_figures_are_told_as_they_were_known_on_a_past_day(owner: Visitor, clock
     assert "known" not in tab.query_params
     assert cards(opens(owner, known=today.isoformat()))["Orders"] == ["2"]
     assert "as it was known on a past day" in words(opens(owner, "figure", figure="net", known=yesterday.isoformat()))
+
+
+def test_days_that_an_earlier_version_counted_are_told_as_such(owner: Visitor, clock: Clock) -> None:
+    sell(owner, clock)
+    clock.pass_(days=2)
+    owner.works_as(Role.OWNER)
+    closing.keep_all(owner.shop)
+    assert cards(opens(owner))["Orders"] == ["2"]
+    assert "told as an earlier version counted them" not in words(opens(owner))
+    with owner.shop.transaction() as session:
+        session.execute(text("update sales_days set measures = 1"))
+    assert "The worker is counting these days anew." in words(opens(owner))
+    closing.keep_all(owner.shop)
+    assert "told as an earlier version counted them" not in words(opens(owner))
 
 
 def test_each_card_opens_the_rows_that_add_up_to_it(owner: Visitor, clock: Clock) -> None:

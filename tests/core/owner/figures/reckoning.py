@@ -2,6 +2,8 @@
 
 from collections import Counter
 from datetime import date, datetime, time, timedelta
+from fractions import Fraction
+from math import floor
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -60,14 +62,15 @@ class Reckoning:
                 add(order.currency, orders=1)
         for paid in self.payments:
             if self.within(paid.paid_at, first, last):
-                gross = paid.amount_subtotal - paid.tax_included
-                sold = gross - paid.amount_discount
-                add(paid.currency, gross=gross, discounts=paid.amount_discount, tax=paid.amount_tax)
+                off = self.tax_off(paid)
+                gross, discounts = paid.amount_subtotal - paid.tax_included - off, paid.amount_discount - off
+                sold = gross - discounts
+                add(paid.currency, gross=gross, discounts=discounts, tax=paid.amount_tax)
                 add(paid.currency, charged=paid.amount)
                 if paid.billing_reason == "subscription_cycle":
                     add(paid.currency, renewals=sold)
                 else:
-                    add(paid.currency, spent=sold, purchases=1 if paid.amount > 0 else 0)
+                    add(paid.currency, spent=sold, purchases=1 if sold > 0 else 0)
         for back in self.refunds:
             gone = back.status in ("pending", "requires_action", "succeeded")
             if gone and self.within(back.created_at, first, last):
@@ -81,6 +84,16 @@ class Reckoning:
                 currency = self.orders[checkout.order_id].currency
                 add(currency, opened=1, converted=1 if checkout.money == "paid" else 0)
         return found
+
+    def tax_off(self, paid: Payment) -> int:
+        """The tax that would have been in what was taken off a payment's prices, had it been paid."""
+        if not paid.amount_discount or not paid.tax_included:
+            return 0
+        listed = self.listed.get(paid.id, [])
+        if not listed:
+            return tax_in(paid.amount_discount, paid.amount_subtotal - paid.amount_discount, paid.tax_included)
+        left = [(row.amount_discount, row.amount_subtotal - row.amount_discount, row) for row in listed]
+        return sum(tax_in(off, taxed, taxed + row.amount_tax - row.amount) for off, taxed, row in left)
 
     def products(self, first: date, last: date) -> dict[tuple[str, str], Counter[str]]:
         found: dict[tuple[str, str], Counter[str]] = {}
@@ -96,7 +109,9 @@ class Reckoning:
             for row in listed:
                 included = row.amount_subtotal - row.amount_discount + row.amount_tax - row.amount
                 key = (paid.currency, product_of.get(row.order_line_id or "", ""))
-                add(key, quantity=row.quantity, gross=row.amount_subtotal - included, discounts=row.amount_discount)
+                off = tax_in(row.amount_discount, row.amount_subtotal - row.amount_discount, included)
+                gross, discounts = row.amount_subtotal - included - off, row.amount_discount - off
+                add(key, quantity=row.quantity, gross=gross, discounts=discounts)
             if listed or paid.billing_reason == "subscription_cycle":
                 continue
             lines = self.lines[paid.order_id]
@@ -158,6 +173,14 @@ class Reckoning:
     def _pays(payment: Payment, plan: Subscription) -> bool:
         of_plan = payment.stripe_subscription_id == plan.id and payment.amount > 0
         return of_plan and plan.trial_end is not None and payment.paid_at >= plan.trial_end
+
+
+def tax_in(discount: int, taxed: int, included: int) -> int:
+    """As much of a discount as of what is left, half a cent rounded away from nothing."""
+    if 0 in (discount, taxed, included) or len({each > 0 for each in (discount, taxed, included)}) > 1:
+        return 0
+    part = Fraction(abs(discount) * abs(included), abs(taxed))
+    return (1 if discount > 0 else -1) * floor(part + Fraction(1, 2))
 
 
 def _grouped(rows: list[Row], by: str) -> dict[str, list[Row]]:

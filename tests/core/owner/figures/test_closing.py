@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import text
 from sqlmodel import select
 
 from core.events import reconciliation
@@ -152,3 +153,66 @@ def test_two_workers_at_once_sum_each_day_once(shop: Shop, stripe: FakeStripe, c
     done = builders.at_once(*[lambda: closing.keep_all(shop)] * 3)
     assert not [each for each in done if isinstance(each, Exception)]
     assert [(row.day, row.gross) for row in builders.rows(shop, SalesDay)] == [(bought_on, 7900)]
+
+
+def outdated(shop: Shop, day: date, *, known_on: date | None = None) -> bool:
+    with shop.reading() as session:
+        asked = sums.ask(session, shop.settings.zone, livemode=False, known_on=known_on)
+        return sums.is_outdated(session, Days(day, day, shop.settings.zone), asked)
+
+
+def test_what_an_earlier_version_summed_is_told_as_such_until_it_is_summed_anew(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    days = []
+    for number in range(10):
+        builders.bought(shop, stripe, "kit-eur", cart=f"cart_{number}")
+        days.append(clock.time.date())
+        clock.pass_(days=1)
+    builders.bought(shop, stripe, "kit-eur", cart="today")
+    clock.pass_(hours=4)
+    closing.keep_all(shop)
+    assert not outdated(shop, days[0])
+    with shop.transaction() as session:
+        # As the earlier version has it: half of them come to something else by what figures mean now.
+        for row in session.exec(select(SalesDay)).all():
+            row.measures = 1
+            if row.day in days[::2]:
+                row.gross, row.discounts = row.gross + 100, row.discounts + 100
+        for hour in session.exec(select(HourSum)).all():
+            hour.measures = 1
+            hour.sums = [[key, {**measures, "gross": 1}] for key, measures in hour.sums]
+    yesterday = clock.time.date() - timedelta(days=1)
+    assert outdated(shop, days[0])
+    assert eur(shop, days[0]).gross == 8000
+    closing.keep_all(shop)
+    for day in days:
+        assert not outdated(shop, day)
+        assert (eur(shop, day).gross, eur(shop, day).discounts) == (7900, 0)
+    assert eur(shop, clock.time.date()).gross == 7900
+    assert {row.measures for row in builders.rows(shop, HourSum)} == {2}
+    # A report can be made again as it was then, and says that it is one of that time.
+    assert eur(shop, days[0], known_on=yesterday).gross == 8000
+    assert outdated(shop, days[0], known_on=yesterday)
+    assert closing.keep_all(shop) == 0
+
+
+def test_what_an_earlier_versions_process_goes_on_to_sum_is_summed_anew(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    day = clock.time.date()
+    builders.bought(shop, stripe, "kit-eur")
+    clock.pass_(days=2)
+    closing.keep_all(shop)
+    names = [column.name for column in SalesDay.__table__.columns if column.name != "measures"]  # type: ignore[attr-defined]
+    with shop.transaction() as session:
+        # It knows nothing of the column.
+        session.execute(text("create table kept as select * from sales_days"))
+        session.execute(text("delete from sales_days"))
+        said = ", ".join(names)
+        session.execute(text(f"insert into sales_days ({said}) select {said} from kept"))
+        session.execute(text("drop table kept"))
+    assert outdated(shop, day)
+    assert closing.keep_all(shop) == 1
+    assert not outdated(shop, day)
+    assert [(row.day, row.gross) for row in builders.rows(shop, SalesDay)] == [(day, 7900)]

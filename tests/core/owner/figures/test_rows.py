@@ -138,9 +138,43 @@ def test_gross_sales_and_discounts_are_what_is_said_of_them_where_prices_include
     days = Days(date(2026, 11, 3), date(2026, 11, 3), shop.settings.zone)
     with shop.reading() as session:
         sold = sales.of_days(session, days, sums.ask(session, days.zone, livemode=True))["eur"]
-    assert (sold.gross, sold.discounts, sold.net, sold.tax, sold.charged) == (11_900 - 1710, 1190, 9000, 1710, 10_710)
-    assert "without the tax that was paid with them" in DEFINITIONS[Figure.GROSS].sentence
-    assert "with tax where prices include it" in DEFINITIONS[Figure.DISCOUNTS].sentence
+    assert (sold.gross, sold.discounts, sold.net, sold.tax, sold.charged) == (10_000, 1000, 9000, 1710, 10_710)
+    assert "by the day it was paid, without tax" in DEFINITIONS[Figure.GROSS].sentence
+    assert "took off these prices, without tax" in DEFINITIONS[Figure.DISCOUNTS].sentence
+
+
+@pytest.mark.parametrize(
+    ("charged", "costs", "average"), [(2900, 2900, 2900), (900, 2900, 2900), (0, 2900, 2900), (0, 0, 5000)]
+)
+@builders.on_sqlite
+def test_the_average_order_is_what_orders_cost_whether_charged_or_paid_from_credit(
+    shop: Shop, charged: int, costs: int, average: int
+) -> None:
+    """Beside one that was charged as much as the average tells: what cost nothing is no order that it counts."""
+    at = datetime(2026, 11, 3, 12, tzinfo=UTC)
+    with shop.transaction() as session:
+        drawn = lives.lives(Random(3), shop.settings.zone, 20)
+        order = next(row for life in drawn for row in life.rows if isinstance(row, Order) and row.livemode)
+        said = {
+            "order_id": order.id,
+            "billing_reason": "checkout",
+            "amount_discount": 0,
+            "amount_tax": 0,
+            "currency": "eur",
+        }
+        lives.write(
+            session,
+            [
+                order,
+                Payment(id="pi_1", amount=average, amount_subtotal=average, paid_at=at, lines_known=True, **said),
+                Payment(id="pi_2", amount=charged, amount_subtotal=costs, paid_at=at, lines_known=True, **said),
+            ],
+        )
+    days = Days(date(2026, 11, 3), date(2026, 11, 3), shop.settings.zone)
+    with shop.reading() as session:
+        sold = sales.of_days(session, days, sums.ask(session, days.zone, livemode=True))["eur"]
+    assert sold.average_order == average
+    assert sold.charged == average + charged
 
 
 def test_every_figure_is_defined_in_one_sentence() -> None:

@@ -9,8 +9,18 @@ down_revision = "0052"
 branch_labels = None
 depends_on = None
 
+_CURRENT = sa.text("superseded_at is null")
+_DAYS = ("sales_days", "product_days", "balance_days", "movement_days")
+
 
 def upgrade() -> None:
+    # What was summed so far was so by the first measures; what an earlier version's process still sums, too.
+    for table in (*_DAYS, "hour_sums"):
+        op.add_column(table, sa.Column("measures", sa.Integer(), nullable=False, server_default="1"))
+    for table in _DAYS:
+        op.create_index(
+            f"ix_{table}_measures", table, ["measures"], unique=False, postgresql_where=_CURRENT, sqlite_where=_CURRENT
+        )  # fmt: skip
     op.create_table(
         "tax_days",
         sa.Column("zone", AutoString(), nullable=False),
@@ -48,4 +58,8 @@ def downgrade() -> None:
     op.drop_table("renewal_discounts")
     op.drop_table("promotion_discounts")
     op.drop_column("promotion_sums", "renewals")
+    for table in _DAYS:
+        op.drop_index(f"ix_{table}_measures", table_name=table)
+    for table in ("hour_sums", *_DAYS):
+        op.drop_column(table, "measures")
     op.drop_table("tax_days")
