@@ -15,7 +15,7 @@ from core.foundation.jobs.kinds import Job
 from core.foundation.records import new_id
 from core.kinds import entitlement_records
 from core.kinds.grants import Grant
-from core.kinds.seats import Seat, SeatState
+from core.kinds.seats import Seat, SeatState, of_addresses
 from core.orders import history, orders
 from core.orders.orders import Order
 from core.orders.status import GrantState
@@ -173,8 +173,8 @@ def sit(session: Session, table: Table, *, buyer: bool, now: datetime) -> None:
 
 
 def of_people(session: Session, people: Collection[str], addresses: Collection[str]) -> set[str]:
-    """The ids of the orders in whose plans these customers, or whoever has these addresses, have a seat or are asked to."""
-    theirs = or_(col(Seat.customer_id).in_(people), col(Seat.email).in_(addresses))
+    """The ids of the orders in whose plans these customers, or whoever has these addresses, folded, have a seat or are asked to."""
+    theirs = or_(col(Seat.customer_id).in_(people), of_addresses(addresses))
     query = select(Grant.order_id).join(Seat, col(Seat.grant_id) == Grant.id)
     return set(session.exec(query.where(theirs, col(Seat.state).in_(_THERE))))
 
@@ -231,11 +231,14 @@ def invite(session: Session, seat: Seat, *, now: datetime) -> None:
 
 
 def _row(session: Session, table: Table, email: str, *, now: datetime) -> Seat:
-    """The row of an address that has no seat: the one from before, if it ever had one."""
-    known = select(Seat).where(Seat.grant_id == table.grant.id, Seat.email == email)
-    seat = session.exec(known).first() or Seat(
-        id=new_id("seat"), grant_id=table.grant.id, email=email, since=now, created_at=now
+    """The row of an address that has no seat: the one from before, if it ever had one, in whichever capitals."""
+    known = select(Seat).where(Seat.grant_id == table.grant.id, of_addresses({fold(email)}))
+    # Several only where they were written before these were compared: then the one that is written so.
+    found = sorted(session.exec(known), key=lambda row: (row.email != email, row.created_at, row.id))
+    seat = (
+        found[0] if found else Seat(id=new_id("seat"), grant_id=table.grant.id, email=email, since=now, created_at=now)
     )
+    seat.email, seat.folded = email, fold(email)
     if seat.customer_id:
         # From now on nothing leads from the order to whoever lost it: they are looked at by themselves.
         entitlement_records.look(session, [seat.customer_id], now=now)

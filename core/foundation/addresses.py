@@ -1,10 +1,13 @@
 """Mail addresses: what is taken for one, and when two of them are the same.
 
 An address is kept and written to as it was given. Only for comparing is it folded, and no further than is safe: domains by
-IDNA, which is how mail finds them, and the letters A to Z before the @. What another alphabet would fold (`straße` and
-`strasse`, the dotless `ı`) may be two people's mailboxes.
+IDNA, which is how mail finds them, and the letters A to Z before the @, where what is composed otherwise and looks the same
+(NFC) is the same. What another alphabet would fold (`straße` and `strasse`, the dotless `ı`) may be two people's mailboxes.
 """
 
+import re
+import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import unquote
 from functools import lru_cache
@@ -18,6 +21,8 @@ from core.foundation.errors import AddressUnfit, Unfit
 # RFC 2606 and 6761: no mail reaches these, so that a demo and tests may use them.
 RESERVED = ("example", "example.com", "example.net", "example.org", "invalid", "test", "localhost")
 _LONGEST = 254
+# The Greek question mark and grave accent, and the sign of Kelvin.
+_LIKE_ASCII = re.compile("([\u037e\u1fef\u212a])")
 _ASCII = str.maketrans({chr(code): chr(code).lower() for code in range(ord("A"), ord("Z") + 1)})
 
 
@@ -79,7 +84,21 @@ def in_ascii(address: str) -> str:
 def fold(address: str) -> str:
     """The form in which addresses are compared, also one that Stripe took and we would not. Never to be written to."""
     local, at, domain = address.strip().rpartition("@")
-    return local.translate(_ASCII) + at + _folded_domain(domain)
+    # Composed once more: some letters of A to Z are composed with what follows them only when they are small.
+    small = local.translate(_ASCII) if local.isascii() else _composed(_composed(local).translate(_ASCII))
+    return small + at + _folded_domain(domain)
+
+
+def spellings(address: str) -> set[str]:
+    """How an address that is the same may stand where it was kept as it was typed, in small letters: with its domain by IDNA and as
+    people write it."""
+    folded = fold(address)
+    local, at, domain = folded.rpartition("@")
+    found = {folded}
+    with suppress(UnicodeError):
+        found.add(local + at + idna.decode(domain))
+    # Databases lower letters of other alphabets, too, or do not.
+    return found | {each.lower() for each in found}
 
 
 def veiled(address: str) -> str:
@@ -97,6 +116,13 @@ def is_reserved(domain: str) -> bool:
     """Whether the domain is one that is reserved for examples and tests, or below one."""
     name = domain.translate(_ASCII).rstrip(".")
     return any(name == reserved or name.endswith(f".{reserved}") for reserved in RESERVED)
+
+
+def _composed(text: str) -> str:
+    """The text by NFC, but for signs of which that would make another letter of ASCII."""
+    return "".join(
+        part if _LIKE_ASCII.fullmatch(part) else unicodedata.normalize("NFC", part) for part in _LIKE_ASCII.split(text)
+    )
 
 
 @lru_cache(maxsize=10_000)  # most people's addresses are of a few providers

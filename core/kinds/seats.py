@@ -1,15 +1,16 @@
 """Plans and their seats: who has which, how many people may use it, and who they are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from sqlalchemy import UniqueConstraint
-from sqlmodel import Field, Session, col, or_, select
+from sqlalchemy import ColumnElement, UniqueConstraint
+from sqlmodel import Field, Session, col, func, or_, select
 
 from core.catalog.products import Kind
+from core.foundation import addresses
 from core.foundation.records import Record, text_enum
 from core.kinds.grants import Delivery, Grant
 from core.orders.orders import Order, OrderLine
@@ -29,7 +30,7 @@ class Seat(Record, table=True):
     """Somebody who has one of a grant's seats, or is asked to take one. The buyer's own is said by the grant itself.
 
     Those with the earliest `since` have a seat where there are fewer than people. `tries` are wrong codes. `customer_id` is
-    whose address it is, known once they have accepted.
+    whose address it is, known once they have accepted. `folded` is what is compared; a version of before has written none.
     """
 
     __tablename__ = "seats"
@@ -38,6 +39,7 @@ class Seat(Record, table=True):
     id: str = Field(primary_key=True)
     grant_id: str = Field(foreign_key="grants.id", index=True)
     email: str = Field(index=True)
+    folded: str | None = Field(default=None, index=True)
     customer_id: str | None = Field(default=None, foreign_key="customers.id", index=True)
     state: SeatState = text_enum(SeatState, default=SeatState.INVITED)
     since: datetime
@@ -46,6 +48,14 @@ class Seat(Record, table=True):
     removed_at: datetime | None = None
     tries: int = 0
     created_at: datetime
+
+
+def of_addresses(folded: Collection[str]) -> ColumnElement[bool]:
+    """A condition on seats: that somebody has them, had them or is asked to take them under one of these addresses."""
+    by_older = col(Seat.folded).is_(None) & func.lower(col(Seat.email)).in_(
+        {each for address in folded for each in addresses.spellings(address)}
+    )
+    return or_(col(Seat.folded).in_(folded), by_older)
 
 
 def hold(session: Session, line: OrderLine, *, now: datetime) -> None:

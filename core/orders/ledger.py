@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sqlmodel import Session
 
+from core.foundation.addresses import fold
 from core.foundation.writes.rows import read_ahead, read_together
 from core.gateway.sessions import Money
 from core.orders import (
@@ -360,7 +361,7 @@ def _brought(row: Checkout, payment: Payment) -> bool:
 
 def _person(row: Checkout) -> tuple[str, str]:
     """Who a Session was paid by: by the address, or by what stands for somebody who was erased."""
-    return row.email.casefold(), row.erased_as
+    return fold(row.email), row.erased_as
 
 
 def _in_trial(session: Session, tried: Collection[Checkout]) -> dict[str, int]:

@@ -120,7 +120,7 @@ def _lock_orders(session: Session, old: str, new: str) -> list[Order]:
     and before the addresses, as whoever settles an order or takes a seat does."""
     found = [customers.whose_with_all(session, address) for address in (old, new)]
     people = {owner for owner, _ in found if owner}
-    kept = {address.strip() for address in (old, new)}.union(*(folded for _, folded in found))
+    kept = set[str]().union(*(folded for _, folded in found))
     seated = seating.of_people(session, people, kept)
     own = session.exec(select(Order.id).where(col(Order.customer_id).in_(people))).all()
     locked = orders.lock_all(session, seated.union(own))

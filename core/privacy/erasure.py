@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import ColumnElement, delete, func, or_, update
+from sqlalchemy import delete, func, or_, update
 from sqlmodel import Session, col, select
 
 from core import seating
@@ -186,14 +186,8 @@ def _locked(session: Session, person: Person) -> tuple[list[Order], list[Checkou
 
 def _involved(session: Session, person: Person) -> set[str]:
     beside = session.exec(select(Checkout.order_id).where(col(Checkout.id).in_(person.beside))).all()
-    plans = session.exec(select(Grant.order_id).join(Seat, col(Seat.grant_id) == Grant.id).where(_sits(person))).all()
+    plans = session.exec(select(Grant.order_id).join(Seat, col(Seat.grant_id) == Grant.id).where(person.sits())).all()
     return {*person.order_ids, *beside, *plans}
-
-
-def _sits(person: Person) -> ColumnElement[bool]:
-    """Which seats are theirs, or are kept for them: also one that they took under an address which they gave up since."""
-    named = person.wrote(Seat.email)
-    return or_(named, col(Seat.customer_id) == person.customer_id) if person.customer_id else named
 
 
 def _forget_orders(session: Session, theirs: Iterable[Order], *, actor: str, now: datetime) -> None:
@@ -216,7 +210,7 @@ def _forget_beside(session: Session, person: Person, *, now: datetime) -> None:
     """What stands beside their orders: who took a file from where, who has a seat, what was noted."""
     grants = select(Grant.id).where(col(Grant.order_id).in_(person.order_ids))
     session.exec(update(Download).where(col(Download.grant_id).in_(grants)).values(ip=""))
-    in_seat = or_(col(Seat.grant_id).in_(grants), _sits(person))
+    in_seat = or_(col(Seat.grant_id).in_(grants), person.sits())
     sitting = session.exec(select(Seat.customer_id).where(in_seat)).all()
     entitlement_records.look(session, [each for each in sitting if each], now=now)
     _leave_seats(session, person, now=now)
@@ -247,7 +241,7 @@ def _forget_beside(session: Session, person: Person, *, now: datetime) -> None:
 def _leave_seats(session: Session, person: Person, *, now: datetime) -> None:
     """Give up their seats of other people's plans: whoever waits for one has it."""
     query = select(Seat.id).join(Grant, col(Grant.id) == Seat.grant_id).order_by(col(Seat.id))
-    for seat_id in session.exec(query.where(_sits(person), col(Grant.order_id).not_in(person.order_ids))).all():
+    for seat_id in session.exec(query.where(person.sits(), col(Grant.order_id).not_in(person.order_ids))).all():
         table, seat = seating.lock_of_seat(session, seat_id)
         seating.take(session, table, seat, now=now)
         session.flush()

@@ -13,12 +13,12 @@ from sqlmodel import Session, col, select
 # Imported for their tables as well: whatever belongs to a customer or to an order is about a person.
 from core.events.inbox import StripeEvent
 from core.foundation import records
-from core.foundation.addresses import fold
+from core.foundation.addresses import fold, spellings
 from core.foundation.errors import CustomerNotFound
 from core.foundation.records import Record, begins
 from core.foundation.writes.packing import says_one_of
 from core.invoicing import billing_details, invoices
-from core.kinds import downloads, workshops
+from core.kinds import downloads, seats, workshops
 from core.kinds.licenses import LicenseKey
 from core.kinds.places import cancellations
 from core.kinds.places.attendees import Attendee
@@ -56,8 +56,14 @@ class Person:
 
     def wrote(self, column: Any) -> ColumnElement[bool]:
         """A condition: that an address of theirs stands there, in whichever capitals somebody typed it."""
-        spelled = {*self.folded, *self.written, *(each.lower() for each in self.written)}
+        spelled = {*self.written, *_spellings(self.folded), *(each.lower() for each in self.written)}
         return or_(col(column).in_(spelled), func.lower(col(column)).in_(spelled))
+
+    def sits(self) -> ColumnElement[bool]:
+        """A condition: that a seat is theirs, or was, or is kept for them: also one that they took under an address which they gave
+        up since."""
+        named = seats.of_addresses(self.folded)
+        return or_(named, col(Seat.customer_id) == self.customer_id) if self.customer_id else named
 
 
 def of_customer(session: Session, customer_id: str) -> Person:
@@ -75,12 +81,12 @@ def of_address(session: Session, address: str) -> Person:
     if found := customers.whose(session, address):
         return of_customer(session, found)
     # Whoever was only asked to take a seat was so under the address that somebody else typed.
-    typed = select(Seat.email).where(func.lower(col(Seat.email)) == address.strip().lower()).distinct()
+    typed = select(Seat.email).where(seats.of_addresses({fold(address)})).distinct()
     person = _of(session, "", [address.strip(), *session.exec(typed.order_by(Seat.email))])
     signed_in = select(SignIn.id).where(SignIn.email == fold(address)).limit(1)
     asked = select(SignInCode.id).where(SignInCode.folded == fold(address)).limit(1)
     declared = select(Withdrawal.id).where(Withdrawal.folded == fold(address)).limit(1)
-    invited = select(Seat.id).where(col(Seat.email).in_(person.written)).limit(1)
+    invited = select(Seat.id).where(person.sits()).limit(1)
     waits = select(WaitingEntry.id).where(WaitingEntry.folded == fold(address)).limit(1)
     attends = select(Attendee.id).where(Attendee.folded == fold(address)).limit(1)
     attended = select(Attendee.id).where(person.wrote(Attendee.former)).limit(1)
@@ -110,8 +116,7 @@ def places(session: Session, person: Person) -> dict[Table, ColumnElement[bool]]
     found[checkouts] = or_(
         found[checkouts] & checkouts.c.id.not_in([row.id for row in others]), checkouts.c.id.in_(person.beside)
     )
-    seats = _table(Seat)
-    found[seats] = or_(found[seats], seats.c.email.in_(person.written))
+    found[_table(Seat)] = or_(found[_table(Seat)], person.sits())
     for rows, column in ((_table(SignIn), "email"), (_table(SignInCode), "folded"), (_table(WaitingEntry), "folded")):
         found[rows] = rows.c[column].in_(person.folded)
     keys = _table(LicenseKey)
@@ -162,9 +167,13 @@ def _of(session: Session, customer_id: str, written: Sequence[str]) -> Person:
     return Person(customer_id, tuple(folded), tuple(spelled), tuple(sorted(set(theirs))), beside)
 
 
+def _spellings(folded: Sequence[str]) -> set[str]:
+    return {each for address in folded for each in spellings(address)}
+
+
 def _unpaid(session: Session, folded: Sequence[str], spelled: Sequence[str]) -> dict[str, str]:
     """The orders that nobody has paid for and in which one of these addresses was typed, in whichever capitals; each with how."""
-    lowered = {each.lower() for each in spelled}
+    lowered = {*_spellings(folded), *(each.lower() for each in spelled)}
     # An index finds only what begins with the very same letters.
     beginnings = {
         "".join(written) for each in lowered for written in product(*({one, one.upper()} for one in each[:_BEGINNING]))

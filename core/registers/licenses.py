@@ -200,7 +200,7 @@ def _meant(session: Session, text: str) -> set[str]:
         select(LicenseKey.id).join(Grant, col(Grant.id) == LicenseKey.grant_id).where(col(Grant.order_id).in_(orders))
     )
     found |= set(session.exec(bought)) if orders else set()
-    return found | set(session.exec(select(LicenseKey.id).where(LicenseKey.holder == text.casefold()).limit(100)))
+    return found | set(session.exec(select(LicenseKey.id).where(LicenseKey.holder == addresses.fold(text)).limit(100)))
 
 
 def _described(shop: Shop, session: Session, ids: list[str]) -> Mapping[str, LicenseRow]:

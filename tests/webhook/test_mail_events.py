@@ -107,6 +107,19 @@ def test_a_letter_that_came_back_is_told_and_followed_by_none_but_codes(
 
 
 @builders.on_sqlite
+@pytest.mark.parametrize("reported", ["nora@lindqvist.example", "Nora@LINDQVIST.example"])
+def test_a_letter_that_came_back_is_found_however_its_address_is_reported(
+    hooked: Shop, stripe: FakeStripe, client: TestClient, send: Callable[..., LetterState], reported: str
+) -> None:
+    order_id, paid = builders.opened(hooked)
+    stripe.pay(paid, email="NORA@Lindqvist.example")
+    builders.deliver(hooked, stripe.event("completed", paid))
+    assert send(Job.RECEIPT, order_id) is LetterState.SENT
+    client.post("/mail-events", json={"type": "bounced", "email": reported, "reason": "550"}, headers=HEADERS)
+    assert letter(hooked, f"receipt:{order_id}").state is LetterState.BOUNCED
+
+
+@builders.on_sqlite
 def test_a_letter_that_is_late_or_full_marks_nobody(hooked: Shop, stripe: FakeStripe, client: TestClient) -> None:
     builders.bought(hooked, stripe)
     soft = {"type": "bounced", "email": NORA, "hard": False, "reason": "mailbox full"}

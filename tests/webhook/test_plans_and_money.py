@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.catalog.products import Price, Product
-from core.events import reconciliation
+from core.events import questions, reconciliation
 from core.foundation.errors import PlanNotActive, StripeRefused
 from core.journeys import refund
 from core.journeys.billing import billed_plans, plans
@@ -479,6 +479,24 @@ def test_of_two_peoples_subscriptions_the_first_ones_alone_opens_the_order(
     assert grant(shop, order_id) == ("plan", "active", 2)
     tell("customer.subscription.deleted", stripe.end(first))
     assert grant(shop, order_id)[1] == "revoked"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ("Nora@Berg.example", "nora@berg.example", True),
+        ("nora@bücher.example", "nora@xn--bcher-kva.example", True),
+        ("strasse@berg.example", "straße@berg.example", False),
+    ],
+)
+@builders.on_sqlite
+def test_a_second_session_is_the_buyers_by_the_mailbox_it_was_paid_under(
+    shop: Shop, stripe: FakeStripe, first: str, second: str, same: bool
+) -> None:
+    order_id, names = builders.begun_twice(shop, stripe, emails=(first, second))
+    stripe.change_seats(names[1], 9)
+    questions.ask(shop, names[1])
+    assert grant(shop, order_id) == ("plan", "active", 9 if same else 1)
 
 
 def test_of_a_plan_bought_twice_the_one_that_is_paid_back_is_cancelled(

@@ -55,7 +55,7 @@ def _like(session: Session, text: str) -> Iterator[str]:
         theirs = select(Order.id).where(Order.customer_id == customer).order_by(col(Order.created_at).desc())
         yield from session.exec(theirs.limit(MOST))
     # As they were written: most addresses in small letters, most names with capitals.
-    emails = (text, text.lower())
+    emails = (text, text.lower(), fold(text))
     names = spellings(text)
     wanted = [(col(Order.email), each) for each in dict.fromkeys(emails)]
     wanted += [(col(Order.name), each) for each in names]

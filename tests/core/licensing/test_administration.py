@@ -148,6 +148,14 @@ def test_a_key_that_nobody_bought_works_and_is_its_holder_s(shop: Shop, stripe: 
             licenses.issue(shop, product, holder="", machines=None, deed=deed())
 
 
+@pytest.mark.parametrize("text", ["Eve@BÜCHER.example", "eve@xn--bcher-kva.example"])
+@builders.on_sqlite
+def test_a_key_that_was_given_is_found_by_its_holders_address_however_it_is_written(shop: Shop, text: str) -> None:
+    license_id, _ = licenses.issue(shop, "kit", holder="eve@bücher.example", machines=None, deed=owner(shop)())
+    assert [each.id for each in licenses.page(shop, text, "", place=HERE).rows] == [license_id]
+    assert licenses.page(shop, "straße@bücher.example", "", place=HERE).rows == ()
+
+
 @pytest.mark.parametrize("role", Role)
 def test_each_role_does_what_it_may(shop: Shop, app: App, role: Role) -> None:
     app.ask("activate", fingerprint="fp")

@@ -67,6 +67,8 @@ def test_an_address_is_kept_as_it_was_given_but_for_what_no_mailbox_tells_apart(
     [
         ("Nora@Berg.com", "nora@berg.COM"), ("nora@bücher.com", "nora@xn--bcher-kva.com"), ("nora@BÜCHER.com", "NORA@bücher.com"),
         ("nora@ｂｅｒｇ.com", "nora@berg.com"), (" nora@berg.com", "nora@berg.com"),
+        ("jose\u0301@berg.com", "jos\u00e9@berg.com"), ("\u212bsa@berg.com", "\u00c5sa@berg.com"),
+        ("J\u030c@berg.com", "\u01f0@berg.com"),
     ],
 )  # fmt: skip
 def test_one_mailbox_is_one_address(one: str, other: str) -> None:
@@ -84,6 +86,19 @@ def test_one_mailbox_is_one_address(one: str, other: str) -> None:
 )  # fmt: skip
 def test_what_may_be_two_peoples_mailboxes_is_two_addresses(one: str, other: str) -> None:
     assert addresses.fold(one) != addresses.fold(other)
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("Nora@Berg.com", {"nora@berg.com"}),
+        ("Nora@BÜCHER.com", {"nora@bücher.com", "nora@xn--bcher-kva.com"}),
+        ("ÅSA@xn--bcher-kva.com", {"Åsa@bücher.com", "Åsa@xn--bcher-kva.com", "åsa@bücher.com", "åsa@xn--bcher-kva.com"}),
+        ("nobody", {"nobody"}), ("nora@no such domain", {"nora@no such domain"}),
+    ],
+)  # fmt: skip
+def test_what_is_kept_as_it_was_typed_is_looked_for_in_each_of_its_spellings(address: str, found: set[str]) -> None:
+    assert addresses.spellings(address) == found
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=80))

@@ -8,14 +8,19 @@ from sqlalchemy.pool import QueuePool
 from sqlmodel import SQLModel
 
 from core import tables
+from core.attendance import changes
 from core.events.inbox import StripeEvent
 from core.foundation import records
 from core.foundation.errors import CustomerNotFound, NotPermitted
+from core.journeys import checkout
+from core.kinds.places import attendees, waiting_list
+from core.kinds.places.attendees import Attendee
 from core.orders.checkouts import Checkout
 from core.people.audit import AuditEntry
 from core.people.sign_in import SignIn
 from core.people.staff import Role
 from core.privacy import erasure, export, persons
+from core.seats import invitations
 from core.shop import Shop
 from tests import builders
 from tests.colleagues import deed, signed_in, works_as
@@ -125,3 +130,52 @@ def test_every_table_that_leads_to_a_customer_or_an_order_is_looked_through(shop
     }
     assert len(SQLModel.metadata.tables) > len(known)
     assert tables.orders is not None
+
+
+# The same mailbox, as its owner is known and as others typed it.
+ALIKE = [
+    ("ole@berg.example", "OLE@Berg.example"),
+    ("ole@xn--bcher-kva.example", "Ole@bücher.example"),
+    ("ole@BÜCHER.example", "OLE@xn--bcher-kva.example"),
+    ("jose\u0301@berg.example", "Jos\u00e9@berg.example"),
+]
+LOCALS = ("ole", "jose\u0301", "jos\u00e9")
+DOMAINS = ("berg.example", "bücher.example", "xn--bcher-kva.example")
+
+
+@pytest.mark.parametrize("bought", [True, False])
+@pytest.mark.parametrize(("known", "typed"), ALIKE)
+def test_what_others_typed_in_another_way_is_told_and_erased_alike(
+    shop: Shop, stripe: FakeStripe, known: str, typed: str, bought: bool
+) -> None:
+    order_id, _ = builders.subscribed(shop, stripe, ("plan-month", 3), "clinic-eur", cart="cart_of_another")
+    grant = next(each for each in builders.deliveries(shop, order_id) if each.kind == "plan").grant_id
+    if bought:
+        sells(shop, stripe, email=known)
+    invitations.invite(shop, builders.BUYER, grant, typed)
+    [place] = builders.rows(shop, Attendee)
+    token = attendees.token(place, signing_key=shop.signing_key)
+    changes.hand_over(shop, token, "Jo", typed, signed_in=builders.BUYER)
+    builders.add_date(shop, "clinic/9", in_days=30, capacity=0)
+    with shop.transaction() as session:
+        waiting_list.join(session, "clinic/9", typed, places=1, now=shop.now())
+    said = of(shop, known)
+    assert [len(said[table]) for table in ("seats", "attendees", "waiting_entries")] == [1, 1, 1]
+    erasure.from_terminal(shop, known)
+    # Its domain in both spellings: what stands before the @ may be part of other words.
+    assert traces.of(shop, *(f"{local}@{domain}" for local in LOCALS for domain in DOMAINS)) == []
+    with pytest.raises(CustomerNotFound):
+        of(shop, known)
+
+
+@pytest.mark.parametrize(("known", "typed"), ALIKE)
+def test_an_order_that_was_never_paid_is_told_however_its_address_was_typed(
+    shop: Shop, stripe: FakeStripe, known: str, typed: str
+) -> None:
+    sells(shop, stripe, email=known)
+    unpaid = checkout.start(shop, builders.a_basket(cart="unpaid", email=typed))
+    stripe.expire(builders.session_id(unpaid))
+    builders.deliver(shop, stripe.event("expired", builders.session_id(unpaid)))
+    assert unpaid.order_id in [row["id"] for row in of(shop, known)["orders"]]
+    erasure.from_terminal(shop, known)
+    assert builders.order(shop, unpaid.order_id).email == ""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core import seating
 from core.correspondence import drafts
 from core.foundation.errors import (
     AccessDenied,
@@ -593,6 +594,34 @@ def test_a_plans_buyer_who_turns_out_to_have_a_seat_of_it_has_their_own(
     with pytest.raises(SeatHeld):
         invitations.invite(shop, NORA, grant, PEOPLE[0])
     assert claims.claim(shop, other, PEOPLE[0]).id == ""
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize("again", ["ole@team.example", "OLE@Team.example"])
+def test_who_is_asked_once_more_in_other_capitals_has_one_seat(
+    shop: Shop, stripe: FakeStripe, again: str, older: bool
+) -> None:
+    _, _, grant = a_plan(shop, stripe, 3)
+    invitations.invite(shop, NORA, grant, "Ole@team.example")
+    [seat] = builders.rows(shop, Seat)
+    if older:  # as a version of before writes it
+        with shop.transaction() as session:
+            session.get_one(Seat, seat.id).folded = None
+    invitations.remove(shop, NORA, seat.id)
+    invitations.invite(shop, NORA, grant, again)
+    [seat] = builders.rows(shop, Seat)
+    # A letter goes to the address as it was given.
+    assert (seat.email.partition("@")[0], seat.folded, seat.state) == (
+        again.partition("@")[0], "ole@team.example", SeatState.INVITED,
+    )  # fmt: skip
+
+
+def test_a_change_of_address_locks_the_plans_in_which_it_was_typed_otherwise(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _, grant = a_plan(shop, stripe, 3)
+    invitations.invite(shop, NORA, grant, "Ole@Team.example")
+    with shop.reading() as session:
+        assert seating.of_people(session, [], {"ole@team.example"}) == {order_id}
+        assert seating.of_people(session, [], {"ole@team.other"}) == set()
 
 
 def test_who_is_asked_under_an_address_that_is_theirs_by_then_takes_no_second_seat(
