@@ -210,5 +210,6 @@ def calendar_file(shop: Shop, token: str) -> str:
         found = _by_token(session, shop, token)
         settings = brand.named(session, shop.settings)
     entry = entry_of(shop, found.row, found.date, found.order, found.line.name)
-    method = Method.CANCEL if found.shut() is Fixed.CANCELED else Method.PUBLISH
+    is_over = found.shut() is Fixed.CANCELED or not found.row.holds
+    method = Method.CANCEL if is_over else Method.PUBLISH
     return calendar_entries.written(settings, entry, method, now=shop.now())

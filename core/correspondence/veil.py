@@ -32,10 +32,12 @@ class Veil:
                     withdraw_url=self.withdraw_url, receipt_url=self.library_url if letter.receipt_url else "", invoices=(),
                     calendars=(),
                 )  # fmt: skip
-            case AccessLetter() | VersionLetter():
+            case AccessLetter():
+                return replace(letter, library_url=self.library_url, order_url="", calendars=())
+            case VersionLetter():
                 return replace(letter, library_url=self.library_url, order_url="")
             case RefundLetter():
-                return replace(letter, library_url=self.library_url)
+                return replace(letter, library_url=self.library_url, calendars=())
             case PlanLetter():
                 pay_url = self.library_url if letter.pay_url else ""
                 return replace(letter, library_url=self.library_url, pay_url=pay_url)

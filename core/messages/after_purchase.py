@@ -13,6 +13,8 @@ from core.foundation.settings import Settings
 from core.kinds import deliverables
 from core.kinds.deliverables import BilledPlan
 from core.kinds.grants import Grant
+from core.messages import place_letters
+from core.messages.calendar_entries import Method
 from core.orders import refunds
 from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
@@ -43,7 +45,8 @@ class Access:
 class RefundLetter:
     """What the letter about money that went back needs: `amount` now, and with all before it `returned` of what was `paid`.
 
-    The bank shows it by `expected_on`; `asks_for_account` if Stripe has to ask the buyer first where it is to go.
+    The bank shows it by `expected_on`; `asks_for_account` if Stripe has to ask the buyer first where it is to go. `calendars` are
+    the workshops that its reader had a place in, for their calendar to forget.
     """
 
     email: str
@@ -55,6 +58,7 @@ class RefundLetter:
     asks_for_account: bool
     access: tuple[Access, ...]
     library_url: str
+    calendars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,8 @@ class RenewedLetter:
 
 @dataclass(frozen=True)
 class AccessLetter:
-    """What the letter needs to somebody for whom the shop closed something, or opened it again."""
+    """What the letter needs to somebody for whom the shop closed something, or opened it again. `calendars` are the workshops among
+    that, for their calendar to forget or to take in."""
 
     email: str
     number: str
@@ -110,11 +115,13 @@ class AccessLetter:
     opened: bool
     library_url: str
     order_url: str = ""
+    calendars: tuple[str, ...] = ()
 
 
 def about_refund(shop: Shop, order_id: str, request: str) -> RefundLetter | None:
     """What to write about the refunds that were asked for at once, or about one made at Stripe. None if none of it is gone (any
     more), or if it was for what could never be delivered alone: another letter tells of that."""
+    calendars = place_letters.calendars_of(shop, order_id, Method.CANCEL)
     with shop.reading() as session:
         rows = [row for row in refunds.of_order(session, order_id) if request in (row.request, row.id)]
         gone = refunds.gone_ones(rows)
@@ -129,7 +136,7 @@ def about_refund(shop: Shop, order_id: str, request: str) -> RefundLetter | None
             paid=Money(order.amount_total or 0, order.currency),
             expected_on=expected_on(shop.settings, max(row.created_at for row in gone)),
             asks_for_account=any(row.status is RefundStatus.REQUIRES_ACTION for row in gone),
-            access=access, library_url=order_links.library_link(shop, order_id, order.email),
+            access=access, library_url=order_links.library_link(shop, order_id, order.email), calendars=calendars,
         )  # fmt: skip
 
 
@@ -236,6 +243,8 @@ def about_end(shop: Shop, order_id: str, subscription_id: str) -> PlanLetter:
 def about_access(shop: Shop, order_id: str, done: str, lines: Collection[int]) -> AccessLetter | None:
     """What to write about these lines (counted from 1), which the shop has "taken_back" or "given_back", or None if that is no
     longer so of any of them."""
+    method = Method.REQUEST if done == "given_back" else Method.CANCEL
+    calendars = place_letters.calendars_of(shop, order_id, method, lines=lines)
     with shop.reading() as session:
         opened = done == "given_back"
         state = GrantState.ACTIVE if opened else GrantState.REVOKED
@@ -249,7 +258,7 @@ def about_access(shop: Shop, order_id: str, done: str, lines: Collection[int]) -
             return None
         library = order_links.library_link(shop, order_id, order.email)
         opens = order_links.link(shop, order_id, order.email)
-        return AccessLetter(order.email, order.number, names, opened, library, opens)
+        return AccessLetter(order.email, order.number, names, opened, library, opens, calendars)
 
 
 def _about_plan(

@@ -1,5 +1,6 @@
 """Letters about a place in a workshop, and about waiting for one: what each has to say as things stand when it is written."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -147,26 +148,32 @@ def waiters_language(session: Session, entry_id: str) -> str:
     return row.language if row else ""
 
 
-def calendars_of(shop: Shop, order_id: str) -> tuple[str, ...]:
-    """The entry of each workshop that an order's buyer goes to themselves: of the first place of each line, while it is theirs."""
+def calendars_of(
+    shop: Shop, order_id: str, method: Method = Method.REQUEST, *, lines: Collection[int] | None = None
+) -> tuple[str, ...]:
+    """The entry of each workshop that an order's buyer goes to themselves: of the first place of each line, while it is theirs. To
+    cancel, of those that are closed: what was given up has a letter of its own. Of these lines, counted from 1, or of all."""
     with shop.reading() as session:
         query = (
             select(Attendee, WorkshopDate, Order, OrderLine.name)
             .join(WorkshopDate, col(WorkshopDate.id) == Attendee.date_id)
             .join(Order, col(Order.id) == Attendee.order_id)
             .join(OrderLine, col(OrderLine.id) == Attendee.order_line_id)
-            .where(Attendee.order_id == order_id, Attendee.place == 0, Attendee.email == "", col(Attendee.holds))
+            .where(Attendee.order_id == order_id, Attendee.place == 0, Attendee.email == "")
+            .where(col(Attendee.holds).is_(method is not Method.CANCEL), col(Attendee.canceled_at).is_(None))
         )
+        if lines is not None:
+            query = query.where(col(OrderLine.position).in_([line - 1 for line in lines]))
         found = session.exec(query.order_by(col(OrderLine.position))).all()
     return tuple(
-        _file(shop, entry_of(shop, row, date, order, name), order.email, Method.REQUEST)
-        for row, date, order, name in found
+        _file(shop, entry_of(shop, row, date, order, name), order.email, method) for row, date, order, name in found
     )
 
 
 # Which letters change what stands in a calendar.
 _METHOD = {
-    Topic.TICKET: Method.REQUEST, Topic.MOVED: Method.REQUEST, Topic.GONE: Method.CANCEL, Topic.CANCELED: Method.CANCEL,
+    Topic.TICKET: Method.REQUEST, Topic.MOVED: Method.REQUEST, Topic.OPENED: Method.REQUEST,
+    Topic.GONE: Method.CANCEL, Topic.CANCELED: Method.CANCEL, Topic.CLOSED: Method.CANCEL,
 }  # fmt: skip
 
 
@@ -180,6 +187,8 @@ def _is_so(session: Session, row: Attendee, date: WorkshopDate, topic: Topic, st
         return True
     if topic is Topic.CANCELED:
         return row.canceled_at is not None
+    if topic is Topic.CLOSED:
+        return not row.holds and row.canceled_at is None and date.starts_at > now
     grant = session.exec(select(Grant.state).where(Grant.order_line_id == row.order_line_id)).first()
     has = row.holds and row.canceled_at is None and grant is GrantState.ACTIVE
     as_it_was = topic not in _OF_ITS_TIME or outbox.stamp(date.starts_at) == stamp.partition(".")[0]

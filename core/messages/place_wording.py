@@ -18,7 +18,7 @@ from core.messages.wording import Message
 def about_place(settings: Settings, letter: PlaceLetter) -> Message:
     """What happened to a place, with what a calendar is to take in."""
     subject, headline, paragraphs = _of_topic(letter)
-    there = letter.topic not in (Topic.GONE, Topic.CANCELED)
+    there = letter.topic not in (Topic.GONE, Topic.CANCELED, Topic.CLOSED)
     if there and letter.room:
         paragraphs.append(_("Where: {room}").format(room=letter.room))
     closing = (
@@ -49,6 +49,15 @@ def _of_topic(letter: PlaceLetter) -> tuple[str, str, list[str]]:
             said = [moved, _(_WAY_IN)]
         case Topic.CANCELED:
             return _canceled(letter)
+        case Topic.CLOSED:
+            subject, headline = _("Your place in {product} is closed"), _("Closed.")
+            said = [
+                _("Your place in {product}, {when}, is closed: its order was refunded or taken back."),
+                _("Your ticket opens nothing any more."),
+            ]
+        case Topic.OPENED:
+            subject, headline = _("Your place in {product} is open again"), _("Open again.")
+            said = [_("Your place in {product}, {when}, is yours again. Your ticket stays the same."), _(_WAY_IN)]
         case Topic.DAY:
             subject, headline = _("Tomorrow: {product}"), _("See you tomorrow.")
             said = [_("{product} begins in a day: {when}."), _(_WAY_IN)]

@@ -188,11 +188,12 @@ def refunded(settings: Settings, letter: RefundLetter) -> Message:
             day=_date(letter.expected_on)
         )
     )
-    return _about_order(
+    message = _about_order(
         settings, letter.email, subject.format(number=letter.number), headline=headline,
         paragraphs=[_sent_back(letter), when], items=[_access(each) for each in letter.access],
         library_url=letter.library_url,
     )  # fmt: skip
+    return replace(message, calendar=letter.calendars, method="CANCEL")
 
 
 def _sent_back(letter: RefundLetter) -> str:
@@ -343,17 +344,19 @@ def access_changed(settings: Settings, letter: AccessLetter) -> Message:
     """The shop closed what an order gave, or opened it again."""
     names, number = formats.listed(letter.names), letter.number
     if letter.opened:
-        return _about_order(
+        message = _about_order(
             settings, letter.email, _("Order {number} is open again").format(number=number),
             headline=_("It's open again."),
             paragraphs=[_("You can use {names} of order {number} again.").format(names=names, number=number)],
             button=_("Open your order"), url=letter.order_url or letter.library_url, library_url=letter.library_url,
         )  # fmt: skip
+        return replace(message, calendar=letter.calendars, method="REQUEST")
     closed = _("We closed {names} of order {number}.").format(names=names, number=number)
-    return _about_order(
+    message = _about_order(
         settings, letter.email, _("We closed something of your order {number}").format(number=number),
         headline=_("Your access was closed."), paragraphs=[f"{closed} {_(_MISTAKE)}"], library_url=letter.library_url,
     )  # fmt: skip
+    return replace(message, calendar=letter.calendars, method="CANCEL")
 
 
 _MISTAKE = marked("If you think that this is a mistake, reply to this email: a person reads it.")

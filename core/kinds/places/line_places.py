@@ -130,6 +130,7 @@ def _take_again(session: Session, missing: Sequence[Attendee], *, now: datetime)
         taken.append(date_id)
     for row in missing:
         row.holds = True
+    owed_letters.opened(session, missing)
     return ""
 
 
@@ -143,7 +144,9 @@ def revoke(session: Session, grant: Grant, *, now: datetime) -> None:
     if reservation is None or reservation.state is not ReservationState.TAKEN:
         return
     rows = [row for row in attendees.of_line(session, grant.order_line_id) if row.holds]
-    let_go(session, [row for row in rows if not workshops.has_begun(session, row.date_id, now=now)])
+    lost = [row for row in rows if not workshops.has_begun(session, row.date_id, now=now)]
+    let_go(session, lost)
+    owed_letters.closed(session, lost)
     if not any(row.holds for row in rows):
         reservation.state = ReservationState.RELEASED
     session.flush()

@@ -20,12 +20,15 @@ from core.orders.orders import Order
 
 class Topic(StrEnum):
     """What happened to a place: it was given to its `ticket`'s new holder and is `gone` from the one before, was moved or
-    canceled, is near, or those who run the shop have something to say."""
+    canceled, closed with the purchase that it belongs to or opened again, is near, or those who run the shop have something to
+    say."""
 
     TICKET = "ticket"
     GONE = "gone"
     MOVED = "moved"
     CANCELED = "canceled"
+    CLOSED = "closed"
+    OPENED = "opened"
     DAY = "day"
     HOUR = "hour"
     MESSAGE = "message"
@@ -56,6 +59,24 @@ def tell_moved(session: Session, rows: Sequence[Attendee], order: Order) -> None
     for row in rows:
         begins = session.get_one(WorkshopDate, row.date_id).starts_at
         owe(session, row, Topic.MOVED, f"{outbox.stamp(begins)}.{row.sequence}", to=order.email)
+
+
+def closed(session: Session, rows: Sequence[Attendee]) -> None:
+    """Have calendars and those to whom these places were handed know that they are nobody's any more, with what paid for them.
+    Their buyer hears of it by what is written about the order."""
+    _tell_holders(session, rows, Topic.CLOSED)
+
+
+def opened(session: Session, rows: Sequence[Attendee]) -> None:
+    """The same of places that are theirs again."""
+    _tell_holders(session, rows, Topic.OPENED)
+
+
+def _tell_holders(session: Session, rows: Sequence[Attendee], topic: Topic) -> None:
+    attendees.changed(session, rows)
+    for row in rows:
+        if row.email and not session.get_one(Order, row.order_id).from_season:
+            owe(session, row, topic, str(row.sequence), to=row.email)
 
 
 def _issue_anew(session: Session, rows: Sequence[Attendee], *, to: str) -> None:

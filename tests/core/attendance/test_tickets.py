@@ -9,7 +9,7 @@ from core.attendance import changes, check_in, giving_up, tickets
 from core.catalog.products import Price
 from core.correspondence import drafts
 from core.foundation.errors import Fixed, LinkInvalid, NameMissing, PlaceFixed, SoldOut, UnknownDate
-from core.journeys import refund
+from core.journeys import refund, revocation
 from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
 from core.languages import sentences
 from core.orders.orders import Order
@@ -152,6 +152,90 @@ def test_the_receipt_brings_tickets_and_an_invitation_with_one_attendee(clinic: 
     calendar = icalendar.Calendar.from_ical(file)
     (event,) = calendar.walk("VEVENT")
     assert (calendar["method"], event["attendee"]) == ("REQUEST", f"mailto:{NORA}")
+
+
+def entry(file: str) -> tuple[str, str, int]:
+    """What a calendar is to do with a file, what it says of the place, and at which change of it."""
+    calendar = icalendar.Calendar.from_ical(file)
+    (event,) = calendar.walk("VEVENT")
+    return str(calendar["method"]), str(event["status"]), int(event["sequence"])
+
+
+def fail_last_refund(clinic: Clinic) -> None:
+    stripe = clinic.stripe
+    builders.deliver(clinic.shop, stripe.tell("refund.failed", stripe.fail_refund(next(reversed(stripe.refunds)))))
+
+
+@on_sqlite
+def test_a_refund_takes_the_place_out_of_its_buyer_s_calendar(clinic: Clinic) -> None:
+    order_id = clinic.sell(2)
+    token = clinic.tickets(order_id)[0]
+    clinic.refund(order_id)
+    (letter,) = clinic.letters("refunded:").values()
+    assert letter is not None
+    assert [(entry(file), letter.method) for file in letter.calendar] == [(("CANCEL", "CANCELLED", 1), "CANCEL")]
+    assert entry(tickets.calendar_file(clinic.shop, token)) == ("CANCEL", "CANCELLED", 1)
+    fail_last_refund(clinic)
+    assert entry(tickets.calendar_file(clinic.shop, token)) == ("PUBLISH", "CONFIRMED", 2)
+
+
+@on_sqlite
+def test_what_leaves_the_place_as_it_is_leaves_the_calendar_alone(clinic: Clinic, clock: Clock) -> None:
+    order_id = clinic.sell()
+    (token,) = clinic.tickets(order_id)
+    refund.request(clinic.shop, order_id, 500, actor="owner", key="part")
+    clinic.confirm_refunds()
+    (letter,) = clinic.letters("refunded:").values()
+    assert letter is not None
+    assert letter.calendar == ()
+    assert entry(tickets.calendar_file(clinic.shop, token)) == ("PUBLISH", "CONFIRMED", 0)
+    # What has begun took place: it stays where it was.
+    clock.time = clinic.rows() and tickets.view(clinic.shop, token).times.starts_at
+    clinic.refund(order_id)
+    assert [each.calendar for each in clinic.letters("refunded:").values() if each] == [(), ()]
+    assert entry(tickets.calendar_file(clinic.shop, token)) == ("PUBLISH", "CONFIRMED", 0)
+
+
+@on_sqlite
+def test_access_that_is_taken_back_and_given_back_changes_the_calendar(clinic: Clinic) -> None:
+    order_id = clinic.sell()
+    revocation.revoke(clinic.shop, order_id, reason="left the team", actor="owner")
+    (letter,) = clinic.letters("access_changed:").values()
+    assert letter is not None
+    assert [(entry(file), letter.method) for file in letter.calendar] == [(("CANCEL", "CANCELLED", 1), "CANCEL")]
+    revocation.restore(clinic.shop, order_id, reason="back again", actor="owner")
+    opened = [each for job, each in clinic.letters("access_changed:").items() if each and "given_back" in job]
+    assert [(entry(file), each.method) for each in opened for file in each.calendar] == [
+        (("REQUEST", "CONFIRMED", 2), "REQUEST")
+    ]
+
+
+def test_whoever_was_handed_a_place_hears_that_it_is_closed_and_that_it_is_open_again(clinic: Clinic) -> None:
+    order_id = clinic.sell(2)
+    first, _ = clinic.tickets(order_id)
+    changes.hand_over(clinic.shop, first, "Otto Berg", COLLEAGUE, signed_in=NORA)
+    clinic.refund(order_id)
+    told = [(job, letter) for job, letter in clinic.letters("place_letter:").items() if ":closed:" in job]
+    [(job, closed)] = told
+    assert closed is not None
+    assert (closed.to, entry(closed.calendar[0])) == (COLLEAGUE, ("CANCEL", "CANCELLED", 2))
+    assert NORA not in closed.text + closed.html + closed.calendar[0]
+    fail_last_refund(clinic)
+    assert clinic.letters(job) == {job: None}  # what was not said in time is not so any more
+    [opened] = [letter for job, letter in clinic.letters("place_letter:").items() if ":opened:" in job]
+    assert opened is not None
+    assert (opened.to, entry(opened.calendar[0])) == (COLLEAGUE, ("REQUEST", "CONFIRMED", 3))
+    assert clinic.tickets(order_id)[0] in opened.text
+
+
+@on_sqlite
+def test_who_gave_a_place_up_does_not_hear_of_it_again_with_the_rest_of_the_order(clinic: Clinic) -> None:
+    order_id = clinic.sell(2)
+    first, _ = clinic.tickets(order_id)
+    changes.hand_over(clinic.shop, first, "Otto Berg", COLLEAGUE, signed_in=NORA)
+    giving_up.cancel(clinic.shop, clinic.tickets(order_id)[0], signed_in=NORA)
+    clinic.refund(order_id)
+    assert [job for job in clinic.letters("place_letter:") if ":closed:" in job] == []
 
 
 # -- who comes
