@@ -23,6 +23,8 @@ from storefront.back_office import figure_cards, gate, period_fields, states
 
 shop = process.shop()
 TO_OPEN = "tax-to-open"
+# So many rows of taxes are in sight; the table is so tall then, in pixels, and shows the others as it is scrolled.
+AT_ONCE, TALL = 12, 460
 # So long no bank takes.
 AHEAD = timedelta(days=31)
 FILES = {
@@ -157,25 +159,33 @@ def draw_taxed(currency: str, found: Sequence[tuple[str, TaxKey, Taxed]]) -> Non
     )
     if wanted.known:
         words.quiet("Taxes are always told as they are known today.")
-    quarters = len({quarter for quarter, *_ in found}) > 1
-    with st.container(key=f"wide-tax-{currency}"):
-        draw_tax_table(currency, found, quarters=quarters)
-    with st.container(key=f"narrow-tax-{currency}", gap="small"):
-        for place, (quarter, key, taxed) in enumerate(found):
-            with st.container(key=f"row-tax-{currency}-{place}", gap=None):
-                label = f"**{quarter + ' · ' if quarters else ''}{words.plain(states.taxed_like(key))}**"
-                st.page_link(links.TAXED, label=label, query_params=rows_of(key), help="")
-                words.quiet(
-                    f"Sold {amount(taxed.sales_net, currency)}, tax {amount(taxed.sales_tax, currency)}. Went back "
-                    f"{amount(-taxed.refunds_net, currency)}, tax {amount(-taxed.refunds_tax, currency)}. "
-                    f"Left {amount(taxed.net, currency)}, tax **{amount(taxed.tax, currency)}**."
-                )
     whole = total(taxed for *_, taxed in found)
     for label, value in (
         ("Sold, without tax", whole.sales_net), ("Tax in it", whole.sales_tax),
         ("Went back, without tax", whole.refunds_net), ("Tax in it", whole.refunds_tax), ("**Tax that is left**", whole.tax),
     ):  # fmt: skip
         pair(label, amount(value, currency))
+    quarters = len({quarter for quarter, *_ in found}) > 1
+    with st.container(key=f"wide-tax-{currency}"):
+        draw_tax_table(currency, found, quarters=quarters)
+    with st.container(key=f"narrow-tax-{currency}", gap="small"):
+        draw_tax_list(currency, found[:AT_ONCE], quarters=quarters)
+        if more := found[AT_ONCE:]:
+            with st.expander(f"{len(more)} more"), st.container(gap="small"):
+                draw_tax_list(currency, more, quarters=quarters, since=AT_ONCE)
+
+
+def draw_tax_list(currency: str, found: Sequence[tuple[str, TaxKey, Taxed]], *, quarters: bool, since: int = 0) -> None:
+    """The same as the table says, where that would be too wide."""
+    for place, (quarter, key, taxed) in enumerate(found, since):
+        with st.container(key=f"row-tax-{currency}-{place}", gap=None):
+            label = f"**{quarter + ' · ' if quarters else ''}{words.plain(states.taxed_like(key))}**"
+            st.page_link(links.TAXED, label=label, query_params=rows_of(key), help="")
+            words.quiet(
+                f"Sold {amount(taxed.sales_net, currency)}, tax {amount(taxed.sales_tax, currency)}. Went back "
+                f"{amount(-taxed.refunds_net, currency)}, tax {amount(-taxed.refunds_tax, currency)}. "
+                f"Left {amount(taxed.net, currency)}, tax **{amount(taxed.tax, currency)}**."
+            )
 
 
 def total(found: Iterable[Taxed]) -> Taxed:
@@ -220,7 +230,8 @@ def draw_tax_table(currency: str, found: Sequence[tuple[str, TaxKey, Taxed]], *,
             "open": ["Rows"] * len(found),
             **{name: amounts(name) for name in ("sales_net", "sales_tax", "refunds_net", "refunds_tax", "net", "tax")},
         },
-        hide_index=True, height="content", alt="Taxes. The list below says the same.", key=f"tax-rows-{currency}",
+        hide_index=True, height="content" if len(found) <= AT_ONCE else TALL, key=f"tax-rows-{currency}",
+        alt="Taxes. The list below says the same.",
         column_config={
             "quarter": column.TextColumn("Quarter", width=80),
             "country": column.TextColumn("Country", width=64),
@@ -268,8 +279,8 @@ with frame.column(1080):
         period_fields.draw_days(days)
         period_fields.draw_known(wanted)
     draw_balances(tuple(moved.values()))
-    draw_taxes(taxes)
     draw_payouts(page)
+    draw_taxes(taxes)
     if me.may(Action.EXPORT):
         draw_files()
     figure_cards.draw_definitions((Figure.RECEIVED, Figure.FEES, Figure.DISPUTE_FEES))
