@@ -101,8 +101,8 @@ def _why_nothing(chosen: Sequence[Refundable], line_ids: Sequence[str]) -> Nothi
     return min((payment.why or NothingLeft.BACK for payment in chosen), key=list(NothingLeft).index)
 
 
-def _why(ledger: Ledger, payment: Payment) -> NothingLeft | None:
-    """What keeps money of a payment that has not gone back from going back."""
+def _why(ledger: Ledger, payment: Payment, rest: int) -> NothingLeft | None:
+    """What keeps money of a payment from going back beyond the rest that can."""
     match ledger.standing(payment):
         case "open":
             return NothingLeft.HELD
@@ -110,6 +110,8 @@ def _why(ledger: Ledger, payment: Payment) -> NothingLeft | None:
             return NothingLeft.LOST
     if ledger.lost(payment):
         return NothingLeft.LOST
+    if rest:
+        return None
     taken = {refund.status for refund in ledger.refunds_of(payment)}
     for status, why in _UNDER_WAY.items():
         if status in taken:
@@ -127,17 +129,16 @@ _UNDER_WAY = {
 
 
 def _refundable(ledger: Ledger, payment: Payment) -> Refundable:
-    why = _why(ledger, payment)
     # Of what a bank has taken, or holds until it has decided, Stripe refunds nothing.
     if ledger.standing(payment):
-        return Refundable(payment.id, 0, why=why)
+        return Refundable(payment.id, 0, why=_why(ledger, payment, 0))
     taken = ledger.refunds_of(payment)
     rest = max(payment.amount - refunds.claimed(taken) - ledger.lost(payment), 0)
     lines = {
         line.id: max(min(ledger.share(payment, line) - refunds.claimed_of_line(taken, line.id), rest), 0)
         for line in ledger.lines
     }
-    return Refundable(payment.id, rest, lines, why)
+    return Refundable(payment.id, rest, lines, _why(ledger, payment, rest))
 
 
 def _most(payment: Refundable, line_ids: Sequence[str]) -> int:
