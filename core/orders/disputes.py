@@ -76,6 +76,10 @@ class Dispute(Dated, table=True):
     created_at: datetime = Field(index=True)
 
 
+# That took the money for good, or for as long as an appeal lasts.
+LOST = col(Dispute.status).in_(_LOST)
+
+
 class FraudWarning(Record, table=True):
     """The issuer's early warning that a payment may be fraud, under Stripe's id: often a dispute follows."""
 

@@ -13,7 +13,10 @@ from core.foundation.errors import CustomerNotFound
 from core.foundation.money import Money
 from core.foundation.records import begins
 from core.messages.letters import Letter, LetterState
+from core.orders import disputes
+from core.orders.disputes import Dispute
 from core.orders.orders import Order
+from core.orders.payments import Payment
 from core.owner.order_book import listing, lookup
 from core.owner.order_book.listing import OrderRow
 from core.people import address_changes, customer_notes, customers, deeds
@@ -32,11 +35,17 @@ _ORDERS, _LETTERS, _SIGN_INS = 100, 50, 20
 
 @dataclass(frozen=True)
 class Spent:
-    """What a customer paid in one currency, and what of it went back."""
+    """What a customer paid in one currency, and what of it went back, or banks took for good in disputes."""
 
     paid: Money
     returned: Money
+    lost: Money
     orders: int
+
+    @property
+    def kept(self) -> Money:
+        """What they spent: what of it is left. A dispute that is not decided takes nothing yet."""
+        return Money(self.paid.amount - self.returned.amount - self.lost.amount, self.paid.currency)
 
 
 @dataclass(frozen=True)
@@ -255,15 +264,40 @@ def _spent(
     sums = func.count(), func.sum(col(Order.amount_total)), func.sum(col(Order.amount_refunded))
     query = select_columns(customer, currency, *sums, func.min(paid), func.max(paid))
     query = query.where(customer.in_(ids), col(Order.livemode).is_(livemode), paid.is_not(None))
+    lost = _lost(session, ids, livemode=livemode)
     spent: dict[str, list[Spent]] = {}
     moments: dict[str, list[datetime]] = {}
     for theirs, money, orders, total, returned, first, last in session.execute(
         query.group_by(customer, currency).order_by(currency)
     ):
-        row = Spent(Money(int(total or 0), money), Money(int(returned or 0), money), orders)
+        taken = lost.get((theirs, money), 0)
+        row = Spent(Money(int(total or 0), money), Money(int(returned or 0), money), Money(taken, money), orders)
         spent.setdefault(theirs, []).append(row)
         moments.setdefault(theirs, []).extend((first, last))
     return spent, moments
+
+
+def _lost(session: Session, ids: Collection[str], *, livemode: bool) -> dict[tuple[str, str], int]:
+    """By customer and currency: what banks took for good in disputes, of what had not gone back, payment by payment."""
+    query = (
+        select_columns(Dispute, Order, Payment)
+        .join(Order, col(Order.id) == Dispute.order_id)
+        .outerjoin(Payment, col(Payment.id) == Dispute.payment_id)
+        .where(
+            col(Order.customer_id).in_(ids), col(Order.livemode).is_(livemode), col(Order.paid_at).is_not(None), disputes.LOST
+        )
+    )  # fmt: skip
+    about: dict[str, tuple[Order, int, list[Dispute]]] = {}
+    for dispute, order, payment in session.execute(query):
+        rest = (
+            payment.amount - payment.amount_refunded if payment else (order.amount_total or 0) - order.amount_refunded
+        )
+        about.setdefault(dispute.payment_id or order.id, (order, rest, []))[2].append(dispute)
+    found: dict[tuple[str, str], int] = {}
+    for order, rest, lost in about.values():
+        key = (order.customer_id or "", order.currency)
+        found[key] = found.get(key, 0) + disputes.loss(lost, of=rest, currency=order.currency)
+    return found
 
 
 def _letters(session: Session, order_ids: Collection[str]) -> tuple[LetterView, ...]:

@@ -37,13 +37,18 @@ def draw_who(sheet: CustomerSheet) -> None:
 
 
 def draw_spent(sheet: CustomerSheet) -> None:
-    """What they paid, per currency."""
+    """What they paid, per currency, and what of it is left."""
     with frame.card("spent", gap="xxsmall"):
         st.header("Spent", anchor=False)
         for each in sheet.row.spent:
-            amounts.pair(words.count(each.orders, "order", "orders"), price(each.paid), strong=True)
+            whole = each.kept == each.paid
+            amounts.pair(words.count(each.orders, "order", "orders"), price(each.paid), strong=whole)
             if each.returned.amount:
                 amounts.pair("Went back", f"−{price(each.returned)}")
+            if each.lost.amount:
+                amounts.pair("Lost in disputes", f"−{price(each.lost)}")
+            if not whole:
+                amounts.pair("Left", price(each.kept), strong=True)
         if sheet.row.first_paid_at and sheet.row.last_paid_at:
             words.quiet(f"First on {dates.day(sheet.row.first_paid_at)}, last on {dates.day(sheet.row.last_paid_at)}.")
         else:

@@ -10,9 +10,9 @@ shop = process.shop()
 
 
 def draw_customer(row: CustomerRow) -> None:
-    """One customer, with what they paid."""
+    """One customer, with what they spent."""
     with st.container(key=f"row-ord-{row.id}", gap=None):
-        spent = " · ".join(price(each.paid) for each in row.spent) or "nothing paid"
+        spent = " · ".join(price(each.kept) for each in row.spent) or "nothing paid"
         st.page_link(
             links.CUSTOMER, label=f"**{words.plain(row.name or row.email)}** · {spent}", query_params={"id": row.id},
             help="",

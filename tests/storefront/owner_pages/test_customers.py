@@ -105,6 +105,30 @@ def test_what_was_spent_is_said_per_currency_and_never_added_up(owner: Visitor) 
     assert row.last_paid_at
 
 
+def test_what_was_spent_is_less_by_what_went_back_and_by_disputes_that_were_lost(owner: Visitor) -> None:
+    shop, stripe = owner.shop, owner.stripe
+    whole, part = (sells_to(shop, stripe, NORA, "kit-eur", cart=f"cart_{number}") for number in range(2))
+    sells_to(shop, stripe, NORA, "guide-eur", cart="cart_3")
+    deliver(shop, stripe.tell("refund.created", stripe.make_refund(builders.payment_of(shop, whole), 900)))
+
+    def disputed(order_id: str, status: str, amount: int) -> tuple[int, int, int, int]:
+        """Paid, returned, lost and spent, once a dispute about the order stands like this."""
+        made = stripe.dispute(builders.payment_of(shop, order_id), status=status, amount=amount)
+        deliver(shop, stripe.tell("charge.dispute.updated", made))
+        with shop.reading() as session:
+            [row] = customers.page(session, "", livemode=False, place=customers.Place()).rows
+        [spent] = row.spent
+        return spent.paid.amount, spent.returned.amount, spent.lost.amount, spent.kept.amount
+
+    assert disputed(whole, "needs_response", 7000) == (18_700, 900, 0, 17_800)
+    assert disputed(whole, "lost", 7000) == (18_700, 900, 7000, 10_800)
+    assert disputed(part, "lost", 2000) == (18_700, 900, 9000, 8800)
+    assert any("€88.00" in label for label in labels(opens(owner)))
+    said = words(opens(owner, "customer", id=customer_of(shop, NORA)))
+    assert "Lost in disputes" in said
+    assert "**€88.00**" in said
+
+
 def test_one_customer_has_everything_on_one_page(owner: Visitor) -> None:
     order_id = sells_to(owner.shop, owner.stripe, NORA, cart="cart_1")
     sells_to(owner.shop, owner.stripe, ADA, cart="cart_2")
