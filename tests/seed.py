@@ -101,7 +101,8 @@ _ROWS: dict[str, dict[str, str]] = {
     },
     "seats": {
         "id": "'seat_' || i", "grant_id": "'gr_' || i", "email": "'guest' || i || '@example.org'", "state": "'accepted'",
-        "folded": "'guest' || i || '@example.org'", "customer_id": "'cus_' || i", "since": _AT, "accepted_at": _AT, "tries": "0", "created_at": _AT,
+        "folded": "'guest' || i || '@example.org'", "customer_id": "'cus_' || i", "since": _AT, "accepted_at": _AT, "tries": "0",
+        "created_at": _AT,
     },
     "webhook_messages": {
         "id": "'msg_' || i", "topic": "'order.paid'", "body": "'{{\"data\": {{}}}}'", "person": "'cus_' || i", "created_at": _AT,

@@ -5,6 +5,7 @@ What is only described to Checkout becomes a new product of Stripe's at every pu
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import delete, or_, update
 from sqlmodel import Field, Session, col, select
@@ -110,15 +111,29 @@ def product_of(session: Session, product_id: str, mode: str) -> str | None:
     return session.exec(query).first()
 
 
+def sold_as(session: Session, stripe_id: str, *, of_product: bool) -> list[str]:
+    """The products on the shelves that are this product of Stripe's, or the prices on sale that are this price, by their ids."""
+    named = _theirs(stripe_id, of_product=of_product)
+    if of_product:
+        return list(session.exec(select(Product.id).where(named, col(Product.active))))
+    of_shelf = select(Price.id).join(Product, col(Product.id) == Price.product_id).where(col(Product.active))
+    return list(session.exec(of_shelf.where(named, col(Price.active))))
+
+
 def withdraw(session: Session, stripe_id: str, *, of_product: bool) -> int:
     """Sell no more at the price that is this one of Stripe's, or the plan that is this product of Stripe's; how many that were."""
+    table = Product if of_product else Price
+    named = _theirs(stripe_id, of_product=of_product)
+    return int(session.exec(update(table).where(named).values(active=False)).rowcount)
+
+
+def _theirs(stripe_id: str, *, of_product: bool) -> Any:
+    """Which of our products, or of our prices, are this one of Stripe's."""
     theirs = PlanPrice.stripe_product_id if of_product else PlanPrice.stripe_price_id
     prices = select(PlanPrice.price_id).where(theirs == stripe_id)
     if of_product:
-        plans = select(Price.product_id).where(col(Price.id).in_(prices))
-        return int(session.exec(update(Product).where(col(Product.id).in_(plans)).values(active=False)).rowcount)
-    named = or_(col(Price.stripe_price_id) == stripe_id, col(Price.id).in_(prices))
-    return int(session.exec(update(Price).where(named).values(active=False)).rowcount)
+        return col(Product.id).in_(select(Price.product_id).where(col(Price.id).in_(prices)))
+    return or_(col(Price.stripe_price_id) == stripe_id, col(Price.id).in_(prices))
 
 
 def forget(session: Session, mode: str, stripe_price_ids: Collection[str]) -> int:

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from sqlmodel import Session
 
+from core.catalog.products import Price, Product
 from core.foundation.errors import NoOwners
 from core.foundation.jobs.kinds import Notice
 from core.foundation.money import Money
@@ -12,6 +13,7 @@ from core.foundation.settings import Settings
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
 from core.journeys.checkout_sessions.lost_orders import LostOrder
+from core.languages import formats
 from core.messages import wording
 from core.messages.wording import Message
 from core.shop import Shop
@@ -19,7 +21,7 @@ from core.shop import Shop
 
 @dataclass(frozen=True)
 class ShopNotice:
-    """What the letter needs; `detail` is what Stripe said, or what was paid and why it is nobody's."""
+    """What the letter needs; `detail` is what Stripe said, or what was paid and why it is nobody's, or what is sold no more."""
 
     owners: tuple[str, ...]
     topic: Notice
@@ -32,10 +34,20 @@ def about(shop: Shop, topic: Notice, subject: str) -> ShopNotice | None:
     if not shop.settings.owners:
         raise NoOwners
     with shop.reading() as session:
-        detail = _lost(session, subject) if topic is Notice.ORDER_LOST else _refused(session, topic)
+        detail = _detail(session, topic, subject)
     if detail is None:
         return None
     return ShopNotice(shop.settings.owners, topic, detail, f"{shop.settings.public_url}/owner")
+
+
+def _detail(session: Session, topic: Notice, subject: str) -> str | None:
+    match topic:
+        case Notice.ORDER_LOST:
+            return _lost(session, subject)
+        case Notice.SOLD_NO_MORE:
+            return _sold_no_more(session, subject)
+        case _:
+            return _refused(session, topic)
 
 
 def worded(settings: Settings, letter: ShopNotice) -> Message:
@@ -61,6 +73,12 @@ def _said(letter: ShopNotice) -> tuple[str, str]:
                 f"{letter.detail}. Where something is missing, apply the catalogue that has it, and the order is written again by"
                 " itself. Else give its buyer what they bought by hand, or refund it in Stripe's dashboard."
             )
+        case Notice.SOLD_NO_MORE:
+            return "Stripe no longer sells something of yours, so the shop does not either.", (
+                f"{letter.detail} was archived or deleted at Stripe: nobody can buy it here any more. Whoever has it keeps it. If"
+                " that was not meant, put it on the shelves again, or apply the catalogue once more: what Stripe lacks is made"
+                " anew."
+            )
         case other:
             assert_never(other)
 
@@ -70,6 +88,19 @@ def _refused(session: Session, topic: Notice) -> str | None:
     refused, answered = milestones.last_of(session, (name, Name.STRIPE_ANSWERED))
     mended = topic is Notice.KEY_REFUSED and refused and answered and answered.at > refused.at
     return None if refused is None or mended else refused.detail.rstrip(".")
+
+
+def _sold_no_more(session: Session, subject: str) -> str | None:
+    """What is off the shelves by this, unless it is on them again."""
+    kind, name, _ = subject.split(":", 2)
+    price = session.get(Price, name) if kind == "price" else None
+    product = session.get(Product, price.product_id if price else name)
+    if product is None or (price or product).active:
+        return None
+    if price is None:
+        return product.name
+    often = f" {formats.each(price.interval)}" if price.interval else ""
+    return f"{product.name}, {Money(price.amount, price.currency).format()}{often},"
 
 
 def _lost(session: Session, session_id: str) -> str | None:

@@ -12,7 +12,7 @@ from core import admission, fulfillment
 from core.admission import Fate, Refused
 from core.catalog import plan_prices
 from core.foundation.jobs import outbox
-from core.foundation.jobs.kinds import Job
+from core.foundation.jobs.kinds import Job, Notice
 from core.gateway.objects import id_of, moment
 from core.invoicing import invoices
 from core.orders import checkouts, disputes, history, payments, refunds, subscriptions
@@ -190,11 +190,15 @@ def _refuse_payment(session: Session, context: Context, refused: Refused) -> Out
 
 
 def _on_catalogue(session: Session, context: Context) -> Outcome:
-    """What Stripe no longer sells under a price or product of ours cannot be bought here either."""
+    """What Stripe no longer sells under a price or product of ours cannot be bought here either, which its owners hear of."""
     subject = context.subject
     if subject.get("active") and not context.event["type"].endswith(".deleted"):
         return ignored("still on sale at Stripe")
-    changed = plan_prices.withdraw(session, subject["id"], of_product=subject.get("object") == "product")
+    kind = "product" if subject.get("object") == "product" else "price"
+    for sold in plan_prices.sold_as(session, subject["id"], of_product=kind == "product"):
+        told = f"{kind}:{sold}:{context.event['id']}"
+        outbox.owe(session, Job.SHOP_NOTICE, Notice.SOLD_NO_MORE, told, key=f"{Notice.SOLD_NO_MORE}:{told}")
+    changed = plan_prices.withdraw(session, subject["id"], of_product=kind == "product")
     return Outcome(EventState.APPLIED) if changed else ignored("not in the catalogue")
 
 

@@ -51,11 +51,12 @@ class Job(StrEnum):
 
 class Notice(StrEnum):
     """What a notice to the owners is about: Stripe turns the key away, or does not let it do something, or was paid for an order
-    that is lost."""
+    that is lost, or no longer sells what the shop did."""
 
     KEY_REFUSED = "key_refused"
     PERMISSION_MISSING = "permission_missing"
     ORDER_LOST = "order_lost"
+    SOLD_NO_MORE = "sold_no_more"
 
 
 class Queue(StrEnum):

@@ -8,12 +8,14 @@ from pydantic import SecretStr
 
 from core.catalog import plan_prices
 from core.catalog.products import Price, Product
+from core.correspondence import drafts
 from core.foundation.errors import PermissionMissing, StripeRefused, StripeUnreachable
 from core.foundation.money import Money
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
 from core.journeys import checkout
 from core.journeys.billing import plans, plans_at_stripe, portal
+from core.messages.wording import Message
 from core.orders.subscription_items import SubscriptionItem
 from core.owner import publishing
 from core.owner.shelves import editing, pricing, stripe_prices
@@ -35,6 +37,12 @@ def known(shop: Shop) -> dict[str, str | None]:
     with shop.reading() as session:
         found = plan_prices.on_sale(session, shop.settings.mode, product_id="plan")
     return {each.price.id: each.at_stripe for each in found}
+
+
+def notices(shop: Shop) -> list[Message]:
+    """The letters to the owners about the shop, as they read now, the newest last."""
+    found = [drafts.of_id(job) for job in builders.jobs(shop) if job.startswith("shop_notice:")]
+    return [written for draft in found if draft and (written := drafts.write(shop, draft))]
 
 
 def lines(stripe: FakeStripe, session_id: str) -> list[dict[str, object]]:
@@ -198,6 +206,40 @@ def test_a_price_or_product_that_is_archived_at_stripe_is_sold_no_more(shop: Sho
     product["active"] = False
     builders.deliver(shop, stripe.tell("product.updated", product))
     assert known(shop) == {}
+
+
+@builders.on_sqlite
+def test_the_owners_hear_of_what_is_sold_no_more_since_stripe_does_not_until_it_is_again(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    plans_at_stripe.bring(shop, "plan")
+    month = str(known(shop)["plan-month"])
+    stripe.archive_price(month)
+    product = stripe.products[stripe.prices[month]["product"]]
+    for _ in range(2):  # the second changes nothing, and is no news
+        builders.deliver(shop, stripe.tell("price.updated", stripe.prices[month]))
+    [of_price] = notices(shop)
+    assert "Plan, €9.00 per month" in of_price.text
+    product["active"] = False
+    for _ in range(2):
+        builders.deliver(shop, stripe.tell("product.updated", product))
+    [_, of_product] = notices(shop)
+    assert of_product.to == "owner@example.com"
+    assert of_product.subject == "Stripe no longer sells something of yours, so the shop does not either"
+    assert "Plan was archived or deleted at Stripe" in of_product.text
+    publishing.apply(shop, CATALOGUE)
+    assert notices(shop) == []
+
+
+@builders.on_sqlite
+def test_the_owners_hear_nothing_of_what_they_took_off_the_shelves_themselves(shop: Shop, stripe: FakeStripe) -> None:
+    plans_at_stripe.bring(shop, "plan")
+    month = str(known(shop)["plan-month"])
+    with shop.transaction() as session:
+        session.get_one(Product, "plan").active = False
+    stripe.archive_price(month)
+    builders.deliver(shop, stripe.tell("price.updated", stripe.prices[month]))
+    assert notices(shop) == []
 
 
 @builders.on_sqlite
