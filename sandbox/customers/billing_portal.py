@@ -43,6 +43,16 @@ FEATURES: Object = {
 }
 
 
+_OFF: Object = {
+    **{name: {**value, "enabled": False} for name, value in FEATURES.items()},
+    "subscription_cancel": {
+        **FEATURES["subscription_cancel"],
+        "enabled": False,
+        "cancellation_reason": {**FEATURES["subscription_cancel"]["cancellation_reason"], "enabled": False},
+    },
+}
+
+
 def create(account: Account, call: Call) -> Object:
     """POST /v1/billing_portal/sessions"""
     params = call.params
@@ -111,9 +121,7 @@ def _make(account: Account, given: Object, *, is_default: bool) -> Object:
         business_profile=given.get("business_profile", {}),
         created=now,
         default_return_url=given.get("default_return_url") or None,
-        features=_features({name: {**value, "enabled": False} for name, value in FEATURES.items()}, given["features"])
-        if not is_default
-        else FEATURES,
+        features=_features(_OFF, given["features"]) if not is_default else FEATURES,
         is_default=is_default,
         login_page=_login_page(given.get("login_page", {})),
         metadata=metadata.fresh(given.get("metadata")),

@@ -44,8 +44,10 @@ def test_the_number_can_be_changed(world: World) -> None:
 def test_cancelling_names_the_end_and_can_be_taken_back(world: World) -> None:
     subscription = world.subscribed()
     session = _portal(world, subscription)
-    _press(world, session, "cancel", subscription, feedback="unused")
+    assert 'name="comment"' in world.http.get(f"/p/session/{session.id}").text
+    _press(world, session, "cancel", subscription, feedback="unused", comment="Too few of us.")
     ending = _again(world, subscription)
+    assert ending.cancellation_details.comment == "Too few of us."
     assert (ending.cancel_at_period_end, ending.cancel_at) == (False, ending["items"].data[0].current_period_end)
     assert ending.cancellation_details.feedback == "unused"
     assert "Keep the plan" in world.http.get(f"/p/session/{session.id}").text
@@ -87,6 +89,8 @@ def test_a_configuration_decides_what_is_offered(world: World) -> None:
     page = world.http.get(f"/p/session/{session.id}").text
     assert "Change to this number" not in page
     assert "Use this card" not in page
+    # Why somebody leaves is asked only where that is said.
+    assert 'name="feedback"' not in page
     _press(world, session, "cancel", subscription)
     assert _again(world, subscription).status == "canceled"
     assert len(world.api.billing_portal.configurations.list().data) == 2
