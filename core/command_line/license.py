@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from core.command_line.answers import Json, count, refuse, say
 from core.command_line.arguments import MOST, day
+from core.foundation.errors import FileTrouble, FileUnreadable
 from core.opening import open_shop
 from core.shop import Shop
 
@@ -98,6 +99,8 @@ def import_licenses(
     shop = open_shop()
     with shop.transaction() as session:
         found = imports.read(session, text, livemode=shop.settings.livemode, now=shop.now())
+        if found.missing:
+            raise FileUnreadable(FileTrouble.COLUMNS_MISSING, ", ".join(found.missing))
         if dry_run:
             session.rollback()
         elif found.keys or found.machines:

@@ -50,12 +50,14 @@ _LONGEST = 500
 
 @dataclass
 class Imported:
-    """What a file came to: keys and machines that are new, keys that were there, and what was left out with its reason."""
+    """What a file came to: keys and machines that are new, keys that were there, and what was left out with its reason. Without the
+    columns that are `missing` there is nothing in it that could be taken."""
 
     keys: int = 0
     machines: int = 0
     known: int = 0
     problems: list[tuple[int, str]] = field(default_factory=list)
+    missing: tuple[str, ...] = ()
 
 
 class _Unfit(Exception):
@@ -89,8 +91,9 @@ def _lines(text: str, found: Imported) -> Iterator[tuple[int, dict[str, str]]]:
     except csv.Error:
         names = []
     reader.fieldnames = [_ALSO.get(name, name) for name in names]
-    if missing := {"key", "product"} - set(reader.fieldnames):
-        found.problems.append((1, f"the columns {', '.join(sorted(missing))} are missing"))
+    found.missing = tuple(sorted({"key", "product"} - set(reader.fieldnames)))
+    if found.missing:
+        found.problems.append((1, f"the columns {', '.join(found.missing)} are missing"))
         return
     try:
         for line in reader:

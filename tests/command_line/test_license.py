@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from core.kinds.licenses import LicenseActivation, LicenseKey
 from core.people.audit import AuditEntry
 from core.shop import Shop
@@ -61,6 +63,20 @@ def test_keys_are_imported_from_a_file(pushcart: Run, shop: Shop, tmp_path: Path
     }  # fmt: skip
     assert "0 new keys and 0 new machines, 1 line of" in pushcart("import", "licenses", str(file)).output
     assert pushcart("import", "licenses", str(tmp_path / "none.csv")).status == 2
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",), ("--json",)])
+@builders.on_sqlite
+def test_a_file_of_keys_without_the_columns_ends_in_one_line(
+    pushcart: Run, shop: Shop, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    file = tmp_path / "keys.csv"
+    file.write_text("licence;item\nOLD-1;kit\n", encoding="utf-8")
+    said = pushcart("import", "licenses", str(file), *words)
+    [line] = said.complaints
+    assert (said.status, said.output) == (2, "")
+    assert "its first line must name these columns, which are missing: key, product" in line
+    assert builders.rows(shop, LicenseKey) == []
 
 
 def test_the_signing_key_is_shown_and_replaced(pushcart: Run, shop: Shop) -> None:
