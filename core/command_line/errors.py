@@ -270,7 +270,7 @@ _NOTHING_LEFT = {
     NothingLeft.GIVEN: "nothing was paid for it here, since it was given or bought elsewhere",
     NothingLeft.SETTLING: "a bank is still settling the payment",
     NothingLeft.NOT_PAID: "nobody has paid for it",
-    NothingLeft.LINES: "what these lines cost went back, and only others have something left",
+    NothingLeft.LINES: "what these lines cost went back",
     NothingLeft.COIN: "what is left is less than Stripe moves of this currency",
 }
 
@@ -288,7 +288,8 @@ def _of_a_refund(error: ShopError) -> str:
             asked, left = _money(error.amount, error.currency), _money(error.left, error.currency)
             return f"{asked} is more than there is: only {left} is left to refund."
         case NothingToRefund():
-            return f"There is nothing left to refund of {error.order_id}: {_NOTHING_LEFT[error.why]}."
+            rest = f" Of the rest of it there is {_money(error.left, error.currency)}." if error.left else ""
+            return f"There is nothing left to refund of {error.order_id}: {_NOTHING_LEFT[error.why]}.{rest}"
         case NoSuchLine():
             return f"There is no line {error.line}: the lines of this order are 1 to {error.lines}."
         case NoSuchPayment():

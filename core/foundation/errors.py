@@ -509,10 +509,13 @@ class NothingLeft(StrEnum):
 
 @dataclass(eq=False)
 class NothingToRefund(NotOpen):
-    """Nothing of what was meant can go back, for this reason."""
+    """Nothing of what was meant can go back, for this reason; `left` is what of the rest of the order still can, where lines or a
+    payment were chosen."""
 
     order_id: str
     why: NothingLeft
+    left: int = 0
+    currency: str = ""
 
 
 @dataclass(eq=False)

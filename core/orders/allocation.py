@@ -76,7 +76,9 @@ def allocate(payments: Sequence[Refundable], wanted: Wanted, *, order_id: str, c
     most = [(payment, _most(payment, wanted.line_ids) // step * step) for payment in chosen]
     available = sum(amount for _, amount in most)
     if available <= 0:
-        raise NothingToRefund(order_id=order_id, why=_why_nothing(chosen, wanted.line_ids))
+        why = _why_nothing(chosen, wanted.line_ids)
+        elsewhere = sum(payment.left // step * step for payment in payments)
+        raise NothingToRefund(order_id=order_id, why=why, left=elsewhere, currency=currency)
     rest = available if wanted.amount is None else wanted.amount
     if rest <= 0:
         raise AmountTooSmall(amount=rest, least=step, currency=currency)

@@ -108,7 +108,7 @@ KEPT = {
     NothingLeft.GIVEN: "nothing was paid for it here, since it was given or bought elsewhere",
     NothingLeft.SETTLING: "a bank is still settling the payment",
     NothingLeft.NOT_PAID: "nobody has paid for it",
-    NothingLeft.LINES: "what these lines cost went back, and only others have something left",
+    NothingLeft.LINES: "what these lines cost went back",
     NothingLeft.COIN: "what is left is less than Stripe moves of this currency",
 }
 _FIXED = {
@@ -146,8 +146,9 @@ def of(error: ShopError) -> str:
         case AmountUnclear(currency=currency):
             written = Money.parse("27", currency).typed()
             return f"That is not clearly an amount. Write it like {'' if written == '27' else '27 or '}{written}."
-        case NothingToRefund(why=why):
-            return f"Nothing is left to send back: {KEPT[why]}."
+        case NothingToRefund(why=why, left=left, currency=currency):
+            rest = f" Of the rest of the order {price(Money(left, currency))} can still go back." if left else ""
+            return f"Nothing is left to send back: {KEPT[why]}.{rest}"
         case RefundChanged() | RevocationChanged():
             return "Something happened to the order meanwhile, so nothing was done. Look again before you decide."
         case NeverPaid():

@@ -128,6 +128,18 @@ def test_what_is_not_there_is_said_in_one_line(
 
 
 @builders.on_sqlite
+def test_of_a_line_that_went_back_nothing_is_left_and_of_the_rest_there_is(
+    pushcart: Run, shop: Shop, order_id: str
+) -> None:
+    pushcart("refund", order_id, "--line", "2", "--yes")
+    assert asked_for(shop, order_id) == [7900]
+    said = pushcart("refund", order_id, "--line", "2", "--yes")
+    assert said.complaints == [
+        f"There is nothing left to refund of {order_id}: what these lines cost went back. Of the rest of it there is €29.00."
+    ]
+
+
+@builders.on_sqlite
 def test_an_order_without_money_has_nothing_to_refund(pushcart: Run, shop: Shop) -> None:
     unpaid, _ = builders.opened(shop, cart="unpaid")
     said = pushcart("refund", unpaid, "--yes", "--json")
@@ -206,15 +218,6 @@ def test_why_nothing_is_left_is_said(
     order_id = make(shop, stripe)
     said = pushcart("refund", order_id, "--yes")
     assert (said.status, said.complaints) == (1, [f"There is nothing left to refund of {order_id}: {why}."])
-
-
-@builders.on_sqlite
-def test_of_lines_that_went_back_it_is_said_that_others_have_not(
-    pushcart: Run, shop: Shop, stripe: FakeStripe, order_id: str
-) -> None:
-    refund.request(shop, order_id, lines=[1], actor="owner")
-    [said] = pushcart("refund", order_id, "--line", "1", "--yes").complaints
-    assert said.endswith(": what these lines cost went back, and only others have something left.")
 
 
 @pytest.mark.parametrize(("typed", "sent"), [("y", True), ("n", False), ("", False), ("\x04", False)])
