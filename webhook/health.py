@@ -12,9 +12,10 @@ from webhook.requests.dependencies import OpenShop
 
 def register(app: FastAPI) -> None:
     """`/healthz` (the process answers), `/readyz` (so does all that the shop is made of)."""
-    app.add_api_route("/healthz", _alive)
-    app.add_api_route("/readyz", _ready)
-    app.add_api_route("/readyz/{name}", _ready)
+    for path, answer in (("/healthz", _alive), ("/readyz", _ready), ("/readyz/{name}", _ready)):
+        app.add_api_route(path, answer)
+        # Monitors that only look whether something answers ask so.
+        app.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)
 
 
 async def _alive() -> dict[str, str]:

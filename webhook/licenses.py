@@ -157,6 +157,7 @@ async def no_call(request: Request, shop: OpenShop) -> Response:
     return answer
 
 
+@router.head("/.well-known/jwks.json", include_in_schema=False)
 @router.get("/.well-known/jwks.json")
 def keys(shop: OpenShop) -> Response:
     """The public keys by which answers and tokens are checked."""

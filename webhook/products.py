@@ -16,6 +16,7 @@ from webhook.requests.dependencies import OpenShop
 router = APIRouter()
 
 
+@router.head("/products", include_in_schema=False)
 @router.get("/products")
 def products(shop: OpenShop) -> list[dict[str, Any]]:
     """Everything on the shelves; `available` is false for what is sold out. Workshops have `dates`, which may be chosen.

@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import replace
 
+import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
@@ -47,6 +48,13 @@ def test_a_shop_of_which_every_part_is_at_work_is_ready(shop: Shop, client: Test
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (200, "ok")
     assert {name: check["ok"] for name, check in answer.json()["checks"].items()} == dict.fromkeys(PARTS, True)
+
+
+@pytest.mark.parametrize("address", ["/healthz", "/readyz", "/readyz/database", "/products", "/.well-known/jwks.json"])
+def test_a_monitor_that_only_looks_whether_it_answers_hears_what_others_would(client: TestClient, address: str) -> None:
+    asked, looked = client.get(address), client.head(address)
+    assert (looked.status_code, looked.content) == (asked.status_code, b"")
+    assert looked.headers["content-type"] == asked.headers["content-type"]
 
 
 def test_a_shop_whose_worker_is_gone_is_not_ready_and_says_which_part_and_for_how_long(
