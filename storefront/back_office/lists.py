@@ -86,6 +86,19 @@ def draw_paging(before: str, after: str) -> None:
         )  # fmt: skip
 
 
+def draw_onward(following: str, *, first: str = "To the newest") -> None:
+    """To the rows that follow in a list which is read one way, as far as there are any, and back to where it begins."""
+    here = asked("after")
+    if not (here or following):
+        return
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.button(first, icon=":material/first_page:", key="leaf-first", disabled=not here, on_click=_leaf)
+        st.button(
+            "Further down", icon=":material/arrow_forward:", icon_position="right", key="leaf-on", disabled=not following,
+            on_click=_leaf, kwargs={"after": following},
+        )  # fmt: skip
+
+
 def _leaf(**where: str) -> None:
     said = {key: value for key, value in st.query_params.to_dict().items() if key not in ("after", "before")}
     st.query_params.from_dict(said | where)

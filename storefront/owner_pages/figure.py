@@ -6,7 +6,7 @@ from core.owner.figures.definitions import DEFINITIONS, Figure
 from core.owner.figures.rows import FigureRow, Page
 from storefront import frame, links, process, words
 from storefront.amounts import price
-from storefront.back_office import figure_cards, gate, period_fields, states
+from storefront.back_office import figure_cards, gate, lists, period_fields, states
 
 shop = process.shop()
 TO_OPEN = "figure-order"
@@ -66,16 +66,6 @@ def draw_table(page: Page) -> None:
     )  # fmt: skip
 
 
-def further(page: Page) -> None:
-    """The address of the rows that follow."""
-    st.query_params["after"] = str(page.next)
-
-
-def to_beginning() -> None:
-    """The address of the first rows."""
-    st.query_params.pop("after", None)
-
-
 me = gate.me()
 figure = next((each for each in Figure if each == st.query_params.get("figure")), Figure.GROSS)
 wanted = period_fields.asked()
@@ -109,16 +99,4 @@ with frame.column(1080):
             draw_list(page)
         if to_open := st.session_state.pop(TO_OPEN, None):
             st.switch_page(links.ORDER, query_params={"id": to_open})
-    if after or page.next:
-        with st.container(horizontal=True, horizontal_alignment="distribute"):
-            st.button(
-                "To the newest",
-                icon=":material/first_page:",
-                key="leaf-first",
-                disabled=not after,
-                on_click=to_beginning,
-            )
-            st.button(
-                "Further down", icon=":material/arrow_forward:", icon_position="right", key="leaf-on",
-                disabled=page.next is None, on_click=further, args=(page,),
-            )  # fmt: skip
+    lists.draw_onward(str(page.next or ""))

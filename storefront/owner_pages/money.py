@@ -19,7 +19,7 @@ from core.owner.figures.received import Received
 from core.people.staff import Action
 from storefront import frame, links, process, words
 from storefront.amounts import pair, price
-from storefront.back_office import figure_cards, gate, period_fields, states
+from storefront.back_office import figure_cards, gate, lists, period_fields, states
 
 shop = process.shop()
 TO_OPEN = "tax-to-open"
@@ -102,11 +102,6 @@ def draw_payout(row: PayoutRow) -> None:
             words.quiet(words.plain(row.failure))
 
 
-def leaf(after: str) -> None:
-    """On to the payouts that come after, or back to the first."""
-    st.query_params.from_dict(wanted.query() | ({"after": after} if after else {}))
-
-
 def draw_payouts(page: PayoutPage) -> None:
     """What Stripe sent to the bank, by the day it arrives there."""
     with frame.card("payouts", gap="small"):
@@ -116,10 +111,7 @@ def draw_payouts(page: PayoutPage) -> None:
             st.markdown("**No payouts** arrive on these days.")
         for row in page.rows:
             draw_payout(row)
-        if after or page.after:
-            with st.container(horizontal=True, horizontal_alignment="distribute"):
-                st.button("To the latest", key="leaf-first", disabled=not after, on_click=leaf, args=("",))
-                st.button("Further down", key="leaf-on", disabled=not page.after, on_click=leaf, args=(page.after,))
+        lists.draw_onward(page.after, first="To the latest")
 
 
 def draw_taxes(found: TaxesOfDays) -> None:

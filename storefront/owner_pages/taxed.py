@@ -62,16 +62,6 @@ def draw_table(page: TaxPage) -> None:
     )  # fmt: skip
 
 
-def further(page: TaxPage) -> None:
-    """The address of the rows that follow."""
-    st.query_params["after"] = str(page.next)
-
-
-def to_beginning() -> None:
-    """The address of the first rows."""
-    st.query_params.pop("after", None)
-
-
 me = gate.me()
 wanted = period_fields.asked()
 key = TaxKey(*(lists.asked(field) for field in TaxKey._fields))
@@ -101,7 +91,4 @@ with frame.column(1080):
             draw_list(page)
         if to_open := st.session_state.pop(TO_OPEN, None):
             st.switch_page(links.ORDER, query_params={"id": to_open})
-    if after or page.next:
-        with st.container(horizontal=True, horizontal_alignment="distribute"):
-            st.button("To the newest", key="leaf-first", disabled=not after, on_click=to_beginning)
-            st.button("Further down", key="leaf-on", disabled=page.next is None, on_click=further, args=(page,))
+    lists.draw_onward(str(page.next or ""))
