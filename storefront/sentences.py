@@ -126,17 +126,17 @@ def of(error: ShopError, *, button: str = "") -> str:
         case StillSettling():
             return _(
                 "Your payment for this is still settling at your bank. **You don't need to pay again.** To "
-                "buy it once more all the same, choose {button} again."
+                "buy it once more all the same, choose “{button}” again."
             ).format(button=button or _("Go to payment"))
         case PlanHeld():
             return _(
                 "You already have this plan. **You don't need to buy it again.** More seats, another card or "
-                "its end are in Your purchases. To have it twice all the same, choose {button} again."
+                "its end are in Your purchases. To have it twice all the same, choose “{button}” again."
             ).format(button=button or _("Go to payment"))
         case TrialUsed():
             return _(
                 "You have had your free trial of this plan, so this time it is **charged from the first day**. If you still have "
-                "it, you don't need to buy it again. To buy it all the same, choose {button} again."
+                "it, you don't need to buy it again. To buy it all the same, choose “{button}” again."
             ).format(button=button or _("Go to payment"))
         case AddressUnfit(why=why):
             return _unfit(why)

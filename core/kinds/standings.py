@@ -25,7 +25,8 @@ class PlanStanding:
     subscription bills for: they end with it. `name` is the plan that it has become.
 
     At most one of the moments is set: it `renews_at` then unless it is ended, is tried until `tried_until`, `runs_until` the
-    day it was told to end on, or has `ended_at`. `owed` is what was not paid of it, and `pay_url` Stripe's page to do so.
+    day it was told to end on, or has `ended_at`. One that is `paused` may go on by itself when it `resumes_at`. `owed` is what was
+    not paid of it, and `pay_url` Stripe's page to do so.
     """
 
     price: Money | None
@@ -38,6 +39,7 @@ class PlanStanding:
     owed: Money | None = None
     pay_url: str = ""
     paused: bool = False
+    resumes_at: datetime | None = None
     name: str = ""
     quantity: int | None = None
     together: tuple[str, ...] = ()
@@ -119,7 +121,8 @@ def of_plan(
     # What else is billed with a plan is not its price.
     billed = item.unit_amount * item.quantity if item and together else row.amount
     return PlanStanding(
-        Money(billed, row.currency) if row.currency else None, row.interval, row.id, paused=row.paused, name=name,
+        Money(billed, row.currency) if row.currency else None, row.interval, row.id, paused=row.paused,
+        resumes_at=row.resumes_at, name=name,
         quantity=item.quantity if item and item.product_id else None, together=() if row.is_over else together,
         owed=Money(row.unpaid_amount, row.currency) if row.unpaid_amount and not row.is_over else None,
         pay_url="" if row.is_over else row.payment_url, **_moment(row),

@@ -60,7 +60,7 @@ _WHY = {
         "orange",
         "pause",
         marked("On hold"),
-        marked("Its billing is paused. It opens again when that goes on."),
+        marked("It opens again when its billing goes on."),
     ),
     Closing.ENDED: ("gray", "event_busy", marked("Ended"), marked("The plan has ended. Nothing more is charged.")),
     Closing.TAKEN_BACK: (

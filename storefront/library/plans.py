@@ -1,6 +1,6 @@
 """Plans as their buyers read them: what is billed, and when next, or until when it runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 
 import streamlit as st
@@ -11,11 +11,15 @@ from core.languages.sentences import _, ngettext
 from storefront import amounts, dates, words
 
 
-def draw(standing: PlanStanding, *, named: bool = False) -> None:
-    """How it stands, and the way to pay what is owed, in this same tab; above that its name and seats where it is to be
-    `named`."""
-    if named:
-        st.markdown(" ".join(filter(None, [f"**{words.plain(standing.name)}**", _seats(standing.quantity)])))
+def draw(standing: PlanStanding, *, of: Sequence[PlanStanding] = ()) -> None:
+    """How it stands, and the way to pay what is owed, in this same tab; above that, where it is one of several, its name and seats,
+    and which of those for the same plan it is."""
+    if len(of) > 1:
+        st.markdown(
+            ", ".join(
+                filter(None, [f"**{words.plain(standing.name)}**", _seats(standing.quantity), _place(standing, of)])
+            )
+        )
     st.markdown(" ".join(said(standing)))
     if standing.owed and standing.pay_url:
         label = _("Pay {amount}").format(amount=amounts.written(standing.owed))
@@ -38,13 +42,25 @@ def said(standing: PlanStanding) -> Iterator[str]:
         )
     elif standing.renews_at:
         yield _("It renews on **{day}**.").format(day=dates.day(standing.renews_at))
-    if standing.paused:
-        yield _("Its billing is paused.")
+    if standing.paused and standing.resumes_at:
+        yield _("Its billing is paused until **{day}**: nothing is charged before that.").format(
+            day=dates.day(standing.resumes_at)
+        )
+    elif standing.paused:
+        yield _("Its billing is paused: nothing is charged until it goes on.")
     if standing.together:
         named = formats.listed([words.plain(each) for each in standing.together])
         yield _("It is billed together with {plans}: to cancel one is to cancel all of it.").format(plans=named)
     if standing.owed:
         yield _("**{amount} of it is not paid yet.**").format(amount=amounts.price(standing.owed))
+
+
+def _place(standing: PlanStanding, of: Sequence[PlanStanding]) -> str:
+    """Which of the subscriptions it is that pay for the same."""
+    alike = [each for each in of if each.name == standing.name]
+    if len(alike) < 2:
+        return ""
+    return _("subscription {place} of {number}").format(place=alike.index(standing) + 1, number=len(alike))
 
 
 def _seats(quantity: int | None) -> str:

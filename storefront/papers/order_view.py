@@ -41,7 +41,7 @@ def _draw_plans(purchase: Purchase, where: str) -> None:
     found = [standing for each in purchase.plans.values() for standing in each]
     for number, standing in enumerate(found):
         with frame.card(f"{where}-plan" + (f"-{number}" if number else ""), gap="small"):
-            plans.draw(standing, named=len(found) > 1)
+            plans.draw(standing, of=found)
 
 
 def in_turn(goods: Sequence[Delivery], first: str = "") -> list[Delivery]:
@@ -122,6 +122,8 @@ def _of_what_it_gives(goods: Sequence[Delivery]) -> str:
     match reasons.pop():
         case Closing.UNPAID:
             return _("Your plan waits for its payment")
+        case Closing.PAUSED:
+            return _("Your plan is on hold")
         case Closing.TAKEN_BACK:
             return _("We closed this order")
         case Closing.ENDED:

@@ -93,7 +93,7 @@ def links_of(papers: OrderPapers, number: str, *, invoices: bool = True) -> list
         )
         found.append(f"[{name}]({receipts.path(payment.id)})")
         found += [
-            f"[{paper.title} {words.plain(paper.number)}]({paper.url or paper.pdf_url})"
+            f"[{_(paper.title)} {words.plain(paper.number)}]({paper.url or paper.pdf_url})"
             for paper in payment.papers
             if invoices and (paper.url or paper.pdf_url)
         ]

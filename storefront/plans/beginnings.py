@@ -19,10 +19,11 @@ from storefront.amounts import price
 def draw(
     offer: Offer, tag: PriceTag, total: Money, found: Introduction | None, *, tried: bool = False, now: datetime
 ) -> None:
-    """How it begins at this price, with the code if one was found; nothing where it begins like any other, as it does for who
-    has `tried` it."""
-    if not tried and (first := first_charge(offer, tag, total, now=now)):
-        st.markdown(f":material/hourglass_top: {first}")
+    """How it begins at this price, with the code if one was found; nothing where it begins like any other. Who has `tried` it has
+    no trial any more."""
+    if first := first_charge(offer, tag, total, now=now):
+        had = _("You have had its free trial: it is charged from the first day.")
+        st.markdown(f":material/hourglass_disabled: {had}" if tried else f":material/hourglass_top: {first}")
     if found and (less := introduction(found, tag, total)):
         st.markdown(f":material/sell: {less}")
 

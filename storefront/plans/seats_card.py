@@ -26,8 +26,8 @@ _BADGES = {
 
 
 def draw(email: str, grant_id: str, billed: Sequence[PlanStanding] = ()) -> None:
-    """The seats of this buyer's own plan, and what may be done about them; how many there are is changed here only where not
-    several are `billed`, each by itself."""
+    """The seats of this buyer's own plan, and what may be done about them. How many there are is changed here, but where several
+    are `billed`, each by itself, or none is as things stand."""
     shop = process.shop()
     found = invitations.seats(shop, email, grant_id)
     with st.container(gap="small", key=f"seats-{grant_id}"):
@@ -49,17 +49,22 @@ def draw(email: str, grant_id: str, billed: Sequence[PlanStanding] = ()) -> None
                 _draw_person(email, found, person)
         if found.free:
             _draw_invitation(email, grant_id)
-        if len(billed) < 2:
+        if len(billed) < 2 and all(map(_is_changed, billed)):
             _draw_number(email, found)
 
 
 def draw_number(email: str, grant_id: str, standing: PlanStanding, others: Sequence[PlanStanding], *, key: str) -> None:
     """Another number of seats by one of several subscriptions for the same plan: there are as many as the most of them have."""
-    if standing.quantity is None:
+    if standing.quantity is None or not _is_changed(standing):
         return
     found = invitations.seats(process.shop(), email, grant_id)
     most = max((each.quantity or 0 for each in others), default=0)
     _draw_number(email, found, standing, least=most, key=key)
+
+
+def _is_changed(standing: PlanStanding) -> bool:
+    """Whether how many seats it bills for may be changed: not while it is paused, or once it was told to end."""
+    return not (standing.paused or standing.runs_until or standing.ended_at)
 
 
 def draw_held(offers: Sequence[Offer]) -> None:
@@ -189,7 +194,7 @@ def _draw_invitation(email: str, grant_id: str) -> None:
     row = st.form(f"invite-{grant_id}", border=False)
     with row, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         guest = st.text_input(
-            _("Give somebody a seat"), type="email", placeholder="their@email.com", key=f"guest-{grant_id}",
+            _("Give somebody a seat"), type="email", placeholder=_("their@email.com"), key=f"guest-{grant_id}",
             validate=words.email_rule(),
         )  # fmt: skip
         asked = st.form_submit_button(_("Send invitation"), icon=":material/send:")

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.invoicing.invoices import Invoice
+from core.orders.payments import Payment
 from tests import builders, pseudo
-from tests.storefront.conftest import Visitor
+from tests.storefront.conftest import Visitor, words
 
 pytestmark = builders.on_sqlite
 
@@ -69,3 +71,26 @@ def test_nor_of_what_was_bought(visitor: Visitor, pseudo_language: None) -> None
     visitor.signs_in("nora@lindqvist.example")
     for page in ("purchases", "account", "withdraw"):
         assert untranslated(visitor, visitor.opens(page)) == []
+
+
+def test_what_stripe_wrote_of_a_payment_is_named_in_the_language_of_the_page(
+    visitor: Visitor, pseudo_language: None
+) -> None:
+    shop = visitor.shop
+    order_id, _ = builders.subscribed(shop, visitor.stripe, ("plan-month", 2))
+    [payment] = builders.rows(shop, Payment)
+    with shop.transaction() as session:
+        session.add(
+            Invoice(
+                id="in_of_it", order_id=order_id, payment_id=payment.id, number="A-1", hosted_url="https://invoice.example/1",
+                credit_note="cn_1", credit_note_number="CN-1", credit_note_pdf_url="https://invoice.example/2",
+                issued_at=shop.now(),
+            )
+        )  # fmt: skip
+    visitor.signs_in(builders.BUYER)
+    tab = visitor.opens("purchases")
+    said = words(tab)
+    assert "⟦Invoice⟧ A-1" in said
+    assert "⟦Credit note⟧ CN-1" in said
+    [guest] = [each for each in tab.text_input if each.key.startswith("guest-")]
+    assert guest.placeholder == "⟦their@email.com⟧"

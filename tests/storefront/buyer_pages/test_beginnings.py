@@ -51,7 +51,9 @@ def test_who_has_had_the_trial_reads_no_more_of_it_and_is_told_before_paying(vis
     visitor.stripe.pay(tried)
     builders.deliver(visitor.shop, visitor.stripe.event("completed", tried))
     clock.pass_(minutes=1)
-    assert "Free for" not in words(visitor.opens("product", id="plan"))
+    said = words(visitor.opens("product", id="plan"))
+    assert "Free for" not in said
+    assert "You have had its free trial: it is charged from the first day." in said
     visitor.puts("plan-month")
     tab = visitor.opens("cart")
     assert "Your plan is free" not in words(tab)

@@ -44,7 +44,7 @@ def test_a_plan_that_one_has_is_bought_at_once_again_by_a_second_click(visitor: 
     visitor.stripe.pay(paid := max(visitor.stripe.sessions))
     builders.deliver(visitor.shop, visitor.stripe.event("completed", paid))
     tab = sound(visitor.opens("product", id="plan").button(key="buy-now").click().run())
-    assert "choose Buy now again" in tab.warning[0].value
+    assert "choose “Buy now” again" in tab.warning[0].value
     assert "window.location.assign" in left_for(sound(tab.button(key="buy-now").click().run()))
 
 

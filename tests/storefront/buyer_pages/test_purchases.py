@@ -1,12 +1,15 @@
 """Your purchases: a code or a letter's link signs in, and only then is anything to be seen."""
 
 import re
+from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from core import seating
 from core.catalog.products import Product
+from core.events import questions
 from core.foundation import signing
 from core.foundation.errors import StripeUnreachable
 from core.kinds.licenses import LicenseKey
@@ -191,7 +194,7 @@ def test_a_plan_that_is_billed_twice_is_changed_and_ended_by_each_subscription_a
     visitor.signs_in(NORA)
     tab = visitor.opens("purchases")
     assert "You pay for this plan by 2 subscriptions" in words(tab)
-    assert words(tab).count("**Plan** 1 seat") == 2
+    assert [words(tab).count(f"**Plan**, 1 seat, subscription {place} of 2") for place in (1, 2)] == [1, 1]
     assert labels(tab).count("Cancel plan") == 2
     sound(tab.number_input(key=f"wanted-{names[1]}").set_value(3).run())
     assert "for the rest of the period" in words(tab)
@@ -219,6 +222,21 @@ def seated(shop: Shop, grant: str, email: str) -> None:
     with shop.transaction() as session:
         person = customers.remember(session, email, how=How.OWNER, now=shop.now())
         seating.give(session, seating.lock(session, grant), email, customer_id=person, now=shop.now())
+
+
+@builders.on_sqlite
+@pytest.mark.parametrize("resumes", [False, True])
+def test_a_plan_whose_billing_is_paused_says_until_when(visitor: Visitor, clock: Clock, resumes: bool) -> None:
+    _, name = subscribed(visitor.shop, visitor.stripe)
+    on = clock() + timedelta(days=10)
+    visitor.stripe.pause(name, resumes_at=on if resumes else None)
+    questions.ask(visitor.shop, name)
+    visitor.signs_in(NORA)
+    said = words(visitor.opens("purchases"))
+    assert ("Its billing is paused until **3 December 2026**: nothing is charged before that." in said) is resumes
+    assert ("Its billing is paused: nothing is charged until it goes on." in said) is not resumes
+    # Nothing of it can be changed meanwhile.
+    assert not any(each.key.startswith("wanted-") for each in visitor.opens("purchases").number_input)
 
 
 @builders.on_sqlite

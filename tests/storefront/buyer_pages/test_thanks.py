@@ -212,15 +212,28 @@ def test_a_plan_says_what_it_costs_and_when_it_renews_or_ends(visitor: Visitor) 
 
 
 @builders.on_sqlite
+def test_a_plan_on_hold_since_its_billing_is_paused_says_so_once(visitor: Visitor, clock: Clock) -> None:
+    order_id, name = builders.subscribed(visitor.shop, visitor.stripe)
+    clock.pass_(days=31)
+    visitor.stripe.pause(name)
+    visitor.stripe.pass_unbilled(name)
+    questions.ask(visitor.shop, name)
+    visitor.signs_in(builders.BUYER)
+    tab = visitor.opens("order", id=order_id)
+    assert heading(tab) == "Your plan is on hold"
+    assert words(tab).count("Its billing is paused") == 1
+    assert "It opens again when its billing goes on." in words(tab)
+
+
+@builders.on_sqlite
 def test_each_subscription_of_an_order_says_what_it_is_for_and_when_it_renews(visitor: Visitor) -> None:
     order_id, names = builders.two_plans_apart(visitor.shop, visitor.stripe)
     visitor.stripe.cancel_later(names[0])
     questions.ask(visitor.shop, names[0])
     visitor.signs_in("nora@lindqvist.example")
     said = words(visitor.opens("order", id=order_id))
-    assert "**Plan** 1 seat" in said
-    assert "**Bigger Plan** 1 seat" in said
-    assert said.index("It runs until") < said.index("**Bigger Plan** 1 seat") < said.index("It renews on")
+    assert "**Plan**, 1 seat" in said
+    assert said.index("It runs until") < said.index("**Bigger Plan**, 1 seat") < said.index("It renews on")
 
 
 def test_a_letters_link_shows_its_one_order_and_nothing_that_changes_it(visitor: Visitor) -> None:
