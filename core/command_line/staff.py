@@ -4,8 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
+from core.catalog import products
 from core.command_line.answers import Json, fail, say
 from core.foundation import addresses
+from core.foundation.money import Money
 from core.opening import open_shop
 from core.people import audit, second_factor, staff
 from core.people.staff import Action, Listed, Role
@@ -54,6 +56,32 @@ def remove(email: str, as_json: Json = False) -> None:
     say({"removed": found.email}, f"{found.email} works here no longer.", as_json)
 
 
+@staff_commands.command("limit")
+def limit(
+    email: str,
+    amount: Annotated[
+        str, typer.Argument(help="Such as 50.00, in what most is sold in; without it as much as all.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Let EMAIL, who is of the support, send back up to AMOUNT of one order."""
+    shop = open_shop()
+    with shop.transaction() as session:
+        currency = products.currencies(session)[0]
+        most = Money.parse(amount, currency) if amount else None
+        units = None if most is None else most.amount
+        found = next((each for each in staff.listed(session, owners=()) if addresses.fold(email) == each.folded), None)
+        if found is None or staff.limit(session, found.id, units) is None:
+            fail(f"{email} does not work here as support.")
+        told = "as much as everybody" if most is None else most.format()
+        audit.record(
+            session, who=audit.TERMINAL, role=Role.OWNER, action=Action.STAFF, subject=found.id,
+            detail=f"{found.email} may refund {told if units is None else units}", now=shop.now(),
+        )  # fmt: skip
+    answer = {"email": found.email, "refund_limit": units}
+    say(answer, f"{found.email} may send back {told} of one order.", as_json)
+
+
 @staff_commands.command("reset-second-factor")
 def reset_second_factor(email: str, as_json: Json = False) -> None:
     """Take off the second factor of EMAIL, who has lost it: the mailed code alone lets them in until they have another."""
@@ -77,4 +105,5 @@ def _row(each: Listed) -> dict[str, Any]:
     return {
         "id": each.id, "email": each.email, "role": each.role, "invited_by": each.invited_by,
         "invited_at": iso("invited_at"), "signed_in_at": iso("signed_in_at"), "second_factor": each.second_factor,
+        "refund_limit": each.refund_limit,
     }  # fmt: skip

@@ -34,6 +34,27 @@ def test_nobody_is_removed_who_was_not_invited(pushcart: Run) -> None:
     assert said.complaints == ["ida@berg.com was not invited. Those whom OWNER_EMAILS names are removed there."]
 
 
+def test_what_somebody_of_the_support_sends_back_is_limited(pushcart: Run, shop: Shop) -> None:
+    pushcart("staff", "invite", "sam@berg.com", "--role", "support")
+    said = pushcart("staff", "limit", "Sam@berg.com", "50,00")
+    assert said.output == "sam@berg.com may send back €50.00 of one order.\n"
+    listed = pushcart("staff", "list", "--json").json
+    assert isinstance(listed, list)
+    assert [each["refund_limit"] for each in listed] == [5000]
+    assert pushcart("staff", "limit", "sam@berg.com", "0", "--json").json == {
+        "email": "sam@berg.com", "refund_limit": 0,
+    }  # fmt: skip
+    assert pushcart("staff", "limit", "sam@berg.com", "much").status == 2
+    assert pushcart("staff", "limit", "sam@berg.com", "--json").json == {"email": "sam@berg.com", "refund_limit": None}
+    assert [each.detail for each in builders.rows(shop, AuditEntry) if "refund" in each.detail].count(
+        "sam@berg.com may refund 5000"
+    ) == 1
+    pushcart("staff", "invite", "sam@berg.com", "--role", "viewer")
+    for who in ("sam@berg.com", "ida@berg.com"):
+        refused = pushcart("staff", "limit", who, "50")
+        assert (refused.status, refused.complaints) == (1, [f"{who} does not work here as support."])
+
+
 def test_what_is_no_address_is_refused(pushcart: Run) -> None:
     assert pushcart("staff", "invite", "sam").status == 2
 
