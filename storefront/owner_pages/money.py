@@ -8,13 +8,14 @@ import streamlit as st
 
 from core.foundation.money import Money
 from core.orders.balance.payouts import Gap
-from core.owner.accounting import payout_list, tax_days
+from core.owner.accounting import payout_list, tax, tax_days
 from core.owner.accounting.files import File
 from core.owner.accounting.payout_list import PayoutPage, PayoutRow
 from core.owner.accounting.tax import Taxed, TaxKey
 from core.owner.accounting.tax_days import TaxesOfDays
 from core.owner.figures import received, sums
 from core.owner.figures.definitions import Figure
+from core.owner.figures.period import Range
 from core.owner.figures.received import Received
 from core.people.staff import Action
 from storefront import frame, links, process, words
@@ -146,15 +147,15 @@ def draw_taxed(currency: str, found: Sequence[tuple[str, TaxKey, Taxed]]) -> Non
     """The rows of one currency, and what they come to."""
     words.quiet(
         "Sales by the day they were paid, refunds by the day they went back, at the rate of what they pay back: as in the tax file "
-        "for your accountant. A card's country is not asked: it is where the buyer said to live. What banks took back in disputes "
-        "is not taken off."
+        "for your accountant. The country is where buyers said they live. What banks took back in disputes is not taken off."
     )
     if wanted.known:
         words.quiet("Taxes are always told as they are known today.")
     whole = total(taxed for *_, taxed in found)
     for label, value in (
-        ("Sold, without tax", whole.sales_net), ("Tax in it", whole.sales_tax),
-        ("Went back, without tax", whole.refunds_net), ("Tax in it", whole.refunds_tax), ("**Tax that is left**", whole.tax),
+        ("Sold, without tax", whole.sales_net), ("Tax in what was sold", whole.sales_tax),
+        ("Went back, without tax", whole.refunds_net), ("Tax in what went back", whole.refunds_tax),
+        ("**Tax that is left**", whole.tax),
     ):  # fmt: skip
         pair(label, amount(value, currency))
     quarters = len({quarter for quarter, *_ in found}) > 1
@@ -172,7 +173,7 @@ def draw_tax_list(currency: str, found: Sequence[tuple[str, TaxKey, Taxed]], *, 
     for place, (quarter, key, taxed) in enumerate(found, since):
         with st.container(key=f"row-tax-{currency}-{place}", gap=None):
             label = f"**{quarter + ' · ' if quarters else ''}{words.plain(states.taxed_like(key))}**"
-            st.page_link(links.TAXED, label=label, query_params=rows_of(key), help="")
+            st.page_link(links.TAXED, label=label, query_params=rows_of(quarter, key), help="")
             words.quiet(
                 f"Sold {amount(taxed.sales_net, currency)}, tax {amount(taxed.sales_tax, currency)}. Went back "
                 f"{amount(-taxed.refunds_net, currency)}, tax {amount(-taxed.refunds_tax, currency)}. "
@@ -190,9 +191,11 @@ def amount(minor: int, currency: str) -> str:
     return price(Money(minor, currency))
 
 
-def rows_of(key: TaxKey) -> dict[str, str]:
-    """The address of the sales and refunds that are taxed like this."""
-    return wanted.query(currency="", product="", step=None, known=None) | {
+def rows_of(quarter: str, key: TaxKey) -> dict[str, str]:
+    """The address of the sales and refunds of a quarter's days that are taxed like this."""
+    part = tax.days_of(quarter, days)
+    own = {} if part == days else {"range": Range.OWN, "since": part.first, "until": part.last}
+    return wanted.query(currency="", product="", step=None, known=None, **own) | {
         name: value for name, value in key._asdict().items() if value
     }
 
@@ -201,13 +204,13 @@ def draw_tax_table(currency: str, found: Sequence[tuple[str, TaxKey, Taxed]], *,
     """All of them in a table."""
 
     def open_rows() -> None:
-        st.session_state[TO_OPEN] = rows_of(found[st.session_state[f"open-tax-{currency}"].row][1])
+        st.session_state[TO_OPEN] = rows_of(*found[st.session_state[f"open-tax-{currency}"].row][:2])
 
     def amounts(name: str) -> list[str]:
         return [amount(getattr(taxed, name), currency).replace("\\", "") for *_, taxed in found]
 
     def money(label: str) -> Any:
-        return column.TextColumn(label, width=100, alignment="right")
+        return column.TextColumn(label, width=86, alignment="right")
 
     column = st.column_config
     st.dataframe(
@@ -220,23 +223,22 @@ def draw_tax_table(currency: str, found: Sequence[tuple[str, TaxKey, Taxed]], *,
                 for _, key, _ in found
             ],
             "open": ["Rows"] * len(found),
-            **{name: amounts(name) for name in ("sales_net", "sales_tax", "refunds_net", "refunds_tax", "net", "tax")},
+            **{name: amounts(name) for name in ("sales_net", "sales_tax", "refunds_net", "refunds_tax", "tax")},
         },
         hide_index=True, height="content" if len(found) <= AT_ONCE else TALL, key=f"tax-rows-{currency}",
         alt="Taxes. The list below says the same.",
         column_config={
-            "quarter": column.TextColumn("Quarter", width=80),
-            "country": column.TextColumn("Country", width=64),
-            "rate": column.TextColumn("Rate", width=56, alignment="right"),
-            "kind": column.TextColumn("Kind", width=130),
+            "quarter": column.TextColumn("Quarter", width=68),
+            "country": column.TextColumn("Country", width=60),
+            "rate": column.TextColumn("Rate", width=46, alignment="right"),
+            "kind": column.TextColumn("Kind", width=190),
             "open": column.ButtonColumn(
-                "Details", type="tertiary", width=68, key=f"open-tax-{currency}", on_click=open_rows
+                "Details", type="tertiary", width=58, key=f"open-tax-{currency}", on_click=open_rows
             ),
             "sales_net": money("Sold"),
             "sales_tax": money("Its tax"),
             "refunds_net": money("Went back"),
             "refunds_tax": money("Its tax"),
-            "net": money("Left"),
             "tax": money("Tax left"),
         },
     )  # fmt: skip

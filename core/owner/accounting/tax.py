@@ -6,7 +6,7 @@ such as `reverse charge`.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from sqlmodel import Session
@@ -105,6 +105,14 @@ def key_of(movement: Movement) -> TaxKey:
     return TaxKey(
         movement.taxed_in, str(movement.rate), movement.product_kind, movement.currency, movement.note
     )  # fmt: skip
+
+
+def days_of(quarter: str, days: Days) -> Days:
+    """Those of these days that are in a quarter."""
+    year, number = map(int, quarter.split("-Q"))
+    first = date(year, number * 3 - 2, 1)
+    following = date(year + number // 4, number % 4 * 3 + 1, 1)
+    return Days(max(first, days.first), min(following - timedelta(days=1), days.last), days.zone)
 
 
 def _taxed(each: Movement) -> Taxed:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -193,3 +194,15 @@ def test_a_refund_that_fails_has_the_days_of_the_others_counted_again(
 def test_days_before_the_first_sale_have_no_taxes(shop: Shop, sold: Days) -> None:
     closing.keep_all(shop)
     assert seen(shop, Days(date(2020, 1, 1), date(2025, 1, 1), sold.zone)) == TaxesOfDays({}, ())
+
+
+@pytest.mark.parametrize(
+    ("quarter", "first", "last"),
+    [
+        ("2026-Q3", date(2026, 9, 20), date(2026, 9, 30)), ("2026-Q4", date(2026, 10, 1), date(2026, 12, 31)),
+        ("2027-Q1", date(2027, 1, 1), date(2027, 2, 3)),
+    ],
+)  # fmt: skip
+def test_the_rows_of_a_quarter_are_those_of_its_days(quarter: str, first: date, last: date) -> None:
+    days = Days(date(2026, 9, 20), date(2027, 2, 3), ZoneInfo("UTC"))
+    assert tax.days_of(quarter, days) == Days(first, last, days.zone)
