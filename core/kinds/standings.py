@@ -25,8 +25,8 @@ class PlanStanding:
     subscription bills for: they end with it. `name` is the plan that it has become.
 
     At most one of the moments is set: it `renews_at` then unless it is ended, is tried until `tried_until`, `runs_until` the
-    day it was told to end on, or has `ended_at`. One that is `paused` may go on by itself when it `resumes_at`. `owed` is what was
-    not paid of it, and `pay_url` Stripe's page to do so.
+    day it was told to end on, before which it may renew once more, or has `ended_at`. One that is `paused` may go on by itself
+    when it `resumes_at`. `owed` is what was not paid of it, and `pay_url` Stripe's page to do so.
     """
 
     price: Money | None
@@ -133,7 +133,7 @@ def _moment(row: Subscription) -> dict[str, datetime | None]:
     if row.is_over:
         return {"ended_at": row.ended_at}
     if row.ends_at:
-        return {"runs_until": row.ends_at}
+        return {"runs_until": row.ends_at, "renews_at": row.bills_next_at}
     if row.paused or row.unpaid_since:
         return {}
     if row.status == "trialing":

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Index
-from sqlmodel import Field, Session, col, func, select, update
+from sqlalchemy import ColumnElement, Index
+from sqlmodel import Field, Session, col, func, or_, select, update
 
 from core.catalog import promotion_renewals
 from core.foundation.money import Money
@@ -103,10 +103,21 @@ class Subscription(Record, table=True):
         return not self.is_over and lasts and collects
 
     @property
+    def bills_next_at(self) -> datetime | None:
+        """The end of its period, if it is billed again then."""
+        return self.period_end if self.period_end and self.bills_at(self.period_end) else None
+
+    @property
     def changed_at(self) -> datetime | None:
         """When it was last seen that it bills at another moment than before, or not, or again."""
         # Processes of before know the one alone.
         return max(filter(None, (self.end_changed_at, self.billing_changed_at)), default=None)
+
+
+def bills_at(moment: Any) -> ColumnElement[bool]:
+    """The same as a condition, with the column of that moment."""
+    ends, resumes = col(Subscription.ends_at), col(Subscription.resumes_at)
+    return or_(ends.is_(None), ends > moment) & or_(col(Subscription.paused).is_(False), resumes <= moment)
 
 
 # Those that are over, and those that were told to end: few beside all, and asked for by when that is or was.
@@ -332,8 +343,7 @@ def renewing(session: Session, *, livemode: bool, since: datetime, until: dateti
     query = (
         select(func.count(), func.sum(Subscription.amount), Subscription.currency)
         .where(
-            ends >= since, ends < until, mode.is_(livemode), col(Subscription.status).in_(RENEWING),
-            col(Subscription.ends_at).is_(None), col(Subscription.paused).is_(False),
+            ends >= since, ends < until, mode.is_(livemode), col(Subscription.status).in_(RENEWING), bills_at(ends),
         )
         .group_by(Subscription.currency)
         .order_by(Subscription.currency)
@@ -360,7 +370,7 @@ def _ask_next(row: Subscription, now: datetime) -> datetime | None:
     """When to ask about it again: soon after the next moment at which Stripe changes it, and at least once a day."""
     if row.is_over:
         return None
-    turns = [at + _AFTER_THE_END for at in (row.period_end, row.ends_at) if at]
+    turns = [at + _AFTER_THE_END for at in (row.period_end, row.ends_at, row.resumes_at) if at]
     # Stripe may be late: past such a moment it is asked ever more rarely.
     late = [now + max(_AFTER_THE_END, now - turn) for turn in turns if turn <= now]
     return min([*(turn for turn in turns if turn > now), *late, now + _AT_LEAST])

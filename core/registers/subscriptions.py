@@ -114,8 +114,7 @@ def renewals(
     ends = col(Subscription.period_end)
     query = select(Subscription).where(
         paging.of_mode(Subscription, Order, livemode=livemode), ends >= now, ends < now + AHEAD,
-        col(Subscription.status).in_(subscriptions.RENEWING), col(Subscription.ends_at).is_(None),
-        col(Subscription.paused).is_(False),
+        col(Subscription.status).in_(subscriptions.RENEWING), subscriptions.bills_at(ends),
     )  # fmt: skip
     found = paging.page(session, query, Subscription, by="period_end", place=place, rising=True, size=size)
     return _described(session, found)
@@ -195,7 +194,7 @@ def _row(
         id=row.id, order=order,
         standing=next((each for each, names in _STATUSES.items() if row.status in names), Standing.NEW),
         quantity=sum(item.quantity for item in items), amount=Money(row.amount, row.currency) if row.currency else None,
-        interval=row.interval, renews_at=row.period_end if row.bills_on else None, grace_until=row.grace_until,
+        interval=row.interval, renews_at=row.bills_next_at, grace_until=row.grace_until,
         ends_at=row.ended_at or row.ends_at, why=row.end_feedback or row.end_reason, comment=row.end_comment,
         paused=row.paused, began_at=row.created_at, plans=tuple(plans), taken=seats[SeatState.ACCEPTED],
         invited=seats[SeatState.INVITED], short=seats[SeatState.SUSPENDED], in_portal=bool(row.stripe_customer_id),

@@ -14,7 +14,7 @@ from core.foundation.jobs import outbox
 from core.foundation.jobs.kinds import Job
 from core.foundation.records import Record, new_id, text_enum
 from core.foundation.writes.inserts import InsertOnce
-from core.orders import orders
+from core.orders import orders, subscriptions
 from core.orders.orders import Order
 from core.orders.subscriptions import RENEWING, TRIED, Subscription
 from core.people import purchases
@@ -109,13 +109,11 @@ def _due(
         col(Reminder.due_at) == at,
         stands,
     )
-    ends, resumes = col(Subscription.ends_at), col(Subscription.resumes_at)
     query = (
         select(Subscription, Order)
         .join(Order, col(Order.id) == Subscription.order_id)
         .where(
-            at > now, at <= now + AHEAD[about], *which, or_(ends.is_(None), ends > at),
-            or_(col(Subscription.paused).is_(False), resumes <= at),
+            at > now, at <= now + AHEAD[about], *which, subscriptions.bills_at(at),
             col(Order.email) != "", *orders.asked_about(livemode=livemode), ~reminded,
         )
         .order_by(at)

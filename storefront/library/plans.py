@@ -36,12 +36,12 @@ def said(standing: PlanStanding) -> Iterator[str]:
         yield _("Free until **{day}**.").format(day=dates.day(standing.tried_until))
     if standing.price:
         yield _billed(standing.interval, tried=bool(standing.tried_until)).format(price=amounts.price(standing.price))
+    if standing.renews_at:
+        yield _("It renews on **{day}**.").format(day=dates.day(standing.renews_at))
     if standing.runs_until:
         yield _("It runs until **{day}** and ends then: nothing more is charged.").format(
             day=dates.day(standing.runs_until)
         )
-    elif standing.renews_at:
-        yield _("It renews on **{day}**.").format(day=dates.day(standing.renews_at))
     if standing.paused and standing.resumes_at:
         yield _("Its billing is paused until **{day}**: nothing is charged before that.").format(
             day=dates.day(standing.resumes_at)

@@ -84,10 +84,13 @@ def about(row: SubscriptionRow) -> list[str]:
         )
     if row.standing is Standing.ENDED:
         found.append(f":gray[Ended{f' {dates.day(row.ends_at)}' if row.ends_at else ''}{because(row.why)}]")
+    elif row.ends_at and row.renews_at:
+        found.append(f":gray[Renews {dates.day(row.renews_at)}, and ends {dates.day(row.ends_at)}{because(row.why)}]")
     elif row.ends_at:
         found.append(f":gray[Ends {dates.day(row.ends_at)}, and is not billed again{because(row.why)}]")
     elif row.paused:
-        found.append(":gray[Nothing is collected at present]")
+        renews = f"; renews {dates.day(row.renews_at)}" if row.renews_at else ""
+        found.append(f":gray[Nothing is collected at present{renews}]")
     elif row.renews_at:
         found.append(f":gray[Renews {dates.day(row.renews_at)}]")
     return found

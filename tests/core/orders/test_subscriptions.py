@@ -324,6 +324,7 @@ def test_one_that_stripe_does_not_know_is_asked_about_ever_more_rarely(shop: Sho
         ({"period_end": day(30)}, 0, day(1)),
         ({"period_end": day(30), "ends_at": day(0.5)}, 0, day(0.5) + timedelta(minutes=5)),
         ({"period_end": day(0.5), "ends_at": day(0.25)}, 0, day(0.25) + timedelta(minutes=5)),
+        ({"period_end": day(30), "paused": True, "resumes_at": day(0.5)}, 0, day(0.5) + timedelta(minutes=5)),
         ({"period_end": None}, 0, day(1)),
         # It is late: ever more rarely.
         ({"period_end": day(0) - timedelta(minutes=5)}, 0, DAY + timedelta(minutes=5)),

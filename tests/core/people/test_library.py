@@ -16,6 +16,8 @@ from core.orders.orders import Order
 from core.people import address_changes, purchases, sign_in
 from core.people.purchases import Purchase, Viewer
 from core.people.sign_in import SignIn
+from core.registers import subscriptions
+from core.registers.paging import Place
 from core.shop import Shop
 from tests import builders
 from tests.builders import begun_twice, deliver, live
@@ -111,6 +113,24 @@ def test_a_plan_tells_price_renewal_and_end(shop: Shop, stripe: FakeStripe) -> N
     assert purchase.plan
     assert purchase.plan.ended_at
     assert closings(shop) == [Closing.ENDED]
+
+
+@builders.on_sqlite
+@pytest.mark.parametrize(("ends", "renews"), [(0, False), (40, True)])
+def test_a_plan_that_ends_only_after_it_renews_once_more_says_both(
+    shop: Shop, stripe: FakeStripe, ends: int, renews: bool
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    end = stripe.subscriptions[name]["items"]["data"][0]["current_period_end"]
+    stripe.subscriptions[name]["cancel_at"] = end + ends * 86400
+    questions.ask(shop, name)
+    [purchase] = library(shop)
+    assert purchase.plan
+    with shop.reading() as session:
+        [row] = subscriptions.of_order(session, order_id, livemode=False).rows
+        soon = subscriptions.renewals(session, livemode=False, now=shop.now(), place=Place()).rows
+    assert (bool(purchase.plan.renews_at), bool(row.renews_at), bool(soon)) == (renews, renews, renews)
+    assert purchase.plan.runs_until == row.ends_at is not None
 
 
 @builders.on_sqlite
