@@ -66,10 +66,13 @@ def movements(session: Session, days: Days, *, livemode: bool) -> Iterator[Movem
     return heapq.merge(read.sales(), read.refunds(), read.disputes(), read.others(), key=lambda each: each.at)
 
 
-def taxed(session: Session, days: Days, *, livemode: bool, country: str | None = None) -> Iterator[Movement]:
+def taxed(
+    session: Session, days: Days, *, livemode: bool, country: str | None = None,
+    within: tuple[datetime, datetime] | None = None,
+) -> Iterator[Movement]:  # fmt: skip
     """What was sold and what went back on these days, oldest first, as far as a rate of tax belongs to it; of one country alone
-    where it is named. What it came to on the balance is not looked up."""
-    read = _Reader(session, days, livemode, settled=False, country=country)
+    and of a part of the days, where these are named. What it came to on the balance is not looked up."""
+    read = _Reader(session, days, livemode, settled=False, country=country, within=within)
     found = heapq.merge(read.sales(), read.refunds(), key=lambda each: each.at)
     return (each for each in found if each.rate is not None)
 
@@ -85,10 +88,11 @@ class _Reader:
     """What reads the movements of some days, each kind by itself; `settled` with what they came to on the balance."""
 
     def __init__(
-        self, session: Session, days: Days, livemode: bool, *, settled: bool = True, country: str | None = None
-    ) -> None:
+        self, session: Session, days: Days, livemode: bool, *, settled: bool = True, country: str | None = None,
+        within: tuple[datetime, datetime] | None = None,
+    ) -> None:  # fmt: skip
         self._session, self._livemode, self._settled, self._country = session, livemode, settled, country
-        self._since, self._before = days.start, days.end
+        self._since, self._before = within or (days.start, days.end)
 
     def sales(self) -> Iterator[Movement]:
         """A row for each kind of product in a payment, and one for what was paid with what Stripe owed the buyer."""

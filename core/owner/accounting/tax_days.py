@@ -7,6 +7,7 @@ takes seconds. So what is not kept yet is counted for whoever looks only where i
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import ColumnElement, exists, func, update
@@ -20,7 +21,7 @@ from core.owner.accounting import journal, tax
 from core.owner.accounting.journal import Movement
 from core.owner.accounting.tax import Taxed, Taxes, TaxKey
 from core.owner.figures.day_sums import SalesDay, TaxDay
-from core.owner.figures.days import Days, day_of, pieces
+from core.owner.figures.days import Days, day_of, hours, pieces
 from core.owner.figures.rows import Place
 from core.owner.figures.sums import Asked
 from core.shop import Shop
@@ -95,11 +96,11 @@ def rows(
     """The sales and refunds of these days that are taxed like this, the newest first, at most so many, after this place."""
     found: list[tuple[Place, TaxRow]] = []
     for day in _days_with(session, days, asked, key):
-        if len(found) > limit:
-            break
-        if after is None or day <= day_of(after.at, days.zone):
-            of_day = list(_of_day(session, Days(day, day, days.zone), asked.livemode, key))
-            found += [each for each in of_day if after is None or _rank(each[0]) < _rank(after)]
+        for part in _parts(session, Days(day, day, days.zone), after):
+            if len(found) > limit:
+                break
+            of_part = _of_part(session, Days(day, day, days.zone), part, asked.livemode, key)
+            found += [each for each in of_part if after is None or _rank(each[0]) < _rank(after)]
     return TaxPage(tuple(row for _, row in found[:limit]), found[limit - 1][0] if len(found) > limit else None)
 
 
@@ -109,14 +110,26 @@ def _days_with(session: Session, days: Days, asked: Asked, key: TaxKey) -> list[
     return sorted({*open_days, *(day for day, row in kept.items() if key in _read(row))}, reverse=True)
 
 
-def _of_day(session: Session, day: Days, livemode: bool, key: TaxKey) -> Iterator[tuple[Place, TaxRow]]:
-    """What of a day is taxed like this, the newest first, each with its place."""
+def _parts(session: Session, day: Days, after: Place | None) -> list[tuple[datetime, datetime]]:
+    """A day in its hours, the latest first, or as a whole if little was sold on it; without what comes before this place."""
+    if after and day.start > after.at:
+        return []
+    if _count(session, day, MOST_COUNTED + 1) <= MOST_COUNTED:
+        return [(day.start, day.end)]
+    parts = list(pairwise([*hours(day.first, day.zone), day.end]))
+    return [part for part in reversed(parts) if after is None or part[0] <= after.at]
+
+
+def _of_part(
+    session: Session, day: Days, part: tuple[datetime, datetime], livemode: bool, key: TaxKey
+) -> Iterator[tuple[Place, TaxRow]]:
+    """What of a part of a day is taxed like this, the newest first, each with its place."""
     parts: dict[str, int] = {}
     found: list[tuple[Place, Movement]] = []
-    for each in journal.taxed(session, day, livemode=livemode, country=key.country):
+    for each in journal.taxed(session, day, livemode=livemode, country=key.country, within=part):
         if tax.key_of(each) == key:
-            part = parts[each.source] = parts.get(each.source, -1) + 1
-            found.append((Place(each.at, part, each.source), each))
+            number = parts[each.source] = parts.get(each.source, -1) + 1
+            found.append((Place(each.at, number, each.source), each))
     for place, each in sorted(found, key=lambda one: _rank(one[0]), reverse=True):
         order = each.order
         yield place, TaxRow(

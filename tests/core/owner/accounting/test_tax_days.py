@@ -156,7 +156,10 @@ def test_workers_at_once_count_each_day(shop: Shop, sold: Days) -> None:
     assert {row.day for row in builders.rows(shop, TaxDay) if row.counted_at} == {sold.first, sold.last}
 
 
-def test_the_rows_behind_are_leafed(shop: Shop, sold: Days) -> None:
+@pytest.mark.parametrize("many", [True, False], ids=["hour by hour", "day by day"])
+def test_the_rows_behind_are_leafed(shop: Shop, sold: Days, monkeypatch: pytest.MonkeyPatch, *, many: bool) -> None:
+    if many:
+        monkeypatch.setattr(tax_days, "MOST_COUNTED", 1)
     closing.keep_all(shop)
     tax_days.keep(shop)
     ((_, key), taxed), = seen(shop, sold).taxes.items()  # fmt: skip
