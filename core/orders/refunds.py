@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, Index, literal_column
+from sqlalchemy import JSON, ColumnElement, Index, Text, and_, cast, exists, func, literal_column, or_
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.records import index_where, minor_units, text_enum
@@ -15,6 +15,7 @@ from core.foundation.signals.corrections import Dated
 from core.gateway.objects import id_of, moment
 from core.orders import payments, setbacks
 from core.orders.orders import AdmittedOrder, Order, asked_about
+from core.orders.payments import Payment
 
 
 class RefundStatus(StrEnum):
@@ -150,6 +151,50 @@ def record(
         corrections.note(session, [each.created_at for each in others])
     row.failure = facts.failure or row.failure
     return row
+
+
+def is_made_good(failed: Refund, others: Sequence[Refund], emptied: Collection[str]) -> bool:
+    """Whether others of its order brought what a refund that failed was to bring: of the same payment and lines, as much together
+    since it failed, or all that there was, which they did of the `emptied` payments. One of the same amount may have been made
+    before its failure was told: at Stripe that is known at once."""
+    fitting = [
+        other
+        for other in others
+        if other.id != failed.id and other.order_id == failed.order_id
+        and (None in (failed.payment_id, other.payment_id) or failed.payment_id == other.payment_id)
+        and (not failed.lines or not other.lines or failed.lines == other.lines)
+    ]  # fmt: skip
+    twin = any(each.amount == failed.amount and each.created_at >= failed.created_at for each in fitting)
+    since = sum(each.amount for each in fitting if each.created_at >= failed.updated_at)
+    return twin or since >= failed.amount or failed.payment_id in emptied
+
+
+def made_good(failed: Any, other: Any) -> ColumnElement[bool]:
+    """The same as the database is asked it, by what is gone of the `other` ones: an alias of the table."""
+    nothing, lines, others_lines = "{}", cast(failed.lines, Text), cast(other.lines, Text)
+    fitting = and_(
+        col(other.order_id) == failed.order_id,
+        col(other.id) != failed.id,
+        col(other.status).in_(GONE),
+        or_(
+            col(failed.payment_id).is_(None), col(other.payment_id).is_(None),
+            col(other.payment_id) == failed.payment_id,
+        ),
+        or_(lines == nothing, others_lines == nothing, lines == others_lines),
+    )  # fmt: skip
+    twin = exists().where(fitting, col(other.amount) == failed.amount, col(other.created_at) >= failed.created_at)
+    since = select(func.coalesce(func.sum(other.amount), 0)).where(fitting, col(other.created_at) >= failed.updated_at)
+    emptied = exists().where(col(Payment.id) == failed.payment_id, *_EMPTIED)
+    return or_(twin, since.correlate(failed).scalar_subquery() >= failed.amount, emptied)
+
+
+def emptied(session: Session, failed: Sequence[Refund]) -> set[str]:
+    """The payments of these refunds of which all went back, by others."""
+    wanted = {row.payment_id for row in failed if row.payment_id}
+    return set(session.exec(select(Payment.id).where(col(Payment.id).in_(wanted), *_EMPTIED))) if wanted else set()
+
+
+_EMPTIED = (col(Payment.amount_refunded) >= Payment.amount,)
 
 
 def gone(refunds: Sequence[Refund]) -> int:

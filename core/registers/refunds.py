@@ -29,7 +29,7 @@ _FAILED = (RefundStatus.FAILED, RefundStatus.CANCELED)
 
 @dataclass(frozen=True)
 class RefundRow:
-    """A refund in the list. `is_stuck` if Stripe's answer was lost; `may_again` if it failed and nothing was sent since."""
+    """A refund in the list. `is_stuck` if Stripe's answer was lost; `may_again` if it failed and no other was sent in its place."""
 
     id: str
     stripe_id: str
@@ -54,8 +54,13 @@ def page(
         query = query.where(Refund.status == wanted)
     found = paging.page(session, query, Refund, by="created_at", place=place, size=size)
     names = order_names.of(session, [row.order_id for row in found.rows])
-    siblings = refunds.of_orders(session, {row.order_id for row in found.rows if row.status in _FAILED})
-    return found.each(lambda row: _row(row, names[row.order_id], siblings, now=now))
+    failed = [row for row in found.rows if row.status in _FAILED]
+    siblings = [
+        row for row in refunds.of_orders(session, {row.order_id for row in failed}) if row.status not in _FAILED
+    ]
+    emptied = refunds.emptied(session, failed)
+    again = {row.id for row in failed if not refunds.is_made_good(row, siblings, emptied)}
+    return found.each(lambda row: _row(row, names[row.order_id], may_again=row.id in again, now=now))
 
 
 def resume(shop: Shop, refund_id: str, *, deed: Deed) -> Refunded:
@@ -95,12 +100,10 @@ def _wish(shop: Shop, refund_id: str) -> tuple[str, dict[str, Any]]:
     }  # fmt: skip
 
 
-def _row(row: Refund, order: OrderName, siblings: list[Refund], *, now: datetime) -> RefundRow:
-    others = [each for each in siblings if each.order_id == row.order_id and each.id != row.id]
-    sent_since = any(each.created_at >= row.created_at and each.status not in _FAILED for each in others)
+def _row(row: Refund, order: OrderName, *, may_again: bool, now: datetime) -> RefundRow:
     return RefundRow(
         row.id, row.stripe_refund_id or "", order, Money(row.amount, row.currency), row.status, row.reason, row.failure,
         row.actor, row.created_at, row.updated_at,
         is_stuck=row.status is RefundStatus.REQUESTED and row.created_at < now - _UNDER_WAY,
-        may_again=row.status in _FAILED and not sent_since,
+        may_again=may_again,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from core.foundation.money import Money
 from core.orders.balance import payouts
 from core.orders.disputes import ACTIONABLE, Dispute, FraudWarning
 from core.orders.orders import Order
-from core.orders.refunds import Refund, RefundStatus
+from core.orders.refunds import Refund, RefundStatus, made_good
 from core.owner.needs.items import Item, Kind
 from core.traffic import rate_limits
 from core.traffic.rate_limits import DECLINES
@@ -69,15 +69,9 @@ def _warning(row: FraudWarning) -> Iterator[Item]:
 
 @cache
 def refunds() -> Kind:
-    """Refunds that did not work, until another one of their order does."""
+    """Refunds that did not work, until what they were to bring went back by another one."""
     failed = col(Refund.status).in_((RefundStatus.FAILED, RefundStatus.CANCELED))
-    newer = aliased(Refund)
-    paid_back_since = exists().where(
-        col(newer.order_id) == Refund.order_id,
-        col(newer.created_at) > Refund.created_at,
-        col(newer.status).in_((RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)),
-    )
-    standing = select(Refund).where(failed, ~paid_back_since)
+    standing = select(Refund).where(failed, ~made_good(Refund, aliased(Refund)))
     return Kind(standing, Refund.order_id, (Refund.updated_at, Refund.id), _refund)
 
 

@@ -15,6 +15,8 @@ from core.messages.letters import Letter, LetterState
 from core.orders.orders import Order
 from core.owner.needs import attention, set_aside
 from core.owner.needs.set_aside import SetAside
+from core.registers import refunds as refund_register
+from core.registers.paging import Place
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver
@@ -116,6 +118,72 @@ def test_a_refund_that_came_back_until_another_one_worked(shop: Shop, stripe: Fa
     clock.pass_(hours=1)
     refund.request(shop, order_id, actor="owner")
     assert topics(shop) == []
+
+
+def fail(shop: Shop, stripe: FakeStripe, stripe_refund_id: str) -> None:
+    deliver(shop, stripe.tell("refund.failed", stripe.fail_refund(stripe_refund_id)))
+
+
+def failing(shop: Shop) -> dict[str, bool]:
+    """The refunds that did not work, by Stripe's ids, and whether the list of refunds offers to ask for the same once more."""
+    with shop.reading() as session:
+        rows = refund_register.page(session, "failed", livemode=False, now=shop.now(), place=Place()).rows
+    listed = {item.subject for item in attention.items(shop) if item.topic == "refund_failed"}
+    assert listed == {row.stripe_id for row in rows if row.may_again}
+    return {row.stripe_id: row.may_again for row in rows}
+
+
+def test_a_refund_that_failed_stands_whatever_else_of_its_order_went_back(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    for lines in ((1,), (2,)):
+        refund.request(shop, order_id, lines=lines, actor="owner", key=str(lines))
+        clock.pass_(hours=1)
+    first, second = stripe.refunds
+    fail(shop, stripe, first)  # days later as a rule, when the other is long done
+    assert failing(shop) == {first: True}
+    clock.pass_(hours=1)
+    refund.request(shop, order_id, 500, actor="owner", key="less")
+    assert failing(shop) == {first: True}
+    clock.pass_(hours=1)
+    refund.request(shop, order_id, lines=(1,), actor="owner", key="rest of it")
+    assert failing(shop) == {first: False}  # together they brought what it was to bring
+    fail(shop, stripe, second)
+    clock.pass_(hours=1)
+    refund.request(shop, order_id, lines=(2,), actor="owner", key="again")
+    assert failing(shop) == {first: False, second: False}
+
+
+def test_a_part_that_failed_stands_though_the_rest_went_back_before_that_was_known(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    refund.request(shop, order_id, 1000, actor="owner", key="part")
+    clock.pass_(hours=1)
+    refund.request(shop, order_id, actor="owner", key="rest")
+    part, _ = stripe.refunds
+    clock.pass_(hours=1)
+    fail(shop, stripe, part)
+    assert failing(shop) == {part: True}
+    clock.pass_(hours=1)
+    refund.request(shop, order_id, actor="owner", key="again")
+    assert failing(shop) == {part: False}
+
+
+def test_a_refund_that_was_made_anew_before_its_failure_was_told_is_done(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id = builders.bought(shop, stripe)
+    refund.request(shop, order_id, actor="owner")
+    (made,) = stripe.refunds
+    late = stripe.tell("refund.failed", stripe.fail_refund(made))
+    clock.pass_(hours=1)
+    payment = builders.payment_of(shop, order_id)
+    deliver(shop, stripe.tell("refund.created", stripe.make_refund(payment, 2900)))
+    clock.pass_(hours=1)
+    deliver(shop, late)
+    assert failing(shop) == {made: False}
 
 
 def test_a_failed_event_until_it_works(shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> None:
