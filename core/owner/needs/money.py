@@ -11,8 +11,7 @@ from sqlmodel import Session, col, select
 from core.foundation.money import Money
 from core.orders.balance import payouts
 from core.orders.disputes import ACTIONABLE, Dispute, FraudWarning
-from core.orders.orders import Order
-from core.orders.refunds import Refund, RefundStatus, made_good
+from core.orders.refunds import GONE, Refund, RefundStatus, made_good
 from core.owner.needs.items import Item, Kind
 from core.traffic import rate_limits
 from core.traffic.rate_limits import DECLINES
@@ -53,9 +52,14 @@ def _dispute(row: Dispute) -> Iterator[Item]:
 
 @cache
 def warnings() -> Kind:
-    """A bank's warnings of fraud, until there is a dispute, or money went back."""
-    disputed = exists().where(col(Dispute.order_id) == FraudWarning.order_id)
-    refunded = exists().where(col(Order.id) == FraudWarning.order_id, col(Order.amount_refunded) != 0)
+    """A bank's warnings of fraud, until there is a dispute, or money went back: what was before it settles nothing."""
+    disputed = exists().where(
+        col(Dispute.order_id) == FraudWarning.order_id, col(Dispute.created_at) >= FraudWarning.created_at
+    )
+    refunded = exists().where(
+        col(Refund.order_id) == FraudWarning.order_id, col(Refund.status).in_(GONE),
+        col(Refund.created_at) >= FraudWarning.created_at,
+    )  # fmt: skip
     standing = select(FraudWarning).where(ACTIONABLE, ~disputed, ~refunded)
     return Kind(standing, FraudWarning.order_id, (FraudWarning.created_at, FraudWarning.id), _warning)
 

@@ -186,6 +186,20 @@ def test_a_refund_that_was_made_anew_before_its_failure_was_told_is_done(
     assert failing(shop) == {made: False}
 
 
+def test_a_warning_of_fraud_whatever_of_its_order_went_back_before_it(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    payment = builders.payment_of(shop, order_id)
+    refund.request(shop, order_id, 500, actor="owner", key="goodwill")
+    clock.pass_(days=3)
+    deliver(shop, stripe.tell("radar.early_fraud_warning.created", stripe.warn(payment)))
+    assert topics(shop) == ["fraud_warning"]
+    clock.pass_(hours=1)
+    refund.request(shop, order_id, actor="owner", key="all of it")
+    assert topics(shop) == []
+
+
 def test_a_failed_event_until_it_works(shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch) -> None:
     _, session_id = builders.opened(shop, "kit-eur")
     stripe.pay(session_id)
