@@ -17,7 +17,7 @@ from core.kinds import entitlement_records
 from core.kinds.grants import Grant
 from core.kinds.seats import Seat, SeatState, of_addresses
 from core.orders import history, orders
-from core.orders.orders import Order
+from core.orders.orders import Order, OrderLine
 from core.orders.status import GrantState
 from core.outgoing.messages import announce
 from core.outgoing.topics import Topic
@@ -79,12 +79,13 @@ def lock_of_seat(session: Session, seat_id: str) -> tuple[Table, Seat]:
 
 def lock_of_order(session: Session, order_id: str, product: str = "") -> Table:
     """The seats of the plan that an order gives, of this `product` or of the first that may be used. Raises SeatNotFound."""
-    plans = session.exec(select(Grant).where(Grant.order_id == order_id, Grant.kind == Kind.PLAN)).all()
-    plans = [grant for grant in plans if product in ("", grant.product_id)]
+    query = select(Grant).join(OrderLine, col(OrderLine.id) == Grant.order_line_id)
+    query = query.where(Grant.order_id == order_id, Grant.kind == Kind.PLAN).order_by(col(OrderLine.position))
+    plans = [grant for grant in session.exec(query) if product in ("", grant.product_id)]
     if not plans:
         raise SeatNotFound(seat=order_id)
-    first = min(plans, key=lambda grant: (grant.state is not GrantState.ACTIVE, grant.created_at, grant.id))
-    return lock(session, first.id)
+    # Of those that may be used, or of all, the one that stands first in the order.
+    return lock(session, min(plans, key=lambda grant: grant.state is not GrantState.ACTIVE).id)
 
 
 def seats_of(session: Session, grant_id: str) -> list[Seat]:
