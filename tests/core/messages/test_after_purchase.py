@@ -370,6 +370,24 @@ def test_of_a_plan_that_is_billed_twice_the_letter_about_one_end_says_that_the_o
     assert [goes_on in of_subscription(shop, name)["plan_ended"].text for name in names] == [False, False]
 
 
+@builders.on_sqlite
+def test_of_a_plan_that_is_billed_twice_one_failed_renewal_closes_nothing_and_says_so(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    _, names = builders.begun_twice(shop, stripe)
+    clock.pass_(days=31)
+    renewed(shop, stripe, names[0])
+    stripe.fail_renewal(names[1])
+    settle(shop, stripe, names[1])
+    said = of_subscription(shop, names[1])["renewal_failed"].text
+    assert "that one goes on, and keeps it open." in said
+    assert "If it isn't paid by then" not in said
+    # Once neither is paid, it says until when all is open.
+    stripe.fail_renewal(names[0])
+    settle(shop, stripe, names[0])
+    assert "If it isn't paid by then" in of_subscription(shop, names[1])["renewal_failed"].text
+
+
 def test_a_subscription_whose_prices_are_all_foreign_is_told_of_under_the_plans_of_its_order(
     shop: Shop, stripe: FakeStripe
 ) -> None:
