@@ -82,6 +82,7 @@ WRONG: dict[str, list[list[str]]] = {
     ],
     "staff list": [["owners"]],
     "staff invite": [["notmail"], ["a@b.com", "--role", "king"]],
+    "staff limit": [[], ["a@b.com", "much"], ["a@b.com", "-1"], ["a@b.com", "1", "2"]],
     "staff remove": [[], ["a@b.com", "c@d.com"]],
     "staff reset-second-factor": [[], ["--all"]],
     "api-key create": [["name"], ["name", "--scopes", "everything"], [" ", "--scopes", "seats"]],

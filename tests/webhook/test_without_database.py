@@ -72,7 +72,8 @@ def test_a_fault_of_ours_is_a_fault(shop: Shop) -> None:
 
 # What is answered without the database: what is static, and what is refused for what it says.
 WITHOUT = {
-    "GET /openapi.json": 200, "HEAD /openapi.json": 200, "GET /healthz": 200, "GET /metrics": 404,
+    "GET /openapi.json": 200, "HEAD /openapi.json": 200, "GET /healthz": 200, "HEAD /healthz": 200,
+    "GET /metrics": 404,
     "GET /downloads/{token}": 403, "HEAD /downloads/{token}": 403, "GET /pictures/{digest}/{name}": 404,
     "HEAD /pictures/{digest}/{name}": 404, "GET /owner/attendees.csv": 400, "GET /owner/upload": 400,
     "GET /checkout/person/{sealed}": 403, "POST /checkout/person/{sealed}": 403,

@@ -43,7 +43,7 @@ class HourSum(Record, table=True):
     livemode: bool = Field(primary_key=True)
     at: datetime = Field(primary_key=True)
     sums: list[Any] = Field(default_factory=list, sa_type=JSON)
-    measures: int = Field(default=MEASURES, sa_column_kwargs={"server_default": "1"})
+    measures: int = MEASURES
 
 
 class TaxDay(Record, table=True):
@@ -74,7 +74,7 @@ class DaySum(Record):
     known_at: datetime = Field(primary_key=True)
     currency: str = Field(primary_key=True)
     superseded_at: datetime | None = None
-    measures: int = Field(default=MEASURES, sa_column_kwargs={"server_default": "1"})
+    measures: int = MEASURES
 
 
 class SalesDay(DaySum, table=True):
