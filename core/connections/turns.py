@@ -17,12 +17,17 @@ _WAITS, _LOOKS = 30, 0.0003
 
 
 class Turns:
-    """Turns at one file. Whoever has waited for `patience` seconds goes on without: then SQLite has the last word."""
+    """Turns at one file. Whoever has waited for `patience` seconds goes on without: then SQLite has the last word.
+
+    A process that was stopped in its turn, which need not have begun to write, is waited for once: until it has gone on nobody
+    waits for it again.
+    """
 
     def __init__(self, path: Path, *, patience: float = _WAITS) -> None:
         self._path, self._patience = path, patience
         self._threads = Lock()
         self._files: list[int] = []
+        self._waited_in_vain = False
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -40,8 +45,10 @@ class Turns:
     def _among_processes(self, until: float) -> Iterator[None]:
         """Of two who wait only one may be the next, and who has just been it waits behind them."""
         following, turn = self._opened()
+        until = monotonic() if self._waited_in_vain else until
         is_next = _locked(following, until)
         has_it = _locked(turn, until)
+        self._waited_in_vain = not has_it
         if is_next:
             _unlock(following)
         try:

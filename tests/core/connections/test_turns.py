@@ -3,6 +3,7 @@
 import fcntl
 from pathlib import Path
 from threading import Thread
+from time import monotonic
 
 from core.connections.turns import Turns
 from tests.machine import eventually
@@ -63,3 +64,31 @@ def test_who_waits_too_long_goes_on_without(tmp_path: Path) -> None:
         pass
     with stuck.taken():  # and nothing of it is left
         pass
+
+
+def test_who_was_stopped_in_its_turn_is_waited_for_once_and_not_each_time(tmp_path: Path) -> None:
+    stopped, others = Turns(tmp_path / "shop.db"), Turns(tmp_path / "shop.db", patience=0.5)
+    with stopped.taken():
+        with others.taken():
+            pass
+        began = monotonic()
+        for _ in range(20):
+            with others.taken():
+                pass
+        assert monotonic() - began < 0.5
+    # It has gone on: from the next turn on it is waited for again.
+    with others.taken():
+        pass
+    order: list[str] = []
+
+    def takes() -> None:
+        with others.taken():
+            order.append("others")
+
+    waits = Thread(target=takes)
+    with stopped.taken():
+        waits.start()
+        eventually(lambda: is_locked(tmp_path / "shop.db-next"))
+        order.append("the one that went on")
+    waits.join()
+    assert order == ["the one that went on", "others"]
