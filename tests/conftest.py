@@ -7,11 +7,12 @@ import signal
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from time import monotonic
 
 import httpx._transports.default as httpx_transports
 import hypothesis
@@ -22,6 +23,7 @@ from hypothesis.internal.conjecture import providers
 from sqlalchemy import Pool, event
 from sqlmodel import Session
 
+from core.connections.postgres import LIMITS
 from core.foundation import database, migration
 from core.foundation.jobs import standing
 from core.foundation.jobs.standing import Stage
@@ -66,6 +68,7 @@ outside.watch()
 
 CATALOGUE = Path(__file__).parent / "catalogue.toml"
 DATABASES = ("sqlite", "postgres")
+Block = Callable[[], AbstractContextManager[None]]
 
 
 # At every checkout, since what is said on connecting the shop itself overrules.
@@ -314,3 +317,19 @@ def shop(bare_shop: Shop) -> Shop:
     with bare_shop.engine.begin() as connection:
         connection.exec_driver_sql(_AT_WORK.format(now=_NOW[connection.dialect.name]))
     return bare_shop
+
+
+@pytest.fixture
+def waiting_for_nobody(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Block:
+    """A block in which no lock of PostgreSQL's is waited for. Who waits is kept for most of a minute here, which nothing takes
+    by itself, however busy the machine is."""
+    monkeypatch.setitem(LIMITS, "lock_timeout", 50_000)
+    shop.engine.dispose()  # what is open was told otherwise
+
+    @contextmanager
+    def block() -> Iterator[None]:
+        began = monotonic()
+        yield
+        assert monotonic() - began < 40
+
+    return block

@@ -19,7 +19,7 @@ from core.outgoing import messages
 from core.outgoing.topics import Topic
 from core.people import sign_in
 from tests.core.outgoing.receiver import listens, receiving
-from tests.machine import environment, eventually
+from tests.machine import environment, eventually, is_within
 from tests.worker.conftest import Trade, worker_process
 from worker import app, bell, queues
 from worker.queues import PLACES
@@ -34,13 +34,14 @@ def _seconds(act: Callable[[], object], seen: Callable[[], object]) -> float:
 
 
 def _assert_prompt(trade: Trade, *, domain: str) -> None:
-    """A receipt and a code that are owed now arrive within two seconds. A busy machine has six tries, what is held up fails all."""
+    """A receipt and a code that are owed now arrive within two seconds. A busy machine has longer, and six tries; what is held up
+    fails all."""
     for owe in (lambda who: trade.buy(who, "guide-eur"), lambda who: sign_in.request_code(trade.shop, who)):
         taken: list[float] = []
-        while not taken or taken[-1] >= 2:
+        while not taken or not is_within(taken[-1], 2):
             who = f"good-{time.monotonic_ns()}@{domain}"
             taken.append(_seconds(partial(owe, who), partial(trade.postbox.to, who)))
-            assert len(taken) < 6 or min(taken) < 2, taken
+            assert len(taken) < 6 or is_within(taken[-1], 2), taken
 
 
 def test_a_hundred_letters_that_are_put_off_hold_up_neither_a_good_one_nor_a_code(
