@@ -95,11 +95,11 @@ def play(stage: Stage) -> None:
 
 
 def _pay(stage: Stage) -> None:
-    if stage.act.percent:
-        stage.stripe.discount(stage.act.percent)
+    if stage.act.has_code:
+        stage.stripe.use_code()
     stage.stripe.pay(stage.act.buyer)
     stage.tell()
-    if stage.act.percent:  # what was off each line, only Stripe's list of them says
+    if stage.act.has_code:  # what was off each line, only Stripe's list of them says
         questions.ask(stage.shop, stage.stripe.session["payment_intent"])
 
 

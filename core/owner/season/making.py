@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from sqlmodel import Session, col, update
 
 from core.catalog import plan_prices
+from core.catalog.promotion_codes import PromotionCode
 from core.foundation import database
 from core.foundation.errors import NoSeason, NotTheDemo, SeasonThere, SeasonUnderWay, UnknownPrice
 from core.foundation.jobs import outbox
@@ -99,6 +100,7 @@ def _begin(shop: Shop, acts: Sequence[Act], deed: Deed | None) -> Season:
             season = Season(id="season", run="", until=now, done=0, of=len(acts), touched_at=now)
             session.add(season)
             _add_dates(session, beginning(now))
+            _add_code(session, beginning(now), now)
         season.run, season.touched_at = new_id("run"), now
     return season
 
@@ -120,6 +122,16 @@ def _add_dates(session: Session, begins: datetime) -> None:
                 timezone="Europe/Copenhagen", capacity=_PLACES,
             )
         )  # fmt: skip
+
+
+def _add_code(session: Session, begins: datetime, until: datetime) -> None:
+    """It is over when the season is: nobody can type it, and Stripe, which does not know it, is never asked about it."""
+    session.add(
+        PromotionCode(
+            id=seasons.PROMOTION, stripe_id=seasons.PROMOTION, livemode=False, code=seasons.CODE, percent_off=seasons.PERCENT,
+            made_here=True, active=False, created_at=begins, expires_at=until, seen_at=until,
+        )
+    )  # fmt: skip
 
 
 def _make(shop: Shop, run: str, acts: Sequence[Act], begins: datetime) -> None:

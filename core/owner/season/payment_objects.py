@@ -34,6 +34,7 @@ class PaymentsOfOrder:
         self.moved: list[Object] = []
         self.session: Object = {}
         self._asked: Object = {}
+        self._percent = 0
         self._payments: dict[str, Object] = {}
         self._charges: dict[str, Object] = {}
 
@@ -67,10 +68,11 @@ class PaymentsOfOrder:
 
     # -- what happens at Stripe
 
-    def discount(self, percent: int) -> None:
-        """The buyer has a code that takes so much off everything."""
-        off = sum(self._off(line, percent) for line in self._asked["line_items"])
-        self._asked = {**self._asked, "percent": percent}
+    def use_code(self) -> None:
+        """The buyer has the season's code, which takes something off everything."""
+        self._percent = seasons.PERCENT
+        off = sum(map(self._off, self._asked["line_items"]))
+        self.session["discounts"] = [{"promotion_code": seasons.PROMOTION, "coupon": None}]
         self.session["total_details"]["amount_discount"] = off
         self.session["amount_total"] = self.session["amount_subtotal"] - off
 
@@ -207,12 +209,12 @@ class PaymentsOfOrder:
         self.moved.append(moved)
         return moved
 
-    def _off(self, line: Object, percent: int) -> int:
-        return int(line["quantity"] * line["price_data"]["unit_amount"] * percent // 100)
+    def _off(self, line: Object) -> int:
+        return int(line["quantity"] * line["price_data"]["unit_amount"] * self._percent // 100)
 
     def _item(self, line: Object) -> Object:
         price = line["price_data"]
-        listed, off = line["quantity"] * price["unit_amount"], self._off(line, self._asked.get("percent", 0))
+        listed, off = line["quantity"] * price["unit_amount"], self._off(line)
         return {
             "object": "item", "amount_subtotal": listed, "amount_discount": off, "amount_tax": 0, "quantity": line["quantity"],
             "amount_total": listed - off, "currency": price["currency"], "description": price["product_data"]["name"],

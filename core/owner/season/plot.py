@@ -50,7 +50,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Act:
-    """One order: `number` counts from 1, `turn` is the day on which its fate takes its turn, `percent` what a code took off."""
+    """One order: `number` counts from 1, `turn` is the day on which its fate takes its turn; whose buyer `has_code` pays less."""
 
     number: int
     day: float
@@ -58,7 +58,7 @@ class Act:
     wishes: tuple[Wish, ...]
     fate: Fate
     turn: float
-    percent: int = 0
+    has_code: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,14 +107,14 @@ def acts() -> list[Act]:
     drafts = [*_goods(chance), *_places(chance), *_plans(chance)]
     drafts.sort(key=lambda draft: draft[0])
     return [
-        Act(number, day, _buyer(people, number, chance), wishes, fate, turn, percent)
-        for number, (day, wishes, fate, turn, percent) in enumerate(drafts, 1)
+        Act(number, day, _buyer(people, number, chance), wishes, fate, turn, has_code)
+        for number, (day, wishes, fate, turn, has_code) in enumerate(drafts, 1)
     ]
 
 
 ACTS = 400
-# The day it is placed, what is wanted, what becomes of it, on which day, and what a code takes off.
-_Draft = tuple[float, tuple[Wish, ...], Fate, float, int]
+# The day it is placed, what is wanted, what becomes of it, on which day, and whether its buyer has the code.
+_Draft = tuple[float, tuple[Wish, ...], Fate, float, bool]
 
 
 def _goods(chance: Random) -> list[_Draft]:
@@ -125,15 +125,15 @@ def _goods(chance: Random) -> list[_Draft]:
     drafts = [_in_the_bad_week(carts.pop(), fate, chance) for fate in bad]
     for cart, fate in zip(carts, usual, strict=True):
         day = _day(chance)
-        percent = 20 if fate is Fate.PAID and chance.random() < 0.12 else 0
-        drafts.append((day, cart, fate, _turn(day, fate, chance), percent))
+        has_code = fate is Fate.PAID and chance.random() < 0.12
+        drafts.append((day, cart, fate, _turn(day, fate, chance), has_code))
     return drafts
 
 
 def _in_the_bad_week(cart: tuple[Wish, ...], fate: Fate, chance: Random) -> _Draft:
     turn = chance.uniform(*BAD_WEEK)
     day = turn if fate is Fate.DECLINED_FIRST else turn - chance.uniform(3, 9)
-    return day, cart, fate, turn, 0
+    return day, cart, fate, turn, False
 
 
 def _places(chance: Random) -> list[_Draft]:
@@ -143,7 +143,7 @@ def _places(chance: Random) -> list[_Draft]:
         date = DATES[place % len(DATES)]
         day = date.day - chance.uniform(4, 19)
         wish = Wish(f"{date.product}-eur", chance.choice((1, 1, 1, 1, 2)), date.id)
-        drafts.append((day, (wish,), fate, day + chance.uniform(0.5, 3), 0))
+        drafts.append((day, (wish,), fate, day + chance.uniform(0.5, 3), False))
     return drafts
 
 
@@ -155,7 +155,7 @@ def _plans(chance: Random) -> list[_Draft]:
         # What goes on for months needs months to go on for; who owes, still does when the season ends.
         day = chance.uniform(1, 118) if fate is Fate.STAYS else chance.uniform(3, 40)
         day, turn = (54.4, BAD_WEEK[0]) if fate is Fate.OWES else (day, day + chance.uniform(8, 25))
-        drafts.append((day, (Wish(price, chance.choice(_SEATS)),), fate, turn, 0))
+        drafts.append((day, (Wish(price, chance.choice(_SEATS)),), fate, turn, False))
     return drafts
 
 

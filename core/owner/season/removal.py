@@ -5,6 +5,7 @@ from sqlalchemy import ColumnElement, Table, delete, select
 from sqlmodel import Session, col
 
 # Imported for their tables as well: whatever belongs to an order goes with it.
+from core.catalog.promotion_codes import PromotionCode, PromotionSum, PromotionUse
 from core.events.inbox import StripeEvent
 from core.foundation import records
 from core.foundation.errors import NoSeason, SeasonUnderWay
@@ -65,6 +66,8 @@ def _unmake(session: Session) -> int:
     for kind, beginning in _KINDS:
         session.execute(delete(kind).where(kind.__table__.c.id.startswith(beginning, autoescape=True)))  # type: ignore[attr-defined]
     _remove_customers(session, {row[1] for row in rows if row[1]})
+    for kind in (PromotionUse, PromotionSum, PromotionCode):
+        session.execute(delete(kind).where(col(kind.stripe_id) == seasons.PROMOTION))
     closing.forget(session)
     _set_back_the_counter(session, [_number_of(row[0]) for row in rows])
     return len(rows)

@@ -16,6 +16,8 @@ EVENTS, PAYOUTS, MOVEMENTS = "evt_season_", "po_season_", "txn_season_"
 MARK = "_season_"
 # The dates of workshops and the addresses that are the season's alone.
 DATES, DOMAIN = "season/", "season.example"
+# The promotion code that some of its buyers used, as Stripe names it and as they typed it, and how many percent it took off.
+PROMOTION, CODE, PERCENT = "promo_season_opening", "OPENING-20", 20
 # Whoever has made nothing for so long is no longer at it.
 STALLED = timedelta(minutes=1)
 

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from sqlmodel import col, select
 
 from core import fulfillment, tables
+from core.catalog import promotion_codes
 from core.catalog.products import Kind
 from core.events import reconciliation
 from core.events.handlers import EventState
@@ -28,6 +29,7 @@ from core.foundation.errors import (
     SeasonUnderWay,
     UnknownPrice,
 )
+from core.foundation.money import Money
 from core.foundation.records import metadata
 from core.foundation.signals import heartbeats
 from core.journeys import refund
@@ -50,6 +52,7 @@ from core.owner.needs import attention, set_aside
 from core.owner.needs.set_aside import SetAside
 from core.owner.season import making, plot, removal, seasons
 from core.owner.season.seasons import Offer, Season
+from core.owner.shelves import promotions
 from core.people.audit import AuditEntry
 from core.people.customers import Customer
 from core.people.deeds import Deed
@@ -111,6 +114,7 @@ def test_a_whole_season_adds_up_and_goes_without_a_trace(demo: Shop, stripe: Fak
     assert builders.jobs(demo) == []
     of_its_kinds(demo)
     adds_up(demo)
+    has_a_promotion_code(demo)
     needs_little(demo)
     is_asked_about_by_nobody(demo, stripe)
     again_it_is_refused(demo)
@@ -155,6 +159,17 @@ def of_its_kinds(shop: Shop) -> None:
     ]
     assert all(order.email.endswith(seasons.DOMAIN) for order in orders if order.email)
     assert all(0 < date.taken <= date.capacity for date in builders.rows(shop, WorkshopDate) if "season" in date.id)
+
+
+def has_a_promotion_code(shop: Shop) -> None:
+    """The owners' list has it, with all that it took off; it is over, and nobody can use it."""
+    with shop.reading() as session:
+        [code] = promotions.listed(session, livemode=False, now=shop.now())
+        assert promotion_codes.usable(session, code.code, livemode=False, now=shop.now()) is None
+    less = [payment.amount_discount for payment in builders.rows(shop, Payment) if payment.amount_discount]
+    assert len(less) > 10
+    assert [(each.uses, each.amount) for each in code.taken] == [(len(less), Money(sum(less), "eur"))]
+    assert (code.percent, code.usable, code.told, code.made_here) == (20, False, True, True)
 
 
 def adds_up(shop: Shop) -> None:
