@@ -67,20 +67,20 @@ def test_sixteen_checkouts_at_once_and_their_payments_go_through_it(
 def test_no_transaction_waits_for_ever_and_nothing_is_left_on_what_others_are_lent(
     database_url: str, pooled: str
 ) -> None:
-    settings = ("lock_timeout", "statement_timeout", "enable_seqscan")
+    settings = ("lock_timeout", "statement_timeout", "enable_seqscan", "jit")
     said = text("select " + ", ".join(f"current_setting('{name}')" for name in settings))
     for url in (database_url, pooled):
         engine = database.connect(url)
         with database.reading(engine) as session:
-            assert session.execute(said).one() == ("10s", "1min", "off")
+            assert session.execute(said).one() == ("10s", "1min", "off", "off")
         with database.reading(engine, patiently=True) as session:
-            assert session.execute(said).one() == ("0", "0", "on")
+            assert session.execute(said).one() == ("0", "0", "on", "off")
         with database.reading(engine) as session:
-            assert session.execute(said).one() == ("10s", "1min", "off")
+            assert session.execute(said).one() == ("10s", "1min", "off", "off")
         engine.dispose()
     # Somebody else's, who has asked for nothing, has what the server gives everybody.
     with psycopg.connect(pooled) as connection:
-        assert connection.execute(said.text).fetchone() == ("0", "0", "on")
+        assert connection.execute(said.text).fetchone() == ("0", "0", "on", "on")
 
 
 def test_a_table_that_has_few_rows_as_yet_is_not_read_as_a_whole(shop: Shop) -> None:

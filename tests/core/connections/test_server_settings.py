@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from core import opening
 from core.connections import postgres
@@ -45,6 +45,19 @@ def test_times_are_read_whatever_way_a_server_writes_them_for_others(
         engine.dispose()
         with psycopg.connect(address, options=postgres.options()) as connection:  # as the worker's library has them
             assert connection.execute("select timestamptz '2026-11-03 12:00+00'").fetchone() == (NOON,)
+
+
+@pytest.mark.parametrize("told", [lambda engine: engine, database.patient])
+def test_no_statement_is_compiled_to_machine_code_on_servers_that_would(
+    postgres_server: Server, told: Callable[[Engine], Engine]
+) -> None:
+    with postgres_server.database() as address:
+        engine = database.connect(address)
+        with told(engine).begin() as connection:
+            assert connection.scalar(text("show jit")) == "off"
+        engine.dispose()
+        with psycopg.connect(address, options=postgres.options()) as connection:  # as the worker's library has them
+            assert connection.execute("show jit").fetchone() == ("off",)
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
