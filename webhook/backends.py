@@ -4,16 +4,17 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, BackgroundTasks, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from core.integrations import versions
 from core.people import api_keys
 from core.people.api_keys import Caller, Scope
 from core.seats import claims
 from webhook.requests import etags
+from webhook.requests.bodies import JsonBody, JsonRoute
 from webhook.requests.dependencies import OpenShop, bearer, caller_for, note_use
 
-router = APIRouter()
+router = APIRouter(route_class=JsonRoute)
 
 Asking = Annotated[Caller, Depends(caller_for(Scope.ENTITLEMENTS))]
 Seating = Annotated[Caller, Depends(caller_for(Scope.SEATS))]
@@ -28,10 +29,8 @@ _FRESH = "private, max-age=60"
 _WITHOUT_NUL = r"^[^\x00]*$"
 
 
-class Lookup(BaseModel):
+class Lookup(JsonBody):
     """Whom is asked about, by address: in the body, since addresses in a query end in access logs."""
-
-    model_config = ConfigDict(extra="forbid")
 
     email: Annotated[str, Field(min_length=3, max_length=1000, pattern=_WITHOUT_NUL)]
     product: Annotated[str, Field(max_length=80)] = ""
@@ -83,10 +82,8 @@ def one(
     return Response(_json(found.told()), media_type="application/json", headers=headers)
 
 
-class SeatBody(BaseModel):
+class SeatBody(JsonBody):
     """Who is to have a seat of which order's plan, by its id or its number, and of which product where it has several."""
-
-    model_config = ConfigDict(extra="forbid")
 
     order: Annotated[str, Field(min_length=1, max_length=80, pattern=_WITHOUT_NUL)]
     email: Annotated[str, Field(min_length=3, max_length=1000)]

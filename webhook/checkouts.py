@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from core.connections import threads
 from core.journeys import checkout_limits
@@ -14,16 +14,15 @@ from core.traffic import challenges
 from core.traffic.counting import Sender
 from core.traffic.senders import household_of
 from webhook.requests import cookies, senders
+from webhook.requests.bodies import JsonBody, JsonRoute
 from webhook.requests.dependencies import OpenShop
 
-router = APIRouter()
+router = APIRouter(route_class=JsonRoute)
 
 
-class ItemBody(BaseModel):
+class ItemBody(JsonBody):
     """So many of one price, of a workshop on this date of `GET /products`; without one on the next with room. `amount` is what the
     buyer was shown that one costs, or pays where the price has a `minimum`, in minor units."""
-
-    model_config = ConfigDict(extra="forbid")
 
     price: Annotated[str, Field(max_length=80, pattern=r"^[a-z0-9-]+$")]
     quantity: Annotated[int, Field(ge=1, le=9999)] = 1
@@ -31,7 +30,7 @@ class ItemBody(BaseModel):
     amount: Annotated[int, Field(ge=0, le=99_999_999)] | None = None
 
 
-class BasketBody(BaseModel):
+class BasketBody(JsonBody):
     """What to buy. `cart_id` is the caller's own, hard to guess: the same one is the same purchase.
 
     `consents` are the versions of the clauses of `GET /products` that the buyer agreed to or was shown. Without any what they
@@ -40,8 +39,6 @@ class BasketBody(BaseModel):
     its way (StillSettling), and `business` for who buys for one. `external_id` is the id that the buyer has in the seller's own
     programs.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     cart_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")]
     items: Annotated[list[ItemBody], Field(min_length=1, max_length=100)]

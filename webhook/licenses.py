@@ -18,7 +18,7 @@ from core.licensing.answers import Answer, Code
 from core.licensing.calls import Call, Question, Reply
 from core.shop import Shop
 from core.traffic.senders import household_of
-from webhook.requests import senders
+from webhook.requests import bodies, senders
 from webhook.requests.dependencies import OpenShop
 
 log = structlog.get_logger()
@@ -212,7 +212,9 @@ async def _bytes(request: Request) -> bytes:
 def _read(body: bytes, request: Request, call: Call) -> tuple[Question | None, list[dict[str, str]]]:
     """The question, or what is wrong with it."""
     try:
-        said = Body.model_validate(_fields(body, request))
+        in_json = _is_json(body, request)
+        # A form says all it says in letters, numbers too.
+        said = Body.model_validate(_fields(body, request, in_json=in_json), strict=in_json)
     except ValidationError as error:
         return None, [
             {"field": ".".join(map(str, each["loc"])) or "body", "problem": each["msg"].removeprefix("Value error, ")}
@@ -224,13 +226,14 @@ def _read(body: bytes, request: Request, call: Call) -> tuple[Question | None, l
     return Question(**{**said.model_dump(), "ttl": timedelta(seconds=said.ttl)}), []
 
 
-def _fields(body: bytes, request: Request) -> Any:
+def _is_json(body: bytes, request: Request) -> bool:
+    return "json" in request.headers.get("content-type", "") or body.lstrip()[:1] in (b"{", b"[")
+
+
+def _fields(body: bytes, request: Request, *, in_json: bool) -> Any:
     """What a JSON object or a form says. The product may also stand in the address, for apps that know no such field."""
     try:
-        if "json" in request.headers.get("content-type", "") or body.lstrip()[:1] in (b"{", b"["):
-            said = orjson.loads(body)
-        else:
-            said = dict(parse_qsl(body.decode(), max_num_fields=50))
+        said = bodies.parsed(body) if in_json else dict(parse_qsl(body.decode(), max_num_fields=50))
     except ValueError:
         return None
     if isinstance(said, dict) and "product" in request.query_params:

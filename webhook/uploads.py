@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import BaseModel, Field
+from pydantic import ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
@@ -19,10 +19,11 @@ from core.owner.shelves.attachments import Purpose
 from core.owner.shelves.uploads import PIECE, Progress
 from core.shop import Shop
 from webhook.requests import branding, cookies
+from webhook.requests.bodies import JsonBody, JsonRoute
 from webhook.requests.dependencies import OpenShop
 from webhook.requests.errors import status_of
 
-router = APIRouter()
+router = APIRouter(route_class=JsonRoute)
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex", "Referrer-Policy": "same-origin"}
@@ -30,8 +31,10 @@ _PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex", "Referrer-Po
 _WORTH_KEEPING = 64 * 1024
 
 
-class Announced(BaseModel):
-    """A file that is to be uploaded: `size` in bytes, `ticket` as the page has it."""
+class Announced(JsonBody):
+    """A file that is to be uploaded: `size` in bytes, `ticket` as the page has it. What it says besides is passed over."""
+
+    model_config = ConfigDict(extra="ignore")
 
     ticket: str
     name: str

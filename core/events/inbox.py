@@ -1,5 +1,6 @@
 """Stripe's events: each remembered once, applied in one transaction, and kept when it could not be."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from core.gateway import personal_parts
 from core.gateway.signature import verified
 from core.shop import Shop
 
+_ORDER_ID = re.compile(r"ord_[!-~]{1,80}")
 # Marks an event of which only the ids are kept.
 _REDUCED = "reduced"
 
@@ -335,6 +337,7 @@ def _patience(attempts: int) -> timedelta:
 
 
 def _order_named_in(event: dict[str, Any]) -> str | None:
-    subject = event["data"]["object"]
-    named = (subject.get("metadata") or {}).get("order_id") or ""
-    return named if named.startswith("ord_") else None
+    metadata = event["data"]["object"].get("metadata")
+    # What a type that is not known yet has there may be of any form.
+    named = metadata.get("order_id") if isinstance(metadata, dict) else None
+    return named if isinstance(named, str) and _ORDER_ID.fullmatch(named) else None

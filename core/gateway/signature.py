@@ -1,12 +1,31 @@
 """The signature of Stripe's webhooks, checked on the raw body."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import orjson
 
 from core.foundation.errors import PayloadInvalid, SignatureInvalid
+
+# Ids and types as they can be kept and looked up. Stripe's own ids never have more than 255 characters.
+_NAME = re.compile(r"[!-~]{1,255}")
+# The last second that a calendar has, as Stripe counts them.
+_LAST_SECOND = int(datetime.max.replace(tzinfo=UTC).timestamp())
+# What every event says of itself, whatever its type is, and of which form it is there. All else depends on its type, and a type
+# that is not known yet may have any.
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "id": lambda said: isinstance(said, str) and bool(_NAME.fullmatch(said)),
+    "type": lambda said: isinstance(said, str) and bool(_NAME.fullmatch(said)),
+    "data": lambda said: isinstance(said, dict),
+    "data.object": lambda said: isinstance(said, dict),
+    "livemode": lambda said: isinstance(said, bool),
+    # Nothing hangs on these, so they may be left out: by no event's time is it told which came first.
+    "object": lambda said: said in (None, "event"),
+    "created": lambda said: said is None or (type(said) is int and 0 <= said <= _LAST_SECOND),
+}
 
 # Webhook signatures older than this many seconds are refused, so that a captured event cannot be played again.
 TOLERANCE = 300
@@ -54,9 +73,9 @@ def _snapshot(raw: bytes) -> dict[str, Any]:
         raise PayloadInvalid(f"the body is not JSON: {error}") from None
     if not isinstance(event, dict) or event.get("object") == "v2.core.event":
         raise PayloadInvalid("thin events carry no data: let the endpoint send snapshot events")
-    data = event.get("data")
-    if not isinstance(event.get("id"), str) or not isinstance(event.get("type"), str) or not isinstance(data, dict):
-        raise PayloadInvalid("this is no event: id, type or data is missing")
-    if not isinstance(data.get("object"), dict):
-        raise PayloadInvalid("this is no event: data.object is missing")
+    for field, is_right in _FIELDS.items():
+        said = event["data"].get("object") if field == "data.object" else event.get(field)
+        if not is_right(said):
+            what = "missing" if said is None else "not what an event has there"
+            raise PayloadInvalid(f"this is no event: {field} is {what}")
     return event

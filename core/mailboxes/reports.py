@@ -68,6 +68,10 @@ def subscription_to_confirm(body: bytes) -> str:
     return ""
 
 
+# What texts a report in our own form has.
+_TEXTS = ("email", "reason", "message_id")
+
+
 def _of(said: dict[str, Any]) -> Iterator[Report]:
     if "RecordType" in said:
         yield from _postmark(said)
@@ -76,8 +80,11 @@ def _of(said: dict[str, Any]) -> Iterator[Report]:
     elif "Message" in said and "Type" in said:
         yield from _ses(orjson.loads(said["Message"])) if said["Type"] == "Notification" else ()
     elif "type" in said and "email" in said:
-        kind, hard = Kind(said["type"]), bool(said.get("hard", True))
-        yield Report(str(said["email"]), kind, hard, str(said.get("reason", "")), str(said.get("message_id", "")))
+        left_out: dict[str, Any] = {"hard": True, "reason": "", "message_id": ""}
+        told = left_out | {name: value for name, value in said.items() if value is not None}
+        if not isinstance(told["hard"], bool) or not all(isinstance(told.get(name), str) for name in _TEXTS):
+            raise ValueError("a report of which a field is not what it should be")
+        yield Report(told["email"], Kind(told["type"]), told["hard"], told["reason"], told["message_id"])
     else:
         raise ValueError("a report in no known form")
 
@@ -146,7 +153,7 @@ def _is_told(secret: str, authorization: str) -> bool:
     if kind.casefold() == "basic":
         try:
             said = base64.b64decode(said).decode().partition(":")[2]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # it is not Base64, or not UTF-8 below it
             return False
     return _same(secret, said.strip())
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from anyio.from_thread import BlockingPortal
@@ -41,6 +42,15 @@ _EffectiveRouteContext.from_api_route = _find_out_once  # type: ignore[method-as
 def client(shop: Shop, portal: BlockingPortal) -> TestClient:
     """A browser that follows no redirect, so that the tests see them."""
     made = TestClient(create_app(shop), raise_server_exceptions=False, follow_redirects=False)
+    made.portal = portal
+    return made
+
+
+@pytest.fixture
+def unlimited(shop: Shop, portal: BlockingPortal) -> TestClient:
+    """The sidecar of a shop that counts nobody's calls."""
+    settings = shop.settings.model_copy(update={"rate_limits": "off"})
+    made = TestClient(create_app(replace(shop, settings=settings)), raise_server_exceptions=False)
     made.portal = portal
     return made
 

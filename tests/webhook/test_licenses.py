@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from anyio.from_thread import BlockingPortal
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy.exc import OperationalError
@@ -28,15 +27,6 @@ from tests.fakes import FakeStripe
 from webhook.app import create_app
 
 FIELDS = {"valid", "code", "message", "license", "activation", "server_time", "nonce", "next_check_in"}
-
-
-@pytest.fixture
-def unlimited(shop: Shop, portal: BlockingPortal) -> TestClient:
-    """The sidecar of a shop that counts nobody's calls."""
-    settings = shop.settings.model_copy(update={"rate_limits": "off"})
-    made = TestClient(create_app(replace(shop, settings=settings)), raise_server_exceptions=False)
-    made.portal = portal
-    return made
 
 
 @pytest.fixture

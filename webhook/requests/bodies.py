@@ -1,7 +1,15 @@
-"""Bodies of requests: none is read further than the longest that any call has, whoever sends it."""
+"""Bodies of requests: none is read further than the longest that any call has, whoever sends it, and JSON means one thing alone."""
 
+import json
+import re
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import orjson
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
 from starlette.types import Message, Receive, Scope
 
 MOST_BYTES = 1024 * 1024
@@ -14,9 +22,72 @@ class BodyTooLong(HTTPException):
         super().__init__(413)
 
 
+class BodyUnfit(HTTPException):
+    """What is sent is no JSON, or no JSON that all who read it understand alike."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(400)
+        self.problem = problem
+
+
+class JsonBody(BaseModel):
+    """What a call is told: its own fields alone, each of its own type. `true` and `"1"` are no numbers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class JsonRoute(APIRoute):
+    """A route whose body is read as `parsed` reads it. It raises BodyUnfit."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What answers a request."""
+        answer = super().get_route_handler()
+
+        async def read_and_answer(request: Request) -> Response:
+            return await answer(_JsonRequest(request.scope, request.receive))
+
+        return read_and_answer
+
+
+class _JsonRequest(Request):
+    async def json(self) -> Any:
+        raw = await self.body()
+        if _NUL.search(raw):
+            raise BodyUnfit("holds a character that no text has")
+        try:
+            return parsed(raw)
+        except ValueError as error:
+            raise BodyUnfit(str(error)) from None
+
+
+# A NUL, which no database takes, as JSON writes it: behind no backslash or an even number of them.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def parsed(raw: bytes) -> Any:
+    """What JSON says. Raises ValueError for what is none, or names a field twice."""
+    try:
+        orjson.loads(
+            raw
+        )  # it takes no NaN, no halves of characters and nothing but UTF-8, as the standard library does
+        return json.loads(raw, object_pairs_hook=_each_once)
+    except (orjson.JSONDecodeError, RecursionError):
+        raise ValueError("is no JSON") from None
+
+
+def _each_once(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object, each of whose fields is named once: of two of a name each reader takes another one."""
+    said = dict(fields)
+    if len(said) < len(fields):
+        names = [name for name, _ in fields]
+        raise ValueError(f"names a field twice: {next(name for name in said if names.count(name) > 1)[:80]}")
+    return said
+
+
 def register(app: FastAPI) -> None:
-    """Answer it in JSON, as the webhook does."""
+    """Answer what is wrong with a body in JSON, as the webhook does."""
     app.add_exception_handler(BodyTooLong, _refuse)
+    app.add_exception_handler(BodyUnfit, _refuse_unfit)
 
 
 def bounded(scope: Scope, receive: Receive) -> Receive:
@@ -38,3 +109,8 @@ def bounded(scope: Scope, receive: Receive) -> Receive:
 
 async def _refuse(_request: Request, _error: Exception) -> JSONResponse:
     return JSONResponse({"error": "TooLarge", "most_bytes": MOST_BYTES}, 413)
+
+
+async def _refuse_unfit(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, BodyUnfit)
+    return JSONResponse({"error": "BadInput", "problems": [{"field": "", "problem": error.problem}]}, 400)

@@ -121,7 +121,20 @@ def test_what_no_database_keeps_is_left_out_and_the_rest_counts() -> None:
     assert reports.read(said) == [Report("a@b.example", Kind.BOUNCED, True, "550 gone", "m@x")]
 
 
-@pytest.mark.parametrize("said", [b"{", b"[1]", b'{"a": 1}', b'{"type": "exploded", "email": "a@b.example"}'])
+ODD = [
+    {"hard": "false"},
+    {"hard": 0},
+    {"email": ["a@b.example"]},
+    {"email": None},
+    {"type": ["bounced"]},
+    {"reason": 550},
+]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"{", b"[1]", b'{"a": 1}', b'{"type": "exploded", "email": "a@b.example"}', *(body(PLAIN | each) for each in ODD)],
+)
 def test_what_is_in_no_known_form_is_refused(said: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of whichever kind
         reports.read(said)
@@ -146,6 +159,7 @@ def test_a_message_counts_if_its_sender_knows_the_secret_and_is_of_now() -> None
         {}, headers(other), headers(SECRET, at=NOW - timedelta(minutes=6)), headers(SECRET, at=NOW + timedelta(minutes=6)),
         headers(SECRET, signed=b"{}"), {**headers(SECRET), "webhook-timestamp": "now"}, {"authorization": "Bearer x"},
         {"authorization": "Basic x"}, {"authorization": "Basic " + base64.b64encode(b"\xff\xfe").decode()},
+        {"authorization": "Basic é"},
         {"authorization": "Bearer "},
     )  # fmt: skip
     assert [reports.is_authentic(SECRET, each, said, now=NOW) for each in good] == [True] * len(good)
