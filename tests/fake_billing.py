@@ -1,7 +1,7 @@
 """The part of the fake Stripe that bills by the month: subscriptions, invoices, and the payments that carry no metadata."""
 
 import calendar
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
 from itertools import count
@@ -261,13 +261,13 @@ class FakeBilling(FakePayments):
 
     def give_discount(
         self, subscription_id: str, *, duration: str, percent: float | None = None, amount: int | None = None, code: str = "",
-        item: int | None = None,
+        item: int | None = None, products: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        """A coupon is given to a subscription, or to one item of it; by a promotion code if one is named: its invoices then have
-        that discount."""
+        """A coupon is given to a subscription, or to one item of it, and is for these products alone, if any are named; by a
+        promotion code if one is named: its invoices then have that discount."""
         coupon = {
             "id": f"coupon_{next(self._numbers)}", "object": "coupon", "duration": duration, "percent_off": percent,
-            "amount_off": amount, "livemode": False,
+            "amount_off": amount, "livemode": False, **({"applies_to": {"products": [*products]}} if products else {}),
         }  # fmt: skip
         self.coupons[coupon["id"]] = coupon
         subscription = self.subscriptions[subscription_id]

@@ -141,18 +141,19 @@ class StripeApi(Asking):
 
     def find_subscription(self, subscription: str) -> dict[str, Any] | None:
         """A subscription as it is now, with the products that its prices are for, and the coupons of its discounts and of those of
-        its items."""
-        wanted = ["items.data.price.product", "discounts.source.coupon"]
+        its items, with what these apply to."""
+        wanted = ["items.data.price.product", "discounts.source.coupon.applies_to"]
         found = self._find(lambda: self._client.v1.subscriptions.retrieve(subscription, {"expand": wanted}))
-        items = found["items"]["data"] if found else []
-        if any(item.get("discounts") for item in items):
-            # From the subscription down that would be a level more than Stripe expands.
-            asked = {"subscription": subscription, "limit": 100, "expand": ["data.discounts.source.coupon"]}
-            listed = self._all_of(lambda: self._client.v1.subscription_items.list(asked))  # type: ignore[arg-type]
-            said = {item["id"]: item.get("discounts") for item in listed}
-            for item in items:
-                item["discounts"] = said.get(item["id"], item.get("discounts"))
+        for item in found["items"]["data"] if found else []:
+            if item.get("discounts"):
+                # From the subscription down that would be two levels more than Stripe expands, and from a list of items one.
+                item["discounts"] = self._discounts_of(item["id"]) or item["discounts"]
         return found
+
+    def _discounts_of(self, item: str) -> list[dict[str, Any]]:
+        asked: Any = {"expand": ["discounts.source.coupon.applies_to"]}
+        found = self._find(lambda: self._client.v1.subscription_items.retrieve(item, asked))
+        return found["discounts"] if found else []
 
     def find_checkout_of(self, *, payment_intent: str = "", subscription: str = "") -> dict[str, Any] | None:
         """The Session that made a payment, or a subscription; that of a subscription made no payment of its own."""

@@ -54,31 +54,30 @@ class SubscriptionChange(Dated, table=True):
 def monthly(items: Sequence[ItemFacts], discounts: Sequence[Discount]) -> int:
     """What items bring in a month, in minor units, without taxes: a year's price by twelve, times the quantity, less the discounts
     that stay, first those of single items. Items that are billed as often stand on one bill."""
-    bills: dict[Fraction, Fraction] = {}
-    for item in items:
-        bill = _less(Fraction(item.unit_amount * item.quantity), item.discounts)
-        bills[_share(item)] = bills.get(_share(item), Fraction(0)) + bill
-    often = sorted(bills, reverse=True)
-    left = _less_of_bills([bills[share] for share in often], discounts)
-    total = sum((bill * share for bill, share in zip(left, often, strict=True)), Fraction(0))
+    own = [_less([item], [Fraction(item.unit_amount * item.quantity)], item.discounts)[0] for item in items]
+    left = _less(items, own, discounts)
+    total = sum((part * _share(item) for item, part in zip(items, left, strict=True)), Fraction(0))
     return int(total + Fraction(1, 2))
 
 
-def _less(bill: Fraction, discounts: Iterable[Discount]) -> Fraction:
-    """What is left of a bill: each is taken off what those before it left, and no more than there is."""
-    return _less_of_bills([bill], discounts)[0]
-
-
-def _less_of_bills(bills: Sequence[Fraction], discounts: Iterable[Discount]) -> list[Fraction]:
-    """The same of bills that come as often or more seldom, the most frequent first, and that are one where they come at once: an
-    amount is taken off the first, and off the next what that leaves of it."""
-    left = [max(bill, Fraction(0)) for bill in bills]
+def _less(items: Sequence[ItemFacts], costs: Sequence[Fraction], discounts: Iterable[Discount]) -> list[Fraction]:
+    """What is left of what each item costs, bill by bill: each discount is taken off what those before it left of the items that it
+    is for, and no more than there is. An amount is taken off what is billed most often, and off the next, with which it comes on
+    one bill, what that leaves of it; among items that are billed as often by what they cost, as Stripe divides it."""
+    left = [max(cost, Fraction(0)) for cost in costs]
+    often = sorted({_share(item) for item in items}, reverse=True)
     for discount in discounts:
-        left = [bill - bill * discount.percent / 100 for bill in left]
+        reached = [place for place, item in enumerate(items) if discount.is_for(item.stripe_product_id)]
+        for place in reached:
+            left[place] -= left[place] * discount.percent / 100
         rest = Fraction(discount.amount)
-        for place, bill in enumerate(left):
-            part = min(rest, bill)
-            left[place], rest = bill - part, rest - part
+        for share in often:
+            billed = [place for place in reached if left[place] and _share(items[place]) == share]
+            whole = sum((left[place] for place in billed), Fraction(0))
+            part = min(rest, whole)
+            for place in billed:
+                left[place] -= left[place] * part / whole
+            rest -= part
     return left
 
 

@@ -43,8 +43,8 @@ class SubscriptionItem(Record, table=True):
 
 @dataclass(frozen=True)
 class ItemFacts:
-    """What Stripe says of an item. `unit_amount` in minor units; `sold_as` is the product of ours that its product names, and
-    `discounts` are those of it alone that stay."""
+    """What Stripe says of an item. `unit_amount` in minor units; `sold_as` is the product of ours that its product names,
+    `stripe_product_id` that product, and `discounts` are those of the item alone that stay."""
 
     id: str
     stripe_price_id: str
@@ -57,6 +57,7 @@ class ItemFacts:
     period_start: datetime | None
     period_end: datetime | None
     discounts: tuple[Discount, ...] = ()
+    stripe_product_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def read_item(item: dict[str, Any], subscription: dict[str, Any]) -> ItemFacts:
         period_start=moment(item.get("current_period_start") or subscription.get("current_period_start")),
         period_end=moment(item.get("current_period_end") or subscription.get("current_period_end")),
         discounts=discounts.lasting(item),
+        stripe_product_id=str((product.get("id") if isinstance(product, dict) else product) or ""),
     )
 
 

@@ -597,6 +597,20 @@ def test_discounts_of_single_items_that_stay_count_and_those_that_end_do_not(
     assert changes(shop) == [("new", 0, 1800), ("contraction", 1800, 1620)]
 
 
+def test_discounts_for_certain_products_lower_what_those_bring_in_alone(
+    shop: Shop, stripe: FakeStripe, tell: Tell
+) -> None:
+    _, name = builders.subscribed(shop, stripe, ("plan-month", 2))
+    product = stripe.subscriptions[name]["items"]["data"][0]["price"]["product"]
+    stripe.give_discount(name, duration="forever", percent=50, products=["prod_of_another_plan"])
+    stripe.give_discount(name, duration="forever", amount=100, item=0, products=["prod_of_another_plan"])
+    tell("customer.subscription.updated", stripe.subscriptions[name])
+    assert changes(shop) == [("new", 0, 1800)]
+    stripe.give_discount(name, duration="forever", percent=50, products=["prod_of_another_plan", product])
+    tell("customer.subscription.updated", stripe.subscriptions[name])
+    assert changes(shop) == [("new", 0, 1800), ("contraction", 1800, 900)]
+
+
 # -- ending one at Stripe
 
 

@@ -54,7 +54,7 @@ def test_every_page_of_a_charges_refunds_is_read() -> None:
 
 
 class OneSubscription(PagesOfRefunds):
-    """Answers with a subscription whose second item has a discount, or none, and with its items as they were asked for."""
+    """Answers with a subscription whose second item has a discount, or none, and with that item as it was asked for."""
 
     def __init__(self, *discounts: str) -> None:
         super().__init__()
@@ -62,15 +62,15 @@ class OneSubscription(PagesOfRefunds):
 
     def request(self, method: str, url: str, headers: Any, post_data: Any = None) -> tuple[bytes, int, dict[str, str]]:
         self.asked.append(unquote(url))
-        listed = "subscription_items" in url
-        named = [{"id": name, "promotion_code": "promo_1"} if listed else name for name in self._discounts]
+        alone = "subscription_items" in url
+        named = [{"id": name, "promotion_code": "promo_1"} if alone else name for name in self._discounts]
         items = [
             {"object": "subscription_item", "id": "si_1", "discounts": []},
             {"object": "subscription_item", "id": "si_2", "discounts": named},
         ]
         page = {"object": "list", "url": "/v1/subscription_items", "has_more": False, "data": items}
         whole = {"object": "subscription", "id": "sub_1", "discounts": [], "items": page}
-        return orjson.dumps(page if listed else whole), 200, {}
+        return orjson.dumps(items[1] if alone else whole), 200, {}
 
 
 def test_discounts_of_single_items_are_asked_for_by_themselves_and_only_where_there_are_any() -> None:
@@ -81,8 +81,9 @@ def test_discounts_of_single_items_are_asked_for_by_themselves_and_only_where_th
     assert found
     assert [item["discounts"] for item in found["items"]["data"]] == [[], [{"id": "di_1", "promotion_code": "promo_1"}]]
     assert len(lean.asked) == 1
-    assert "subscription=sub_1" in full.asked[1]
-    assert "data.discounts.source.coupon" in full.asked[1]
+    assert "discounts.source.coupon.applies_to" in full.asked[0]
+    assert "/subscription_items/si_2?" in full.asked[1]
+    assert "=discounts.source.coupon.applies_to" in full.asked[1]
 
 
 class LimitedPages(PagesOfRefunds):

@@ -254,9 +254,21 @@ def priced(amount: int, interval: str | None, count: int = 1, quantity: int = 1)
     return ItemFacts("si_1", "price_1", "", "", quantity, amount, interval, count, None, None)
 
 
-def cheaper(item: ItemFacts, *, percent: int = 0, amount: int = 0) -> ItemFacts:
+def cheaper(item: ItemFacts, *, percent: int = 0, amount: int = 0, products: str = "") -> ItemFacts:
     """The item with a discount of its own that stays."""
-    return replace(item, discounts=(Discount(Fraction(percent), amount),))
+    return replace(
+        item, discounts=(off(percent, amount, products) if products else Discount(Fraction(percent), amount),)
+    )
+
+
+def off(percent: int, amount: int, products: str) -> Discount:
+    """A discount for these products alone."""
+    return Discount(Fraction(percent), amount, frozenset(products.split()))
+
+
+def sells(product: str, item: ItemFacts) -> ItemFacts:
+    """The item, of this product of Stripe's."""
+    return replace(item, stripe_product_id=product)
 
 
 @pytest.mark.parametrize(
@@ -285,6 +297,25 @@ def cheaper(item: ItemFacts, *, percent: int = 0, amount: int = 0) -> ItemFacts:
         ([cheaper(priced(12000, "year"), amount=1200), priced(1000, "month")], [], 1900),
         ([cheaper(priced(1000, "month"), amount=1300), priced(500, "month")], [], 500),
         ([cheaper(priced(500, "month", quantity=2), amount=300)], [Discount(Fraction(50), 0)], 350),
+        # What is for certain products takes nothing off others.
+        ([sells("a", priced(1000, "month")), sells("b", priced(500, "month"))], [off(50, 0, "a")], 1000),
+        ([sells("a", priced(1000, "month")), sells("b", priced(500, "month"))], [off(50, 0, "a b")], 750),
+        ([sells("a", priced(1000, "month")), sells("b", priced(500, "month"))], [off(50, 0, "c")], 1500),
+        ([sells("a", priced(200, "month")), sells("b", priced(500, "month"))], [off(0, 300, "a")], 500),
+        ([sells("a", priced(900, "month")), sells("b", priced(12000, "year"))], [off(0, 1200, "b")], 1800),
+        ([sells("a", priced(900, "month")), sells("b", priced(12000, "year"))], [off(0, 1200, "a b")], 975),
+        (
+            [sells("a", priced(300, "month")), sells("b", priced(600, "month"))],
+            [off(0, 300, "a b"), off(50, 0, "a")],
+            500,
+        ),
+        (
+            [sells("a", priced(300, "month")), sells("b", priced(600, "month"))],
+            [Discount(Fraction(0), 300), off(0, 300, "b"), Discount(Fraction(50), 0)],
+            150,
+        ),
+        ([sells("a", cheaper(priced(1000, "month"), percent=10, products="b"))], [], 1000),
+        ([sells("a", cheaper(priced(1000, "month"), percent=10, products="a"))], [], 900),
     ],
 )
 def test_what_comes_in_a_month_is_the_price_of_any_interval_by_its_months(
@@ -304,6 +335,9 @@ def test_discounts_that_end_or_were_not_expanded_do_not_count() -> None:
     ]
     assert discounts.lasting({"discounts": said}) == (Discount(Fraction(0), 300),)
     assert discounts.lasting({"discounts": None}) == ()
+    coupon = {"duration": "forever", "percent_off": 5, "applies_to": {"products": ["prod_1", "prod_2"]}}
+    found = discounts.lasting({"discounts": [{"source": {"coupon": coupon}}]})
+    assert found == (Discount(Fraction(5), 0, frozenset({"prod_1", "prod_2"})),)
 
 
 @pytest.mark.parametrize(
