@@ -103,6 +103,7 @@ class FakeCatalogue:
         self.coupons[name] = {
             "id": name, "object": "coupon", "livemode": False, "valid": True, "percent_off": asked.get("percent_off"),
             "amount_off": asked.get("amount_off"), "currency": asked.get("currency"), "duration": asked["duration"],
+            "duration_in_months": asked.get("duration_in_months"),
             "name": asked.get("name"), "metadata": dict(asked.get("metadata") or {}), "redeem_by": None,
         }  # fmt: skip
         return name

@@ -19,7 +19,8 @@ class PromotionCode(Record, table=True):
     """A code that buyers type at Stripe's payment page. One made here has an id of ours, and no `stripe_id` before Stripe has it.
 
     `ended_at` is when somebody here ended it, which Stripe is told by a job; `active` and `times_redeemed` are what Stripe said
-    at `seen_at`. What Stripe `refused` to make says why, and is never made.
+    at `seen_at`. What Stripe `refused` to make says why, and is never made. It takes something off each payment of a plan
+    `forever`, or of its first `months`, and where neither is said off the first alone.
     """
 
     __tablename__ = "promotion_codes"
@@ -33,6 +34,7 @@ class PromotionCode(Record, table=True):
     amount_off: int | None = minor_units(default=None, nullable=True)
     currency: str | None = None
     forever: bool = False
+    months: int | None = None
     first_time: bool = False
     max_redemptions: int | None = None
     expires_at: datetime | None = None

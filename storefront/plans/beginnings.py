@@ -79,6 +79,7 @@ def introduction(found: Introduction, tag: PriceTag, total: Money) -> str:
         return ""
     named = {"less": price(left), "total": price(total), "code": words.plain(found.code)}
     yearly = tag.interval == products.Interval.YEAR
+    times = found.payments(tag.interval) or 0
     if found.forever and found.first_time:
         costs = (
             _("**{less}** instead of {total} per year with the code **{code}** if it is your first purchase here.")
@@ -95,16 +96,32 @@ def introduction(found: Introduction, tag: PriceTag, total: Money) -> str:
         )
     elif found.first_time:
         costs = (
-            _("First year **{less}** instead of {total} with the code **{code}** if it is your first purchase here.")
+            ngettext(
+                "First year **{less}** instead of {total} with the code **{code}** if it is your first purchase here.",
+                "First {number} years **{less}** each instead of {total} with the code **{code}** if it is your first purchase "
+                "here.",
+                times,
+            )
             if yearly
-            else _(
-                "First month **{less}** instead of {total} with the code **{code}** if it is your first purchase here."
+            else ngettext(
+                "First month **{less}** instead of {total} with the code **{code}** if it is your first purchase here.",
+                "First {number} months **{less}** each instead of {total} with the code **{code}** if it is your first purchase "
+                "here.",
+                times,
             )
         )
     else:
         costs = (
-            _("First year **{less}** instead of {total} with the code **{code}**.")
+            ngettext(
+                "First year **{less}** instead of {total} with the code **{code}**.",
+                "First {number} years **{less}** each instead of {total} with the code **{code}**.",
+                times,
+            )
             if yearly
-            else _("First month **{less}** instead of {total} with the code **{code}**.")
+            else ngettext(
+                "First month **{less}** instead of {total} with the code **{code}**.",
+                "First {number} months **{less}** each instead of {total} with the code **{code}**.",
+                times,
+            )
         )
-    return " ".join([costs.format(**named), _("It is taken off on the payment page.")])
+    return " ".join([costs.format(**named, number=times), _("It is taken off on the payment page.")])

@@ -220,15 +220,24 @@ def _cost_lines(
 
 def _with_code(wanted: _Wanted, code: Introduction) -> str:
     """For whom and for how long the code takes something off."""
-    if code.first_time and wanted.tag.interval and not code.forever:
-        return _("With the code {code}, for the first payment, if it is your first purchase here.").format(
-            code=code.code
+    of_these = code.payments(wanted.tag.interval) if wanted.tag.interval else None
+    if of_these and code.first_time:
+        said = ngettext(
+            "With the code {code}, for the first payment, if it is your first purchase here.",
+            "With the code {code}, for the first {number} payments, if it is your first purchase here.",
+            of_these,
         )
-    if code.first_time:
-        return _("With the code {code}, if it is your first purchase here.").format(code=code.code)
-    if wanted.tag.interval and not code.forever:
-        return _("With the code {code}, for the first payment.").format(code=code.code)
-    return _("With the code {code}.").format(code=code.code)
+    elif of_these:
+        said = ngettext(
+            "With the code {code}, for the first payment.",
+            "With the code {code}, for the first {number} payments.",
+            of_these,
+        )
+    elif code.first_time:
+        said = _("With the code {code}, if it is your first purchase here.")
+    else:
+        said = _("With the code {code}.")
+    return said.format(code=code.code, number=of_these)
 
 
 def _quiet(text: str) -> str:

@@ -13,14 +13,14 @@ from typing import Any
 from sqlmodel import Session
 
 from core.catalog import promotion_codes
-from core.catalog.products import Priced
+from core.catalog.products import Interval, Priced
 from core.foundation.money import Money
 
 
 @dataclass(frozen=True)
 class Introduction:
-    """What the code takes off: a `percent` or an amount `off`, of the first payment or `forever` of each. `first_time` if only
-    from those who have never bought anything."""
+    """What the code takes off: a `percent` or an amount `off`, of the first payment, of each in the first `months`, or `forever` of
+    each. `first_time` if only from those who have never bought anything."""
 
     stripe_id: str
     code: str
@@ -28,6 +28,13 @@ class Introduction:
     off: Money | None
     forever: bool
     first_time: bool
+    months: int | None = None
+
+    def payments(self, interval: Interval | None) -> int | None:
+        """Of how many payments it takes something off, where one is due at each interval; None where of all."""
+        if self.forever and interval:
+            return None
+        return -(-(self.months or 1) // (12 if interval == Interval.YEAR else 1)) if interval else 1
 
     def left_of(self, amount: Money) -> Money | None:
         """What is left to pay of this amount; None where the code takes another currency off."""
@@ -64,4 +71,4 @@ def by_code(session: Session, code: str, *, livemode: bool, now: datetime) -> In
     if row is None:
         return None
     off = Money(row.amount_off, row.currency) if row.amount_off is not None and row.currency else None
-    return Introduction(row.stripe_id or "", row.code, row.percent_off, off, row.forever, row.first_time)
+    return Introduction(row.stripe_id or "", row.code, row.percent_off, off, row.forever, row.first_time, row.months)

@@ -49,13 +49,15 @@ class Promotion:
 
 @dataclass(frozen=True)
 class PromotionRow:
-    """A code in the list. `told` is whether Stripe has said anything of it yet."""
+    """A code in the list. `told` is whether Stripe has said anything of it yet; with `months` it takes something off each payment
+    of a plan's first ones."""
 
     id: str
     code: str
     percent: float | None
     off: Money | None
     forever: bool
+    months: int | None
     first_time: bool
     limit: int | None
     until: datetime | None
@@ -222,6 +224,7 @@ def _said(found: dict[str, Any]) -> dict[str, Any]:
         "first_time": bool((found.get("restrictions") or {}).get("first_time_transaction")),
         "percent_off": coupon.get("percent_off"), "amount_off": coupon.get("amount_off"),
         "currency": coupon.get("currency"), "forever": coupon.get("duration") == "forever",
+        "months": coupon.get("duration_in_months") if coupon.get("duration") == "repeating" else None,
         "created_at": datetime.fromtimestamp(found["created"], UTC),
     }  # fmt: skip
 
@@ -230,7 +233,7 @@ def _row(row: PromotionCode, taken: tuple[Taken, ...], *, now: datetime) -> Prom
     over = row.ended_at is not None or (row.expires_at is not None and row.expires_at <= now)
     off = Money(row.amount_off, row.currency) if row.amount_off is not None and row.currency else None
     return PromotionRow(
-        row.id, row.code, row.percent_off, off, row.forever, row.first_time, row.max_redemptions, row.expires_at,
+        row.id, row.code, row.percent_off, off, row.forever, row.months, row.first_time, row.max_redemptions, row.expires_at,
         row.times_redeemed, row.active and not over, row.ended_at, row.made_here, row.seen_at is not None, row.refused, taken,
     )  # fmt: skip
 

@@ -51,12 +51,21 @@ def about(row: PromotionRow) -> list[str]:
         return ["Made at Stripe; the worker is asking about it"]
     less = price(row.off) if row.off else f"{row.percent or 0:g}%"
     found = [words.plain(row.refused)] if row.refused else []
-    found += [f"{less} off {'every payment' if row.forever else 'the first payment'}"]
+    found += [f"{less} off {reach(row)}"]
     if row.first_time:
         found.append("for who has not bought before")
     if row.until:
         found.append(f"until {dates.day(row.until.astimezone(shop.settings.zone))}")
     return found if row.made_here else [*found, "made at Stripe"]
+
+
+def reach(row: PromotionRow) -> str:
+    """Of which payments it takes something off."""
+    if row.forever:
+        return "every payment"
+    if row.months:
+        return f"every payment of the first {f'{row.months} months' if row.months > 1 else 'month'}"
+    return "the first payment"
 
 
 def used(row: PromotionRow) -> list[str]:

@@ -122,6 +122,22 @@ def test_a_code_that_cannot_be_used_is_not_told_of(visitor: Visitor, row: dict[s
     assert "HELLO" not in words(visitor.opens("product", id="plan"))
 
 
+@pytest.mark.parametrize(
+    ("months", "yearly", "monthly"),
+    [
+        (1, "First year **€45.00** instead of €90.00", "First month **€4.50** instead of €9.00"),
+        (12, "First year **€45.00** instead of €90.00", "First 12 months **€4.50** each instead of €9.00"),
+        (13, "First 2 years **€45.00** each instead of €90.00", "First 13 months **€4.50** each instead of €9.00"),
+    ],
+)
+@builders.on_sqlite
+def test_a_code_that_repeats_says_for_how_long(visitor: Visitor, months: int, yearly: str, monthly: str) -> None:
+    begins_with(visitor.shop, months=months)
+    assert f"{yearly} with the code **HELLO**" in words(visitor.opens("product", id="plan"))
+    visitor.puts("plan-month")
+    assert f"{monthly} with the code **HELLO**" in words(visitor.opens("cart"))
+
+
 @builders.on_sqlite
 def test_an_amount_off_each_payment_says_what_is_left_of_it(visitor: Visitor) -> None:
     begins_with(visitor.shop, percent_off=None, amount_off=500, currency="eur", forever=True, max_redemptions=3)

@@ -1,5 +1,7 @@
 """The owner's promotion codes: made and ended by a click, and looked at without waiting for Stripe."""
 
+from typing import Any
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -7,7 +9,7 @@ from core.foundation.errors import StripeUnreachable
 from core.owner.shelves import promotions
 from core.owner.shelves.promotions import Promotion
 from core.people.staff import Role
-from tests import colleagues
+from tests import builders, colleagues
 from tests.storefront.conftest import Visitor, sound, words
 
 
@@ -59,6 +61,31 @@ def test_a_code_that_stripe_has_not_heard_of_says_so(visitor: Visitor) -> None:
     sound(tab.button(key="promo-do").click().run())
     assert "What you asked for is remembered" in words(tab)
     assert "Stripe is being told" in words(opens(visitor))
+
+
+@pytest.mark.parametrize(
+    ("lasts", "said"),
+    [
+        ({"duration": "once"}, "25% off the first payment"),
+        ({"duration": "repeating", "duration_in_months": 1}, "25% off every payment of the first month"),
+        ({"duration": "repeating", "duration_in_months": 3}, "25% off every payment of the first 3 months"),
+        ({"duration": "forever"}, "25% off every payment"),
+    ],
+)
+def test_a_code_that_was_made_at_stripe_says_how_long_it_takes_off(
+    visitor: Visitor, lasts: dict[str, Any], said: str
+) -> None:
+    shop, stripe = visitor.shop, visitor.stripe
+    coupon = stripe.create_coupon({"percent_off": 25.0, **lasts}, key="a")
+    promotion = {"type": "coupon", "coupon": coupon["id"]}
+    code = stripe.create_promotion_code({"code": "THEIRS", "promotion": promotion}, key="b")["id"]
+    _, session_id = builders.opened(shop)
+    stripe.discount(session_id, 25)["discounts"] = [{"coupon": None, "promotion_code": code}]
+    stripe.pay(session_id)
+    builders.deliver(shop, stripe.event("completed", session_id))
+    promotions.look(shop)
+    visitor.works_as(Role.OWNER)
+    assert f"{said} · made at Stripe" in words(opens(visitor))
 
 
 @pytest.mark.parametrize("role", [Role.SUPPORT, Role.VIEWER])

@@ -7,12 +7,13 @@ from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
-from sqlmodel import update
+from sqlmodel import select, update
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from core.catalog.products import Price, Product, ShopText
+from core.catalog.promotion_codes import PromotionCode
 from core.journeys.carts import Cart, CartLine
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
@@ -309,6 +310,16 @@ def test_a_link_to_a_plan_tells_of_the_code_that_it_is_begun_with(browser: TestC
     assert "With the code HELLO, for the first payment." in html
     assert "type it on the payment page" not in html
     assert Form(html).fields["code"] == ""
+
+
+@builders.on_sqlite
+def test_a_link_with_a_code_that_repeats_says_for_how_many_payments(browser: TestClient, shop: Shop) -> None:
+    builders.add_code(shop, "HELLO", percent=50)
+    with shop.transaction() as session:
+        session.exec(select(PromotionCode)).one().months = 3
+    assert "With the code HELLO, for the first 3 payments." in browser.get("/buy/plan?price=plan-month&code=HELLO").text
+    assert "With the code HELLO, for the first payment." in browser.get("/buy/plan?price=plan-year&code=HELLO").text
+    assert "With the code HELLO." in browser.get("/buy/guide?code=HELLO").text
 
 
 @builders.on_sqlite
