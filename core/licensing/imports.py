@@ -22,6 +22,8 @@ from core.foundation.errors import AddressUnfit
 from core.foundation.records import new_id
 from core.kinds import license_keys, licenses
 from core.kinds.licenses import LicenseActivation, LicenseKey, Origin
+from core.licensing import administration
+from core.people import customers
 
 # What other shops call our columns.
 _ALSO = {
@@ -123,6 +125,8 @@ def _take(
     row = session.exec(query).first()
     if row and row.product_id != product.id:
         raise _Unfit(f"has a key that is one of {row.product_id} already")
+    if row and not _is_theirs(session, row, _holder(line.get("email", ""))):
+        raise _Unfit("has a key that is there already, and differs: it is not of this buyer")
     # What was tried out with a test key, and is brought again now that money is real, is meant for real.
     is_new = row is None or (livemode and not row.livemode and row.origin is Origin.IMPORT)
     if row and is_new:
@@ -130,6 +134,17 @@ def _take(
     row = row or _made(session, line, text, product, livemode=livemode, now=now)
     placed = _place(session, row, line, now=now) if line.get("fingerprint") or line.get("label") else False
     found.keys, found.machines, found.known = found.keys + is_new, found.machines + placed, found.known + (not is_new)
+
+
+def _is_theirs(session: Session, row: LicenseKey, email: str) -> bool:
+    """Whether a key that is there is of whoever has this address, of which they may have several; so it is where none is named."""
+    if not email:
+        return True
+    owner, theirs = customers.whose_with_all(session, email)
+    order = administration.order_of(session, row)
+    if order is None:
+        return row.holder in theirs
+    return fold(order.email) in theirs or (owner is not None and order.customer_id == owner)
 
 
 def _made(

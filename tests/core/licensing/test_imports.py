@@ -2,11 +2,14 @@
 
 import pytest
 
-from core.kinds.licenses import LicenseKey
+from core.kinds.licenses import LicenseActivation, LicenseKey
 from core.licensing import administration, found_licenses, imports
 from core.licensing.imports import Imported
+from core.people import address_changes
+from core.people.customers import How
 from core.shop import Shop
 from tests import builders
+from tests.fakes import FakeStripe
 
 HEAD = "key,product,machines,expires_at,fingerprint,created_at\n"
 GOOD = "OLD-1,kit,3,2031-01-31,desk,2024-01-31T10:00:00+02:00\n"
@@ -58,6 +61,38 @@ def test_a_status_means_what_it_meant_there(shop: Shop) -> None:
         standing = [each and each.standing(shop.now(), livemode=False).value for each in keys]
     assert standing == ["active", "active", "active", "disabled", "disabled", "expired", "expired"]
     assert [f"{each.expires_at:%Y-%m-%d}" for each in keys if each and each.expires_at] == ["2026-11-23", "2026-01-31"]
+
+
+def test_a_key_that_is_there_is_not_another_buyers(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe, "kit-eur")
+    bought = builders.license_key(shop, order_id)
+    brought(shop, "key,product,email\nOLD-1,kit,kim@example.com\nOLD-2,kit,\n")
+    before = builders.rows(shop, LicenseKey)
+    others = "".join(f"{key},kit,ole@example.com,desk\n" for key in ("OLD-1", "OLD-2", bought))
+    for livemode in (False, True):
+        found = brought(shop, f"key,product,email,fingerprint\n{others}", livemode=livemode)
+        said = "has a key that is there already, and differs: it is not of this buyer"
+        assert found == Imported(problems=[(2, said), (3, said), (4, said)])
+    assert builders.rows(shop, LicenseKey) == before
+    assert builders.rows(shop, LicenseActivation) == []
+    theirs = f"OLD-1,kit,KIM@Example.com\nOLD-1,kit,\n{bought},kit,nora@lindqvist.example\n"
+    assert brought(shop, f"key,product,email\n{theirs}") == Imported(known=3)
+    # Within one file it is the first of them who has it.
+    found = brought(shop, "key,product,email\nOLD-3,kit,kim@example.com\nOLD-3,kit,ole@example.com\n")
+    assert (found.keys, [line for line, _ in found.problems]) == (1, [3])
+
+
+def test_a_key_that_is_there_is_of_whose_address_became_another(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe, "kit-eur")
+    bought = builders.license_key(shop, order_id)
+    brought(shop, "key,product,email\nOLD-1,kit,nora@lindqvist.example\n")
+    with shop.transaction() as session:
+        address_changes.change(
+            session, "nora@lindqvist.example", "nora@example.com", how=How.OWNER, actor="owner", now=shop.now()
+        )
+    for email, known in (("nora@example.com", 2), ("nora@lindqvist.example", 0)):
+        lines = "".join(f"{key},kit,{email}\n" for key in ("OLD-1", bought))
+        assert brought(shop, f"key,product,email\n{lines}").known == known
 
 
 def test_keys_that_were_tried_out_with_a_test_key_are_good_once_they_are_brought_for_real(shop: Shop) -> None:
