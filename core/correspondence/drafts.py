@@ -28,6 +28,7 @@ from core.messages import (
     new_versions,
     place_letters,
     place_wording,
+    plan_wording,
     withdrawal_letters,
     wording,
 )
@@ -187,7 +188,7 @@ def _refunded(order_id: str, request: str) -> Draft:
 def _renewed(order_id: str, payment_id: str) -> Draft:
     return _to_buyer(
         Job.RENEWED, order_id, payment_id,
-        read=lambda shop: after_purchase.about_renewed(shop, order_id, payment_id), word=wording.renewed,
+        read=lambda shop: after_purchase.about_renewed(shop, order_id, payment_id), word=plan_wording.renewed,
     )  # fmt: skip
 
 
@@ -195,7 +196,7 @@ def _renewal_failed(order_id: str, subscription_id: str, since: str) -> Draft:
     return _to_buyer(
         Job.RENEWAL_FAILED, order_id, subscription_id, since,
         read=lambda shop: after_purchase.about_renewal(shop, order_id, subscription_id, since),
-        word=wording.renewal_failed,
+        word=plan_wording.renewal_failed,
     )  # fmt: skip
 
 
@@ -203,7 +204,7 @@ def _plan_reminder(order_id: str, subscription_id: str, about: str, at: str, cha
     return _to_buyer(
         Job.PLAN_REMINDER, order_id, subscription_id, about, at, changed_at,
         read=lambda shop: after_purchase.about_reminder(shop, order_id, subscription_id, About(about), at, changed_at),
-        word=partial(wording.plan_reminder, about=About(about)),
+        word=partial(plan_wording.plan_reminder, about=About(about)),
     )  # fmt: skip
 
 
@@ -211,14 +212,14 @@ def _plan_ending(order_id: str, subscription_id: str, ends_at: str, changed_at: 
     return _to_buyer(
         Job.PLAN_ENDING, order_id, subscription_id, ends_at, changed_at,
         read=lambda shop: after_purchase.about_ending(shop, order_id, subscription_id, ends_at, changed_at),
-        word=wording.plan_ending,
+        word=plan_wording.plan_ending,
     )  # fmt: skip
 
 
 def _plan_ended(order_id: str, subscription_id: str) -> Draft:
     return _to_buyer(
         Job.PLAN_ENDED, order_id, subscription_id,
-        read=lambda shop: after_purchase.about_end(shop, order_id, subscription_id), word=wording.plan_ended,
+        read=lambda shop: after_purchase.about_end(shop, order_id, subscription_id), word=plan_wording.plan_ended,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from core.kinds.grants import Delivery, File, License
 from core.kinds.places.owed_letters import Topic
 from core.kinds.places.waiting_list import News
 from core.kinds.workshops import Times
-from core.messages import after_purchase, place_wording, wording
+from core.messages import after_purchase, place_wording, plan_wording, wording
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter, RenewedLetter
 from core.messages.contents import (
     CodeLetter,
@@ -125,7 +125,7 @@ def _renewed(shop: Shop) -> Message:
         BUYER, _NUMBER, ("A plan for teams",), Money(5700, "eur"), Money(910, "eur"), today, today + timedelta(days=30),
         renews=True, ends=False, receipt_url=_library(shop), library_url=_library(shop),
     )  # fmt: skip
-    return wording.renewed(shop.settings, letter)
+    return plan_wording.renewed(shop.settings, letter)
 
 
 def _access(shop: Shop) -> AccessLetter:
@@ -220,14 +220,14 @@ SAMPLES: Mapping[Job, Callable[[Shop], Message]] = {
     Job.PAYMENT_FAILED: lambda shop: wording.payment_failed(shop.settings, _order(shop)),
     Job.REFUNDED: _refunded,
     Job.RENEWED: _renewed,
-    Job.RENEWAL_FAILED: lambda shop: wording.renewal_failed(
+    Job.RENEWAL_FAILED: lambda shop: plan_wording.renewal_failed(
         shop.settings, _plan(shop, in_days=7, owed=Money(5700, "eur"))
     ),
-    Job.PLAN_REMINDER: lambda shop: wording.plan_reminder(
+    Job.PLAN_REMINDER: lambda shop: plan_wording.plan_reminder(
         shop.settings, _plan(shop, in_days=7, owed=Money(9000, "eur")), about=About.RENEWAL
     ),
-    Job.PLAN_ENDING: lambda shop: wording.plan_ending(shop.settings, _plan(shop, in_days=20)),
-    Job.PLAN_ENDED: lambda shop: wording.plan_ended(shop.settings, _plan(shop, in_days=0, closed=True)),
+    Job.PLAN_ENDING: lambda shop: plan_wording.plan_ending(shop.settings, _plan(shop, in_days=20)),
+    Job.PLAN_ENDED: lambda shop: plan_wording.plan_ended(shop.settings, _plan(shop, in_days=0, closed=True)),
     Job.PAID_AFTER_END: lambda shop: wording.paid_after_end(shop.settings, _payment(shop)),
     Job.ACCESS_CHANGED: lambda shop: wording.access_changed(shop.settings, _access(shop)),
     Job.NEW_VERSION: lambda shop: wording.new_version(shop.settings, _version(shop)),

@@ -19,7 +19,7 @@ from core.kinds.grants import Closing, Delivery
 from core.kinds.workshops import Times
 from core.languages import formats
 from core.languages.sentences import _, marked, ngettext
-from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter, RenewedLetter
+from core.messages.after_purchase import Access, AccessLetter, RefundLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, SeatLetter
 from core.messages.digests import DigestLetter, WeekSales
 from core.messages.new_versions import VersionLetter
@@ -28,7 +28,6 @@ from core.orders import disputes
 from core.orders.status import GrantState
 from core.people import codes
 from core.people.staff import Role
-from core.rights.reminders import About
 from core.rights.withdrawals import Stage
 
 if TYPE_CHECKING:
@@ -188,7 +187,7 @@ def refunded(settings: Settings, letter: RefundLetter) -> Message:
             day=_date(letter.expected_on)
         )
     )
-    message = _about_order(
+    message = about_order(
         settings, letter.email, subject.format(number=letter.number), headline=headline,
         paragraphs=[_sent_back(letter), when], items=[_access(each) for each in letter.access],
         library_url=letter.library_url,
@@ -209,142 +208,11 @@ def _sent_back(letter: RefundLetter) -> str:
     return f"{said} {so_far}"
 
 
-def renewed(settings: Settings, letter: RenewedLetter) -> Message:
-    """A plan's renewal was paid: how much, with which tax, until when that is, and where the receipt is."""
-    told = {"plan": formats.listed(letter.plans), "number": letter.number}
-    said = _("{amount} was charged on {day} for the renewal of {plan}, order {number}.").format(
-        amount=_format(letter.amount), day=_date(letter.paid_on), **told
-    )
-    taxed = [_("That includes {tax} of tax.").format(tax=_format(letter.tax))] if letter.tax else []
-    return _about_order(
-        settings, letter.email, _("{plan} was renewed: order {number}").format(**told),
-        headline=_("Your plan was renewed."), paragraphs=[" ".join([said, *taxed]), *_paid_until(letter)],
-        button=_("See the receipt"), url=letter.receipt_url,
-        more=_("Change or cancel your plan") if letter.renews else "", library_url=letter.library_url,
-    )  # fmt: skip
-
-
-def _paid_until(letter: RenewedLetter) -> list[str]:
-    if letter.until is None:
-        return []
-    if letter.ends:
-        said = _("It is paid for until {day}. It ends then, and doesn't renew any more.")
-    elif letter.renews:
-        said = _("It is paid for until {day}, and renews then.")
-    else:
-        said = _("It is paid for until {day}.")
-    return [said.format(day=_date(letter.until))]
-
-
-def renewal_failed(settings: Settings, letter: PlanLetter) -> Message:
-    """A plan's renewal was not paid: until when it stays open, and where to pay."""
-    plan = _plans(letter)
-    said = (
-        _("The payment of {amount} for the renewal of {plan}, order {number}, didn't go through.").format(
-            amount=_format(letter.owed), plan=plan, number=letter.number
-        )
-        if letter.owed
-        else _("The payment for the renewal of {plan}, order {number}, didn't go through.").format(
-            plan=plan, number=letter.number
-        )
-    )
-    stays = (
-        _(_GOES_ON)
-        if letter.goes_on
-        else _("Everything stays open until {day}. If it isn't paid by then, it closes until it is.").format(
-            day=_date(letter.day)
-        )
-        if letter.day
-        else _("It is closed until the renewal is paid.")
-    )
-    how = (
-        _("Another card usually works.")
-        if letter.pay_url
-        else _("Another card usually works: choose “Manage billing” there.")
-    )
-    return _about_order(
-        settings, letter.email, _("The renewal of {plan} didn't go through").format(plan=plan),
-        headline=_("That renewal didn't go through."), paragraphs=[said, f"{stays} {how}"],
-        button=_("Pay now") if letter.pay_url else _("Go to your plan"), url=letter.pay_url or letter.library_url,
-        library_url=letter.library_url,
-    )  # fmt: skip
-
-
-def plan_reminder(settings: Settings, letter: PlanLetter, *, about: About) -> Message:
-    """A yearly plan is about to renew, or a trial to end: what will be billed and when, and how to cancel."""
-    told = {
-        "plan": _plans(letter), "day": _date(letter.day) if letter.day else "",
-        "amount": _format(letter.owed) if letter.owed else "", "number": letter.number,
-    }  # fmt: skip
-    if about is About.RENEWAL:
-        subject, headline = _("{plan} renews on {day}"), _("Your plan renews soon.")
-        said = _("{plan}, order {number}, renews on {day} for another year. {amount} will be charged the way you paid.")
-    else:
-        subject, headline = _("Your trial of {plan} ends on {day}"), _("Your trial ends soon.")
-        said = _(
-            "Your trial of {plan}, order {number}, ends on {day}. It goes on as a plan then, and {amount} will be charged."
-        )
-    keep = _(
-        "To keep it you need to do nothing. To cancel it, open Your purchases, choose “Cancel plan” and confirm: then nothing is"
-        " charged on {day}."
-    )
-    return _about_order(
-        settings, letter.email, subject.format(**told), headline=headline,
-        paragraphs=[said.format(**told), keep.format(**told)],
-        button=_("Go to your plan"), url=letter.library_url, library_url=letter.library_url,
-    )  # fmt: skip
-
-
-def plan_ending(settings: Settings, letter: PlanLetter) -> Message:
-    """A plan was cancelled, and ends on a day to come."""
-    plan, day = _plans(letter), _date(letter.day) if letter.day else ""
-    ends = _(
-        "{plan}, order {number}, ends on {day}. What you have paid for stays open until then, and it doesn't renew after that."
-    )
-    return _about_order(
-        settings, letter.email, _("{plan} ends on {day}").format(plan=plan, day=day),
-        headline=_("Your plan is cancelled."),
-        paragraphs=[
-            " ".join([ends.format(plan=plan, number=letter.number, day=day), *_goes_on(letter)]),
-            _("Changed your mind? Until then you can keep it: choose “Manage billing” in Your purchases."),
-        ],
-        library_url=letter.library_url,
-    )  # fmt: skip
-
-
-def plan_ended(settings: Settings, letter: PlanLetter) -> Message:
-    """A plan has ended: why, if it was not the buyer who ended it, and that nothing more is billed."""
-    plan = _plans(letter)
-    ended = _(_ENDED_BY.get(letter.why, _ENDED)) if letter.day else _("{plan}, order {number}, ended.")
-    said = [
-        ended.format(plan=plan, number=letter.number, day=_date(letter.day) if letter.day else ""),
-        _("It won't be billed any more."),
-        *([_("What it opened is closed.")] if letter.closed else _goes_on(letter)),
-    ]
-    return _about_order(
-        settings, letter.email, _("{plan} has ended").format(plan=plan), headline=_("Your plan has ended."),
-        paragraphs=[" ".join(said)], library_url=letter.library_url,
-    )  # fmt: skip
-
-
-def _goes_on(letter: PlanLetter) -> list[str]:
-    return [_(_GOES_ON)] if letter.goes_on else []
-
-
-_GOES_ON = marked("You pay for it by another subscription too: that one goes on, and keeps it open.")
-_ENDED = marked("{plan}, order {number}, ended on {day}.")
-# By Stripe's word for the reason; that its buyer asked for it they know.
-_ENDED_BY = {
-    "payment_failed": marked("{plan}, order {number}, ended on {day}, because its renewal wasn't paid."),
-    "payment_disputed": marked("{plan}, order {number}, ended on {day}, because its payment was disputed."),
-}
-
-
 def access_changed(settings: Settings, letter: AccessLetter) -> Message:
     """The shop closed what an order gave, or opened it again."""
     names, number = formats.listed(letter.names), letter.number
     if letter.opened:
-        message = _about_order(
+        message = about_order(
             settings, letter.email, _("Order {number} is open again").format(number=number),
             headline=_("It's open again."),
             paragraphs=[_("You can use {names} of order {number} again.").format(names=names, number=number)],
@@ -352,7 +220,7 @@ def access_changed(settings: Settings, letter: AccessLetter) -> Message:
         )  # fmt: skip
         return replace(message, calendar=letter.calendars, method="REQUEST")
     closed = _("We closed {names} of order {number}.").format(names=names, number=number)
-    message = _about_order(
+    message = about_order(
         settings, letter.email, _("We closed something of your order {number}").format(number=number),
         headline=_("Your access was closed."), paragraphs=[f"{closed} {_(_MISTAKE)}"], library_url=letter.library_url,
     )  # fmt: skip
@@ -369,7 +237,7 @@ def new_version(settings: Settings, letter: VersionLetter) -> Message:
         if letter.version
         else _("There is a new version of {file} of {product}, which you bought. It is yours, and waits for you.")
     ).format(version=letter.version, file=letter.file, product=letter.product)
-    return _about_order(
+    return about_order(
         settings, letter.email, _("New: {product}, {file}").format(product=letter.product, file=letter.file),
         headline=_("There is a newer one."), paragraphs=[said, *([letter.notes] if letter.notes else [])],
         button=_("Download it"), url=letter.order_url or letter.library_url, library_url=letter.library_url,
@@ -389,11 +257,7 @@ def _access(access: Access) -> dict[str, str]:
     return {"title": access.name, "text": text}
 
 
-def _plans(letter: PlanLetter) -> str:
-    return formats.listed(letter.plans)
-
-
-def _about_order(
+def about_order(
     settings: Settings, to: str, subject: str, *, headline: str, paragraphs: Sequence[str],
     items: Sequence[Mapping[str, str]] = (), button: str = "", url: str = "", more: str = "", library_url: str,
 ) -> Message:  # fmt: skip
@@ -515,7 +379,7 @@ def withdrawal(settings: Settings, letter: WithdrawalLetter) -> Message:
         case Stage.DECLINED:
             subject = _("About your withdrawal from order {number}") if known else _("About your withdrawal")
             headline, said = _("We can't accept your withdrawal."), (letter.reason, _(_MISTAKE))
-    return _about_order(
+    return about_order(
         settings, letter.email, subject.format(number=letter.reference), headline=headline, paragraphs=said,
         items=_declared(letter), library_url=f"{settings.public_url}/purchases",
     )  # fmt: skip

@@ -174,6 +174,24 @@ def total_of(lines: list[LineView]) -> str:
     return _(" and ").join(amounts.price(amount) for amount in sums.values())
 
 
+def free_for(days: int, plans: int) -> str:
+    """How long so many plans cost nothing."""
+    said = (
+        ngettext(
+            "Your plan is free for {number} day: cancel before and you pay nothing.",
+            "Your plan is free for {number} days: cancel before and you pay nothing.",
+            days,
+        )
+        if plans < 2
+        else ngettext(
+            "Your plans are free for {number} day: cancel before and you pay nothing.",
+            "Your plans are free for {number} days: cancel before and you pay nothing.",
+            days,
+        )
+    )
+    return said.format(number=days)
+
+
 def draw_summary(lines: list[LineView], asked: tuple[Asked, ...]) -> tuple[bool, Any]:
     """The sum, what is to be agreed to and the button; returns whether it was clicked, and where to say what comes of it."""
     with frame.card("summary", gap="small"):
@@ -183,12 +201,7 @@ def draw_summary(lines: list[LineView], asked: tuple[Asked, ...]) -> tuple[bool,
                 amounts.pair(words.plain(named(line)), amounts.price(line.total))
         amounts.pair(_("Today"), today(lines), strong=True)
         if days := trial_of(lines):
-            free_for = ngettext(
-                "Your plan is free for {number} day: cancel before and you pay nothing.",
-                "Your plan is free for {number} days: cancel before and you pay nothing.",
-                days,
-            ).format(number=days)
-            words.quiet(free_for)
+            words.quiet(free_for(days, sum(line.price.interval is not None for line in lines)))
         if then := later(lines):
             words.quiet(then)
         introduced = introduces(lines)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.catalog.products import Kind
 from core.invoicing import receipts
 from core.kinds.grants import Closing, Delivery
-from core.languages.sentences import _
+from core.languages.sentences import _, ngettext
 from core.orders.status import GrantState, Status
 from core.people.purchases import Purchase
 from storefront import amounts, frame, links, process, words
@@ -108,7 +109,7 @@ def headline(purchase: Purchase) -> str:
         case Status.DISPUTED:
             return _("Your bank is looking into this")
         case Status.CANCELED:
-            return _("Your plan has ended") if purchase.plan else _("This has ended")
+            return _ended(purchase.deliveries) if purchase.plan else _("This has ended")
         case _other:
             return _of_what_it_gives(purchase.deliveries)
 
@@ -121,15 +122,24 @@ def _of_what_it_gives(goods: Sequence[Delivery]) -> str:
         return _("Thank you")
     match reasons.pop():
         case Closing.UNPAID:
-            return _("Your plan waits for its payment")
+            return ngettext("Your plan waits for its payment", "Your plans wait for their payment", _plans(goods))
         case Closing.PAUSED:
-            return _("Your plan is on hold")
+            return ngettext("Your plan is on hold", "Your plans are on hold", _plans(goods))
         case Closing.TAKEN_BACK:
             return _("We closed this order")
         case Closing.ENDED:
-            return _("Your plan has ended")
+            return _ended(goods)
         case _other:
             return _("Thank you")
+
+
+def _ended(goods: Sequence[Delivery]) -> str:
+    return ngettext("Your plan has ended", "Your plans have ended", _plans(goods))
+
+
+def _plans(goods: Sequence[Delivery]) -> int:
+    """Of how many plans one speaks."""
+    return max(1, sum(each.kind is Kind.PLAN for each in goods))
 
 
 def badge(status: Status) -> str:

@@ -1,6 +1,7 @@
 """The letters' words: every kind of product, in HTML and as plain text for those who read that."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
@@ -12,13 +13,15 @@ from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
 from core.kinds.grants import Delivery, File, License
-from core.messages import wording
+from core.languages import sentences
+from core.messages import plan_wording, wording
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter, RenewedLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
 from core.messages.wording import Message
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
 from core.people.staff import Role
+from core.rights.reminders import About
 
 SETTINGS = Settings(secret_key="a secret of sixteen letters", shop_name="Ada & Sons")
 KEY = "ABCDE-FGHJK-MNPQR-STVWX-YZ012"
@@ -76,7 +79,7 @@ def _renewed(**changes: Any) -> Message:
         "nora@lindqvist.example", "AS-1001", ("Tools <for> teams",), Money(900, "eur"), Money(144, "eur"), date(2026, 12, 11),
         date(2027, 1, 11), renews=True, ends=False, receipt_url="http://localhost:8501/order/x?to=in_1", library_url=LIBRARY,
     )  # fmt: skip
-    return wording.renewed(SETTINGS, replace(letter, **changes))
+    return plan_wording.renewed(SETTINGS, replace(letter, **changes))
 
 
 def _access(*, opened: bool) -> AccessLetter:
@@ -109,11 +112,11 @@ LETTERS = {
     "renewed": _renewed(),
     "renewed, to end": _renewed(tax=None, renews=False, ends=True),
     "renewed, until nobody knows when": _renewed(until=None, renews=False),
-    "renewal failed": wording.renewal_failed(SETTINGS, _plan()),
-    "renewal failed, closed": wording.renewal_failed(SETTINGS, _plan(day=None, owed=None, pay_url="")),
-    "plan ending": wording.plan_ending(SETTINGS, _plan()),
-    "plan ended": wording.plan_ended(SETTINGS, _plan(why="payment_disputed")),
-    "plan ended otherwise": wording.plan_ended(SETTINGS, _plan(closed=False, day=None)),
+    "renewal failed": plan_wording.renewal_failed(SETTINGS, _plan()),
+    "renewal failed, closed": plan_wording.renewal_failed(SETTINGS, _plan(day=None, owed=None, pay_url="")),
+    "plan ending": plan_wording.plan_ending(SETTINGS, _plan()),
+    "plan ended": plan_wording.plan_ended(SETTINGS, _plan(why="payment_disputed")),
+    "plan ended otherwise": plan_wording.plan_ended(SETTINGS, _plan(closed=False, day=None)),
     "closed": wording.access_changed(SETTINGS, _access(opened=False)),
     "opened": wording.access_changed(SETTINGS, _access(opened=True)),
     "payment failed": wording.payment_failed(SETTINGS, _letter()),
@@ -268,6 +271,52 @@ def test_what_came_late_is_handed_over_and_what_never_came_is_paid_back() -> Non
 )  # fmt: skip
 def test_what_happened_after_the_purchase_is_said_in_words(name: str, sentence: str) -> None:
     assert sentence in LETTERS[name].text
+
+
+TWO = ("Tools <for> teams", "Kit")
+
+
+@pytest.mark.parametrize(
+    ("letter", "english", "german"),
+    [
+        (lambda: _renewed(plans=TWO), ["Tools <for> teams and Kit were renewed: order AS-1001", "Your plans were renewed.",
+         "They are paid for until 11 January 2027, and renew then.", "Change or cancel your plans"],
+         ["Tools <for> teams und Kit wurden verlängert", "Sie sind bis 11. Januar 2027 bezahlt und verlängern sich dann."]),
+        (lambda: _renewed(plans=TWO, renews=False, ends=True), ["They end then, and don't renew any more."],
+         ["Dann enden sie und verlängern sich nicht mehr."]),
+        (lambda: _renewed(plans=TWO, renews=False), ["They are paid for until 11 January 2027."],
+         ["Sie sind bis 11. Januar 2027 bezahlt."]),
+        (lambda: plan_wording.renewal_failed(SETTINGS, _plan(plans=TWO, day=None, pay_url="")),
+         ["They are closed until", "Go to your plans"], ["Sie sind geschlossen, bis", "Zu Ihren Abos"]),
+        (lambda: plan_wording.renewal_failed(SETTINGS, _plan(plans=TWO, goes_on=True)),
+         ["You pay for each of them by another subscription too"], ["Sie bezahlen jedes davon"]),
+        (lambda: plan_wording.plan_reminder(SETTINGS, _plan(plans=TWO), about=About.RENEWAL),
+         ["Tools <for> teams and Kit renew on 11 December 2026", "Your plans renew soon.", "order AS-1001, renew on",
+          "To keep them", "To cancel them"], ["Kit verlängern sich am 11. Dezember 2026", "Ihre Abos verlängern sich bald."]),
+        (lambda: plan_wording.plan_reminder(SETTINGS, _plan(plans=TWO), about=About.TRIAL_END), ["They go on as plans then"],
+         ["Sie laufen dann als Abos weiter"]),
+        (lambda: plan_wording.plan_ending(SETTINGS, _plan(plans=TWO)),
+         ["Tools <for> teams and Kit end on 11 December 2026", "Your plans are cancelled.",
+          "they don't renew after that", "keep them"],
+         ["Kit enden am 11. Dezember 2026", "Ihre Abos sind gekündigt.", "Sie sie behalten"]),
+        (lambda: plan_wording.plan_ended(SETTINGS, _plan(plans=TWO, why="payment_failed")),
+         ["Tools <for> teams and Kit have ended", "Your plans have ended.", "because their renewal",
+          "They won't", "What they opened"],
+         ["Kit sind beendet", "Ihre Abos sind beendet.", "Bestellung AS-1001, endeten am"]),
+        (lambda: plan_wording.plan_ended(SETTINGS, _plan(plans=TWO, why="payment_disputed")), ["because their payment"],
+         ["endeten am"]),
+        (lambda: plan_wording.plan_ended(SETTINGS, _plan(plans=TWO)), ["Kit, order AS-1001, ended on"], ["endeten am"]),
+        (lambda: plan_wording.plan_ended(SETTINGS, _plan(plans=TWO, day=None)), ["ended."], ["sind beendet."]),
+    ],
+)  # fmt: skip
+def test_of_two_plans_letters_speak_as_of_several(
+    letter: Callable[[], Message], english: list[str], german: list[str]
+) -> None:
+    for language, said in (("en", english), ("de", german)):
+        with sentences.spoken(language):
+            written = letter()
+        for sentence in said:
+            assert sentence in f"{written.subject}\n{written.text}"
 
 
 def test_of_what_is_not_closed_no_letter_says_so() -> None:

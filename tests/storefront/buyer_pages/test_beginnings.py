@@ -44,6 +44,17 @@ def test_a_trial_says_when_and_what_is_charged_first_at_the_product_and_in_the_c
 
 
 @builders.on_sqlite
+def test_of_two_plans_the_cart_says_that_they_are_free(visitor: Visitor) -> None:
+    builders.let_try(visitor.shop, 14)
+    builders.sell_bigger_plan(visitor.shop)
+    with visitor.shop.transaction() as session:
+        session.get_one(Product, "bigger").terms = {"trial_days": 14}
+    for price in ("plan-month", "bigger-month"):
+        visitor.puts(price)
+    assert "Your plans are free for 14 days: cancel before and you pay nothing." in words(visitor.opens("cart"))
+
+
+@builders.on_sqlite
 def test_who_has_had_the_trial_reads_no_more_of_it_and_is_told_before_paying(visitor: Visitor, clock: Clock) -> None:
     builders.let_try(visitor.shop, 14)
     visitor.puts("plan-month")

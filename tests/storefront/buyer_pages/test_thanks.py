@@ -226,6 +226,22 @@ def test_a_plan_on_hold_since_its_billing_is_paused_says_so_once(visitor: Visito
 
 
 @builders.on_sqlite
+def test_of_two_plans_the_order_speaks_as_of_several(visitor: Visitor) -> None:
+    builders.sell_bigger_plan(visitor.shop)
+    order_id, _ = builders.subscribed(visitor.shop, visitor.stripe, "plan-month", "bigger-month")
+    visitor.signs_in(builders.BUYER)
+
+    def becomes(reason: str) -> str:
+        with visitor.shop.transaction() as session:
+            session.execute(text(f"update grants set state = 'revoked', reason = '{reason}'"))
+        return heading(visitor.opens("order", id=order_id))
+
+    assert becomes("unpaid") == "Your plans wait for their payment"
+    assert becomes("paused") == "Your plans are on hold"
+    assert becomes("ended") == "Your plans have ended"
+
+
+@builders.on_sqlite
 def test_each_subscription_of_an_order_says_what_it_is_for_and_when_it_renews(visitor: Visitor) -> None:
     order_id, names = builders.two_plans_apart(visitor.shop, visitor.stripe)
     visitor.stripe.cancel_later(names[0])
