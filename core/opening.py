@@ -1,6 +1,5 @@
 """Opening the shop: its settings looked at, its database migrated and, in the demo, its shelves filled. Once per process."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,8 +43,7 @@ def _said_if_away() -> Iterator[None]:
 
 def _is_no_database(error: DBAPIError) -> bool:
     """Whether the file is of another kind or damaged, or the driver does not know what the address asks for."""
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT) or error.statement is None
+    return database.is_damaged(error) or error.statement is None
 
 
 @_said_if_away()

@@ -1,11 +1,13 @@
 """Databases for one test after the other: to empty one of a PostgreSQL server again takes a tenth of making another."""
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -224,3 +226,17 @@ class Server:
 
     def _drop(self, name: str) -> None:
         self.tell(f"drop database {name} with (force)")
+
+
+def spoiled(engine: Engine, table: str) -> Path:
+    """Have a disk fail under a SQLite file: nobody can read one table of it any more. Where the file is."""
+    path = Path(str(engine.url.database))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+        (size,) = connection.execute("pragma page_size").fetchone()
+        (page,) = connection.execute("select rootpage from sqlite_master where name = ?", (table,)).fetchone()
+    engine.dispose()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\x99" * size)
+    return path

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Inspector, NullPool, create_engine, inspect
 
-from core.foundation import masking
+from core.foundation import database, masking
 from core.foundation.errors import BackupHindered, Hindrance
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
@@ -119,6 +119,9 @@ def _copy_sqlite(source: Path, out: Path, progress: Callable[[str], object]) -> 
         with closing(sqlite3.connect(out)) as copy:
             original.backup(copy, pages=_PAGES_AT_ONCE, progress=told, sleep=0)
             copy.execute("pragma journal_mode = delete")  # so that all of it is in one file
+    # Pages are copied as they are: what is damaged would be found out when the backup is needed, and the good ones are gone.
+    if found := database.damage(out):
+        raise BackupHindered(Hindrance.DATABASE_DAMAGED, found)
 
 
 def _program(name: str, folder: str) -> str:

@@ -8,11 +8,12 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
 from core.backup import archive, databases
 from core.backup.archive import FILES, Manifest, Writer
-from core.foundation import migration
+from core.foundation import database, migration
 from core.foundation.errors import BackupHindered, Hindrance
 from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import FileVersion
@@ -32,11 +33,7 @@ def make(
     """
     url = shop.settings.direct_database
     kind = databases.kind_of(url)
-    # Looked for first: whoever connects to a SQLite file makes it.
-    there = kind != databases.SQLITE or databases.path_of(url).is_file()
-    schema = migration.current(shop.engine) if there else None
-    if schema is None:
-        raise BackupHindered(Hindrance.NO_DATABASE)
+    schema = _schema_of(shop, kind, url)
     manifest = Manifest(
         version=version("pushcart"), schema=schema, database=kind, livemode=shop.settings.livemode,
         made_at=shop.now(), shop_id=shop.id, with_files=with_files,
@@ -57,12 +54,29 @@ def make(
     return manifest.of(writer.parts)
 
 
+def _schema_of(shop: Shop, kind: str, url: str) -> str:
+    """At which migration the database is. Raises BackupHindered if there is no shop in it, or it cannot be read."""
+    # Looked for first: whoever connects to a SQLite file makes it.
+    there = kind != databases.SQLITE or databases.path_of(url).is_file()
+    try:
+        found = migration.current(shop.engine) if there else None
+    except DBAPIError as error:
+        if not database.is_damaged(error):
+            raise
+        raise BackupHindered(Hindrance.DATABASE_DAMAGED, str(error.orig)) from error
+    if found is None:
+        raise BackupHindered(Hindrance.NO_DATABASE)
+    return found
+
+
 @contextmanager
 def _telling_what_failed() -> Iterator[None]:
     """A disk that is full says so wherever it is written to: while SQLite copies, or while the archive is put together."""
     try:
         yield
-    except (OSError, sqlite3.OperationalError) as error:
+    except (OSError, sqlite3.DatabaseError) as error:
+        if database.is_damaged(error):
+            raise BackupHindered(Hindrance.DATABASE_DAMAGED, str(error)) from error
         # Without its number, and the name of a file that was beside its place for a moment.
         raise BackupHindered(Hindrance.NOT_WRITTEN, getattr(error, "strerror", None) or str(error)) from error
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from sqlalchemy.exc import DBAPIError
+
 from core.backup import archive, databases, transfer
 from core.backup.archive import FILES, Manifest
 from core.backup.databases import POSTGRESQL, SQLITE
@@ -53,10 +55,10 @@ def restore(
     beside = databases.path_of(url).parent if kind == SQLITE else None
     with TemporaryDirectory(dir=beside, prefix=".restoring-") as folder:
         manifest = archive.verified(path, Path(folder), progress=progress)
-        _refuse_if_unfit(shop, manifest, kind, another_key)
+        dumped = Path(folder, databases.PART[manifest.database])
+        _refuse_if_unfit(shop, manifest, kind, dumped, another_key)
         _put_files(shop, path, manifest, progress)
         progress("database")
-        dumped = Path(folder, databases.PART[manifest.database])
         if manifest.database == POSTGRESQL:
             with databases.left_as_it_was(url):
                 databases.load(url, dumped, folder=tools)
@@ -72,8 +74,13 @@ def restore(
 def _refuse_if_not_empty(shop: Shop) -> None:
     url = shop.settings.direct_database
     there = databases.kind_of(url) != SQLITE or databases.path_of(url).exists()
-    if there and not databases.is_empty(shop.engine):
-        raise BackupHindered(Hindrance.NOT_EMPTY)
+    try:
+        if there and not databases.is_empty(shop.engine):
+            raise BackupHindered(Hindrance.NOT_EMPTY)
+    except DBAPIError as error:
+        if not database.is_damaged(error):
+            raise
+        raise BackupHindered(Hindrance.IN_THE_WAY, databases.path_of(url).name) from error
     shop.engine.dispose()
     if databases.kind_of(url) == SQLITE:
         if left := databases.left_beside(databases.path_of(url)):
@@ -81,13 +88,16 @@ def _refuse_if_not_empty(shop: Shop) -> None:
         databases.path_of(url).unlink(missing_ok=True)
 
 
-def _refuse_if_unfit(shop: Shop, manifest: Manifest, kind: str, another_key: bool) -> None:
+def _refuse_if_unfit(shop: Shop, manifest: Manifest, kind: str, dumped: Path, another_key: bool) -> None:
     if manifest.schema > migration.newest():
         raise BackupHindered(Hindrance.NEWER, manifest.version)
     if manifest.database not in (kind, SQLITE):
         raise BackupHindered(Hindrance.OTHER_DATABASE, manifest.database)
     if manifest.shop_id != shop.id and not another_key:
         raise BackupHindered(Hindrance.OTHER_KEY)
+    # Versions that did not look into the database before they backed it up are still about.
+    if manifest.database == SQLITE and (found := database.damage(dumped)):
+        raise BackupHindered(Hindrance.DAMAGED, f"its database is damaged, {found}")
 
 
 def _put_files(shop: Shop, path: Path, manifest: Manifest, progress: Callable[[str], object]) -> None:

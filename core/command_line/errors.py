@@ -74,8 +74,10 @@ def of_words(error: typer.TyperException) -> str:
 
 
 def of_this_machine(error: Exception) -> list[str]:
-    """The lines to print of what is no fault of the shop's: the database does not answer, a file can't be read or written. None
-    for anything else."""
+    """The lines to print of what is no fault of the shop's: the database does not answer or is damaged, a file can't be read or
+    written. None for anything else."""
+    if database.is_damaged(error):
+        return [f"The database is damaged: {database.why(error)}. {_DAMAGED}"]
     if isinstance(error, database.TROUBLE) and database.is_away(error):
         return [f"The database does not answer: {database.why(error)}"]
     if isinstance(error, OSError) and error.strerror:
@@ -184,8 +186,14 @@ _HOOK = {
     " and attendee.changed.",
     "setting": "It comes from the environment: change its variable there and restart.",
 }
+_DAMAGED = (
+    "End the shop's processes, move the file away with what lies beside it under its name, put back the newest backup by `pushcart"
+    " restore FILE`, and have `pushcart reconcile` ask Stripe for what happened since."
+)
 _HINDERED = {
     Hindrance.NO_DATABASE: "There is no shop in the database at DATABASE_URL, or one that `pushcart migrate` has not finished.",
+    Hindrance.DATABASE_DAMAGED: "The database is damaged: {detail}. No backup was made of it, and those of before are as they were."
+    f" {_DAMAGED}",
     Hindrance.SHORT: "{detail} is shorter than the storage says, or was changed while it was read: no backup was made. Try again.",
     Hindrance.DAMAGED: "This is no backup that could be put back: {detail}. Nothing was changed.",
     Hindrance.NEWER: "The backup was made by Pushcart {detail}, whose database this version does not know. Install that version"
@@ -196,6 +204,8 @@ _HINDERED = {
     " link in an older letter would open. Set SECRET_KEY to what it was, or say --another-key. Nothing was changed.",
     Hindrance.NOT_EMPTY: "The database at DATABASE_URL is not empty, and a backup is put into an empty one only. Make a new one,"
     " or name another file, in DATABASE_URL. Nothing was changed.",
+    Hindrance.IN_THE_WAY: "At DATABASE_URL lies {detail}, which is no database, or one of which nothing can be read. End the shop's"
+    " processes, move it away with what lies beside it under its name, and try again. Nothing was changed.",
     Hindrance.LEFT_BESIDE: "Where the database is to be lies {detail}, of one that was there or is still open: it has what that one"
     " took last, and would be read into this one. End the shop's processes, and move it to where that database is. Nothing was"
     " changed.",

@@ -3,7 +3,7 @@
 import random
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from datetime import datetime
 from functools import cache, wraps
 from hashlib import sha256
@@ -52,6 +52,8 @@ _AWAY_SQLITE = (
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_READONLY,
 )  # fmt: skip
+# What it says of a file in which something else stands than it wrote.
+_DAMAGED_SQLITE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 # How often a unit of work is tried, and how long it waits at most before the second time, in seconds.
 _TRIES = 6
 _BREATH = 0.1
@@ -186,6 +188,25 @@ def is_away(error: Exception) -> bool:
     if isinstance(error.orig, sqlite3.Error):
         return error.orig.sqlite_errorcode & 0xFF in _AWAY_SQLITE
     return is_held(error) or (_state_of(error) or "")[:2] in _AWAY
+
+
+def is_damaged(error: Exception) -> bool:
+    """Whether SQLite says of its file that it is damaged, or no database: then nothing that is tried again goes well."""
+    cause = getattr(error, "orig", None) or error
+    return isinstance(cause, sqlite3.Error) and getattr(cause, "sqlite_errorcode", 0) & 0xFF in _DAMAGED_SQLITE
+
+
+def damage(path: Path) -> str:
+    """What SQLite finds damaged when it looks through the whole of a file, in one line; empty if nothing is. It reads
+    all of it, while others may write."""
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        try:
+            (found,) = connection.execute("pragma quick_check(1)").fetchone()
+        except sqlite3.DatabaseError as error:
+            if not is_damaged(error):
+                raise
+            found = str(error)
+    return "" if found == "ok" else " ".join(found.replace("*** in database main ***", "").split())
 
 
 def is_held(error: Exception) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from core.shop import Shop
 from tests.builders import bought, on_sqlite, opened
 from tests.command_line.conftest import Run, begin, end
+from tests.databases import spoiled
 from tests.fakes import FakeStripe
 
 
@@ -26,6 +27,21 @@ def test_a_backup_is_made_and_put_back_where_nothing_is(
     assert "The next order is number 2001." in done.output
     assert "pushcart reconcile" in done.output
     assert end(begin("orders", "--json", folder=folder, **fresh)).json == []
+
+
+@on_sqlite
+def test_a_damaged_database_is_told_in_words_by_every_command(
+    pushcart: Run, shop: Shop, stripe: FakeStripe, folder: Path
+) -> None:
+    bought(shop, stripe)
+    spoiled(shop.engine, "orders")
+    for words in (("orders",), ("backup", "shop.backup")):
+        said = pushcart(*words)
+        assert (said.status, said.output) == (1, "")
+        (line,) = said.complaints
+        assert "The database is damaged: " in line
+        assert "pushcart restore" in line
+    assert list(folder.iterdir()) == []
 
 
 @on_sqlite

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 
+from sqlalchemy.exc import DBAPIError
+
 from core.foundation import database
 from core.foundation.errors import PermissionMissing, ShopError, StripeKeyRefused, StripeTrouble, StripeUnreachable
 from core.gateway import account
@@ -13,6 +15,8 @@ from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
 
 _EVERY = timedelta(days=1)
+# What a check may meet that asks the database.
+_OF_THE_DATABASE: tuple[type[Exception], ...] = (*database.TROUBLE, DBAPIError)
 
 Check = Callable[[], Iterator[Finding]]
 
@@ -62,6 +66,7 @@ def _checks(shop: Shop, theirs: Account, *, fix: bool, letter_to: str) -> dict[s
     return {
         "settings": partial(house.settings, shop),
         "encoding": partial(house.encoding, shop),
+        "integrity": partial(house.whole, shop),
         "secret": partial(seals.secret_key, shop),
         "key": partial(stripe_side.key, shop, theirs),
         "permissions": partial(stripe_side.rights, shop, theirs),
@@ -116,7 +121,11 @@ def _carried_out(name: str, check: Check) -> list[Finding]:
         return [
             _unasked(name, f"Stripe did not answer this: {error.message}", "Look at status.stripe.com, and try again.")
         ]
-    except database.TROUBLE as error:
+    except _OF_THE_DATABASE as error:
+        if database.is_damaged(error):
+            return [
+                _unasked(name, f"The database is damaged: {database.why(error)}.", "See what is said of its integrity.")
+            ]
         if not database.is_away(error):
             raise
         return [_unasked(name, f"The database does not answer: {database.why(error)}.", "Look whether it runs.")]

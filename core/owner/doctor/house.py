@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -11,7 +12,7 @@ from sqlmodel import col, func, select
 from core.catalog import products, seller
 from core.catalog.products import Product
 from core.connections import postgres
-from core.foundation import masking
+from core.foundation import database, masking
 from core.foundation.records import new_id
 from core.foundation.settings import Mistake
 from core.kinds import file_versions
@@ -69,6 +70,21 @@ def encoding(shop: Shop) -> Iterator[Finding]:
         "encoding", Level.WRONG, f"The database keeps texts in {found}, which lacks letters.",
         "What somebody writes with others is refused: their name, a note, what Stripe tells of them.",
         "Make one by `createdb --encoding=UTF8 --template=template0 --locale=C.UTF-8 NAME`, and restore a backup into it.",
+    )  # fmt: skip
+
+
+def whole(shop: Shop) -> Iterator[Finding]:
+    """Whether all of a SQLite file can be read. PostgreSQL sees to its own."""
+    path = Path(shop.engine.url.database or "")
+    if shop.engine.dialect.name != "sqlite" or not path.is_file():
+        return
+    if not (found := database.damage(path)):
+        yield Finding("integrity", Level.FINE, "The database can be read as a whole.")
+        return
+    yield Finding(
+        "integrity", Level.WRONG, f"The database is damaged: {found}.",
+        "What stands there is lost or wrong, and no backup can be made of it.",
+        "Look after the disk, move the file away, put the newest backup back by `pushcart restore`, and run `pushcart reconcile`.",
     )  # fmt: skip
 
 

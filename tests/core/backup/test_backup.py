@@ -16,7 +16,7 @@ from alembic.util import CommandError
 from sqlalchemy import text
 
 from core.backup import archive, databases, making, restoring
-from core.foundation import migration
+from core.foundation import database, migration
 from core.foundation.errors import BackupHindered, Hindrance
 from core.foundation.signals import milestones
 from core.kinds.downloads import DownloadFile
@@ -26,6 +26,7 @@ from tests import builders
 from tests.builders import bought, on_sqlite
 from tests.conftest import Clock
 from tests.core.backup.places import everything, files, new_machine, tools
+from tests.databases import spoiled
 from tests.fakes import FakeStripe
 
 
@@ -254,6 +255,62 @@ def test_a_full_disk_makes_no_backup_and_keeps_nothing_of_it(shop: Shop, tmp_pat
         assert hindered.value.why is Hindrance.NOT_WRITTEN
         assert os.listdir(place) == ["shop.backup"]
         assert (place / "shop.backup").read_text() == "the one of yesterday"
+
+
+@on_sqlite
+def test_a_damaged_database_makes_no_backup_and_leaves_the_one_of_before(
+    shop: Shop, stripe: FakeStripe, tmp_path: Path
+) -> None:
+    """SQLite copies page by page whatever stands in them: the backup would be no better, and found out when it is needed."""
+    bought(shop, stripe)
+    file = tmp_path / "shop.backup"
+    file.write_text("the one of yesterday")
+    path = spoiled(shop.engine, "orders")
+    with pytest.raises(BackupHindered) as hindered:
+        making.make(shop, file)
+    assert hindered.value.why is Hindrance.DATABASE_DAMAGED
+    path.write_bytes(b"of another kind" * 1000)
+    with pytest.raises(BackupHindered) as hindered:
+        making.make(shop, file)
+    assert hindered.value.why is Hindrance.DATABASE_DAMAGED
+    assert file.read_text() == "the one of yesterday"
+    assert {name for name in os.listdir(tmp_path) if "backup" in name} == {"shop.backup"}
+
+
+@on_sqlite
+def test_a_backup_of_a_damaged_database_is_not_put_back(
+    request: pytest.FixtureRequest, shop: Shop, stripe: FakeStripe, tmp_path: Path
+) -> None:
+    """As versions made it that did not look."""
+    bought(shop, stripe)
+    made = making.make(shop, tmp_path / "first.backup")
+    with archive.written(tmp_path / "shop.backup") as writer:
+        (tmp_path / "kept").mkdir()
+        archive.verified(tmp_path / "first.backup", tmp_path / "kept", progress=str)
+        kept = database.connect(f"sqlite:///{tmp_path}/kept/database.sqlite")
+        writer.add_file("database.sqlite", spoiled(kept, "orders"))
+        writer.conclude(made)
+    with new_machine(request, shop, tmp_path / "elsewhere") as new:
+        with pytest.raises(BackupHindered) as hindered:
+            restoring.restore(new, tmp_path / "shop.backup")
+        assert hindered.value.why is Hindrance.DAMAGED
+        assert "its database is damaged" in hindered.value.detail
+        assert os.listdir(tmp_path / "elsewhere") == []
+
+
+@on_sqlite
+def test_what_is_no_database_any_more_is_not_written_over(
+    request: pytest.FixtureRequest, shop: Shop, tmp_path: Path
+) -> None:
+    """Its owner may want to save what is left of it, or it is another file of theirs."""
+    making.make(shop, tmp_path / "shop.backup")
+    with new_machine(request, shop, tmp_path / "elsewhere") as new:
+        place = databases.path_of(new.settings.database_url)
+        place.write_bytes(b"of another kind" * 1000)
+        with pytest.raises(BackupHindered) as hindered:
+            restoring.restore(new, tmp_path / "shop.backup")
+        assert (hindered.value.why, hindered.value.detail) == (Hindrance.IN_THE_WAY, "shop.db")
+        assert place.read_bytes() == b"of another kind" * 1000
 
 
 @on_sqlite

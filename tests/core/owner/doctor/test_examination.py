@@ -32,6 +32,7 @@ from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
+from tests.databases import spoiled
 from tests.fakes import FakeStripe
 from tests.machine import eventually, free_port
 from tests.worker.postbox import mail_server
@@ -144,6 +145,20 @@ def test_each_permission_that_is_missing_is_named(own: Shop, account: FakeAccoun
     own = replace(own, settings=own.settings.model_copy(update={"tax": "stripe"}))
     account.lacks = {right}
     assert wrong(own, account, "permissions") == [f"The key lacks the permission {right}."]
+
+
+@builders.on_sqlite
+def test_a_database_that_is_damaged_is_found_while_the_shop_goes_on(
+    own: Shop, account: FakeAccount, stripe: FakeStripe
+) -> None:
+    builders.bought(own, stripe)
+    assert [each.level for each in found(own, account, "integrity")] == [Level.FINE]
+    spoiled(own.engine, "prices")
+    for check in ("integrity", "plans"):
+        (what,) = wrong(own, account, check)
+        assert what.startswith("The database is damaged: ")
+    with own.reading() as session:
+        assert "integrity" in [each.check for each in findings.last(session).wrong]
 
 
 @builders.on_sqlite
