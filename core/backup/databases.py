@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Inspector, NullPool, create_engine, inspect
 
-from core.foundation import database, masking
+from core.foundation import database, masking, migration
 from core.foundation.errors import BackupHindered, Hindrance
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
@@ -45,7 +45,9 @@ def dump(url: str, out: Path, *, folder: str = "", progress: Callable[[str], obj
 def load(url: str, dumped: Path, *, folder: str = "") -> None:
     """Fill an empty PostgreSQL database, or leave it empty. Raises BackupHindered."""
     program = _program("pg_restore", folder)
-    _run([program, "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(dumped)], url)
+    # A process that is started now would begin a shop in it.
+    with migration.alone(plain(url), url):
+        _run([program, "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", str(dumped)], url)
 
 
 def check_tools(part: str, *, folder: str = "") -> None:
@@ -69,8 +71,10 @@ def plain(url: str) -> Engine:
 @contextmanager
 def left_as_it_was(url: str) -> Iterator[None]:
     """Whatever is put into an empty PostgreSQL database here is taken out of it again if something goes wrong: else the next try
-    would be refused."""
+    would be refused. Raises BackupHindered if it is not empty by now: what came in meanwhile is somebody's."""
     engine = plain(url)
+    if not is_empty(engine):
+        raise BackupHindered(Hindrance.NOT_EMPTY)
     with engine.connect() as connection:
         before = schemas(inspect(connection))
     try:
@@ -100,6 +104,21 @@ def _empty(connection: Connection, kept: Collection[str]) -> None:
 def schemas(looked_at: Inspector) -> list[str]:
     """The schemas of a database but for the server's own."""
     return [name for name in looked_at.get_schema_names() if name not in ("information_schema", "pg_catalog")]
+
+
+def put_in_place(file: Path, place: Path) -> None:
+    """Give a whole SQLite file, which nobody has open, its place, unless there is something by now. Raises BackupHindered."""
+    if left_beside(place):
+        raise BackupHindered(Hindrance.NOT_EMPTY)
+    try:
+        # Unlike a file that is renamed, a link never takes the place of what a process has just begun.
+        place.hardlink_to(file)
+    except FileExistsError as error:
+        raise BackupHindered(Hindrance.NOT_EMPTY) from error
+    except OSError:  # there are no links on every disk
+        if place.exists():
+            raise BackupHindered(Hindrance.NOT_EMPTY) from None
+        file.rename(place)
 
 
 def left_beside(path: Path) -> str:

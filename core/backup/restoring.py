@@ -67,7 +67,7 @@ def restore(
         _in_one_file(dumped)
         if kind == POSTGRESQL:
             return Restored(manifest, after, _transferred(shop, dumped, url, progress))
-        dumped.rename(databases.path_of(url))  # whole, or not there
+        databases.put_in_place(dumped, databases.path_of(url))  # whole, or not there
         return Restored(manifest, after)
 
 

@@ -202,8 +202,8 @@ _HINDERED = {
     " SQLite to PostgreSQL, and none back. Name a PostgreSQL database. Nothing was changed.",
     Hindrance.OTHER_KEY: "The backup was made under another SECRET_KEY: under this one nobody could read its licence keys, and no"
     " link in an older letter would open. Set SECRET_KEY to what it was, or say --another-key. Nothing was changed.",
-    Hindrance.NOT_EMPTY: "The database at DATABASE_URL is not empty, and a backup is put into an empty one only. Make a new one,"
-    " or name another file, in DATABASE_URL. Nothing was changed.",
+    Hindrance.NOT_EMPTY: "The database at DATABASE_URL is not empty, and a backup is put into an empty one only. End the shop's"
+    " processes, which fill one when they are started; make a new one, or name another file, in DATABASE_URL. Nothing was changed.",
     Hindrance.IN_THE_WAY: "At DATABASE_URL lies {detail}, which is no database, or one of which nothing can be read. End the shop's"
     " processes, move it away with what lies beside it under its name, and try again. Nothing was changed.",
     Hindrance.LEFT_BESIDE: "Where the database is to be lies {detail}, of one that was there or is still open: it has what that one"

@@ -33,7 +33,7 @@ def ensure(engine: Engine, url: str, *, secret: str = "") -> bool:
     """
     if _is_current(engine):
         return False
-    with _alone(engine, url):
+    with alone(engine, url):
         if _is_current(engine):
             return False
         _upgrade(engine, secret)
@@ -103,7 +103,11 @@ def _stamp(engine: Engine) -> None:
 
 
 @contextmanager
-def _alone(engine: Engine, url: str) -> Iterator[None]:
+def alone(engine: Engine, url: str) -> Iterator[None]:
+    """Nobody else brings this database to a schema meanwhile: whoever starts waits, and then finds what there is.
+
+    Raises MigrationStuck.
+    """
     if engine.dialect.name == "sqlite":
         with _file_lock(engine, Path(url.removeprefix("sqlite:///")).absolute()):
             yield

@@ -83,7 +83,7 @@ def test_who_waits_for_a_migration_says_so_and_gives_up_where_nothing_gets_on(
     settings = Settings(database_url=unmigrated_url, secret_key="a secret of sixteen letters")
     engine, other = database.connect(unmigrated_url), database.connect(unmigrated_url)
     refused = pytest.raises(SystemExit, match=r"has not got on for \d+ seconds \(it is at the first step\)")
-    with structlog.testing.capture_logs() as said, migration._alone(other, unmigrated_url), refused:
+    with structlog.testing.capture_logs() as said, migration.alone(other, unmigrated_url), refused:
         opening.migrate(settings, engine, secret="a secret of sixteen letters")
     assert {each["event"] for each in said} == {"waits_for_a_migration"}
     assert {(each["done"], each["last"]) for each in said} == {("nothing yet", migration.newest())}

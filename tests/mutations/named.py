@@ -189,6 +189,13 @@ NAMED = (
         "tests/core/backup/test_backup.py::test_only_an_empty_database_is_filled",
     ),
     Named(
+        "a backup is put over a shop that was opened meanwhile",
+        "core/backup/databases.py",
+        "place.hardlink_to(file)",
+        "file.rename(place)",
+        "tests/core/backup/test_backup.py::test_a_shop_that_is_opened_while_a_backup_is_put_back_is_not_written_over",
+    ),
+    Named(
         "what is owed stays behind where a shop moves to PostgreSQL",
         "core/backup/transfer.py",
         "for schema in databases.schemas(looked_at)",

@@ -21,10 +21,11 @@ from core.foundation.errors import BackupHindered, Hindrance
 from core.foundation.signals import milestones
 from core.kinds.downloads import DownloadFile
 from core.orders.orders import Order
+from core.owner import publishing
 from core.shop import Shop
 from tests import builders
 from tests.builders import bought, on_sqlite
-from tests.conftest import Clock
+from tests.conftest import CATALOGUE, Clock
 from tests.core.backup.places import everything, files, new_machine, tools
 from tests.databases import spoiled
 from tests.fakes import FakeStripe
@@ -149,6 +150,29 @@ def test_only_an_empty_database_is_filled(shop: Shop, stripe: FakeStripe, tmp_pa
         restoring.restore(shop, tmp_path / "shop.backup", tools=tools(shop))
     assert hindered.value.why is Hindrance.NOT_EMPTY
     assert everything(shop) == before
+
+
+def test_a_shop_that_is_opened_while_a_backup_is_put_back_is_not_written_over(
+    request: pytest.FixtureRequest, shop: Shop, stripe: FakeStripe, tmp_path: Path
+) -> None:
+    """A supervisor starts the processes anew, and what they sold in those minutes is nowhere else."""
+    making.make(shop, tmp_path / "shop.backup", tools=tools(shop))
+    with new_machine(request, shop, tmp_path / "elsewhere") as new:
+        sold: list[str] = []
+
+        def open_meanwhile(what: str) -> None:
+            if what == "database":
+                migration.ensure(new.engine, new.settings.database_url, secret=new.signing_key)
+                publishing.apply(new, CATALOGUE)
+                sold.append(bought(new, stripe, "guide-eur"))
+
+        with pytest.raises(BackupHindered) as hindered:
+            restoring.restore(new, tmp_path / "shop.backup", tools=tools(shop), progress=open_meanwhile)
+        assert hindered.value.why is Hindrance.NOT_EMPTY
+        assert [order.id for order in builders.rows(new, Order)] == sold
+        assert builders.status(new, sold[0]) == "fulfilled"
+        new.engine.dispose()
+        assert {name for name in os.listdir(tmp_path / "elsewhere") if name.startswith(".")} == set()
 
 
 @on_sqlite

@@ -24,11 +24,13 @@ from core.foundation.signals import milestones
 from core.journeys import refund
 from core.orders.orders import Order
 from core.orders.refunds import Refund
+from core.owner import publishing
 from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.builders import bought, deliver, on_sqlite, opened, subscribed
 from tests.command_line.test_migrate import alembic_config
+from tests.conftest import CATALOGUE
 from tests.core.backup.places import everything, files, on_postgres
 from tests.fakes import FakeStripe
 
@@ -278,6 +280,23 @@ def test_whoever_stops_it_on_its_way_may_begin_again(
             restoring.restore(new, tmp_path / "shop.backup", progress=stop)
         restoring.restore(new, tmp_path / "shop.backup")
         assert builders.status(new, order_id) == "fulfilled"
+
+
+def test_a_shop_that_is_opened_meanwhile_where_it_is_to_go_is_not_emptied(
+    request: pytest.FixtureRequest, shop: Shop, stripe: FakeStripe, tmp_path: Path
+) -> None:
+    making.make(shop, tmp_path / "shop.backup", with_files=False)
+    with on_postgres(request, shop, tmp_path / "elsewhere") as new:
+
+        def open_meanwhile(what: str) -> None:
+            if what == "database":
+                migration.ensure(new.engine, new.settings.database_url, secret=new.signing_key)
+                publishing.apply(new, CATALOGUE)
+
+        with pytest.raises(BackupHindered) as hindered:
+            restoring.restore(new, tmp_path / "shop.backup", progress=open_meanwhile)
+        assert hindered.value.why is Hindrance.NOT_EMPTY
+        assert builders.status(new, bought(new, stripe)) == "fulfilled"
 
 
 _MANY = """
