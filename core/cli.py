@@ -1,6 +1,7 @@
 """The `pushcart` command: what an owner does at a terminal, each with `--json` for scripts."""
 
 import logging
+import signal
 import sys
 
 import structlog
@@ -56,6 +57,7 @@ log = structlog.get_logger()
 
 def main() -> None:
     """Run the command. What was typed wrongly ends in a readable line and exit status 2, what cannot be done in one and 1."""
+    _tidy_up_when_ended()
     # Whoever sits there is told what came of it in words, and not how it went.
     logs.set_up(least=logging.ERROR)
     # Owners are spoken to in English, also where their buyers are not.
@@ -85,6 +87,18 @@ def main() -> None:
         # Here and not by Typer, whose hook would print it as it is.
         log.critical("command_failed", exc_info=error)
         sys.exit(1)
+
+
+def _tidy_up_when_ended() -> None:
+    """Have a supervisor, and a line that breaks, end a command as Ctrl-C does: what it had begun is taken back, and what it had
+    written for a while removed."""
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # `nohup` has the second one ignored
+            signal.signal(number, end)
 
 
 @app.command()

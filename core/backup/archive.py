@@ -10,15 +10,17 @@ from datetime import datetime
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 import orjson
 
+from core.backup.workplace import workplace
 from core.foundation.errors import BackupHindered, Hindrance
 
 FILES = "files/"
 _MANIFEST = "manifest.json"
+# As what it is written, until it is whole.
+_WRITTEN = "backup"
 _FORMAT = 1
 _CHUNK = 1024 * 1024
 # Most of what is sold is compressed already: trying harder takes long and saves little.
@@ -99,16 +101,16 @@ class Writer:
 @contextmanager
 def written(out: Path) -> Iterator[Writer]:
     """A backup, written beside its place and put there when it is whole. Nobody else on the machine may read it."""
-    with NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}-", delete=False) as made:
-        try:
-            with tarfile.open(fileobj=made, mode="w:gz", compresslevel=_EFFORT) as tar:
-                yield Writer(tar)
-            made.flush()
-            os.fsync(made.fileno())
-            os.replace(made.name, out)
-        except BaseException:
-            Path(made.name).unlink(missing_ok=True)
-            raise
+    with workplace(out.parent) as folder, open(folder / _WRITTEN, "wb", opener=_for_its_owner_alone) as made:
+        with tarfile.open(fileobj=made, mode="w:gz", compresslevel=_EFFORT) as tar:
+            yield Writer(tar)
+        made.flush()
+        os.fsync(made.fileno())
+        os.replace(made.name, out)
+
+
+def _for_its_owner_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def verified(path: Path, keep: Path, *, progress: Callable[[str], object]) -> Manifest:

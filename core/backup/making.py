@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
 from core.backup import archive, databases
 from core.backup.archive import FILES, Manifest, Writer
+from core.backup.workplace import workplace
 from core.foundation import database, migration
 from core.foundation.errors import BackupHindered, Hindrance
 from core.kinds.downloads import DownloadFile
@@ -40,10 +40,10 @@ def make(
     )  # fmt: skip
     with (
         _telling_what_failed(),
-        TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder,
+        workplace(out.parent) as folder,
         archive.written(out) as writer,
     ):
-        dumped = Path(folder, databases.PART[kind])
+        dumped = folder / databases.PART[kind]
         progress("database")
         databases.dump(url, dumped, folder=tools, progress=progress)
         writer.add_file(dumped.name, dumped)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from sqlalchemy.exc import DBAPIError
 
@@ -13,6 +12,7 @@ from core.backup import archive, databases, transfer
 from core.backup.archive import FILES, Manifest
 from core.backup.databases import POSTGRESQL, SQLITE
 from core.backup.transfer import Transferred
+from core.backup.workplace import workplace
 from core.foundation import database, migration
 from core.foundation.errors import BackupHindered, Hindrance
 from core.foundation.signals import milestones
@@ -53,9 +53,9 @@ def restore(
     if kind == POSTGRESQL:
         databases.check_tools(archive.first_of(path), folder=tools)
     beside = databases.path_of(url).parent if kind == SQLITE else None
-    with TemporaryDirectory(dir=beside, prefix=".restoring-") as folder:
-        manifest = archive.verified(path, Path(folder), progress=progress)
-        dumped = Path(folder, databases.PART[manifest.database])
+    with workplace(beside) as folder:
+        manifest = archive.verified(path, folder, progress=progress)
+        dumped = folder / databases.PART[manifest.database]
         _refuse_if_unfit(shop, manifest, kind, dumped, another_key)
         _put_files(shop, path, manifest, progress)
         progress("database")

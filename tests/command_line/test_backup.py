@@ -1,15 +1,19 @@
 """`pushcart backup` and `pushcart restore` at a terminal: what they say, and how they end."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.backup import making
+from core.foundation.errors import BackupHindered
 from core.shop import Shop
 from tests.builders import bought, on_sqlite, opened
 from tests.command_line.conftest import Run, begin, end
 from tests.databases import spoiled
 from tests.fakes import FakeStripe
+from tests.machine import eventually
 
 
 @on_sqlite
@@ -70,3 +74,33 @@ def test_a_shop_moves_to_postgresql_with_all_that_it_has(
         done = end(begin("restore", "shop.backup", folder=folder, **{**moved, "database_url": url}))
         assert "It is in PostgreSQL now, with all of its" in done.output
         assert "The next order is number 2003." in done.output
+
+
+# Stands for pg_dump on a large shop: it has begun, and goes on for as long as the command does.
+_SLOW = """#!/bin/sh
+case "$1" in --version) echo "pg_dump (PostgreSQL) 99.1"; exit;; esac
+touch "$0.began"
+while kill -0 $PPID 2>/dev/null; do sleep 0.05; done
+"""
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_nothing_is_left_of_a_backup_that_was_ended_on_its_way(
+    number: signal.Signals, shop: Shop, folder: Path, shop_settings: dict[str, object], database_url: str
+) -> None:
+    """By a supervisor, by a line that broke, or by the power: what it had written is as large as the shop, and each night more."""
+    slow, place = folder / "pg_dump", folder / "backups"
+    slow.write_text(_SLOW)
+    slow.chmod(0o755)
+    place.mkdir()
+    words = ("backup", "backups/shop.backup", "--tools", str(folder))
+    running = begin(*words, folder=folder, **shop_settings, database_url=database_url)
+    eventually((folder / "pg_dump.began").exists)
+    assert list(place.iterdir()) != []
+    running.send_signal(number)
+    assert end(running).status != 0
+    if number is signal.SIGKILL:
+        with pytest.raises(BackupHindered):
+            making.make(shop, place / "another.backup", tools=str(place))
+    assert list(place.iterdir()) == []
