@@ -13,6 +13,13 @@ _FIRST, _LAST = date(1970, 1, 1), date(9998, 12, 31)
 MOST = 100_000
 
 Limit = Annotated[int, typer.Option(min=1, max=MOST, help="How many at most, newest first.")]
+EndSubscription = Annotated[
+    bool | None,
+    typer.Option(
+        "--cancel-subscription/--keep-subscription",
+        help="Whether the plan that is paid back stops billing; else as PLAN_AFTER_REFUND says.",
+    ),
+]
 
 
 def day(text: str) -> date:

@@ -8,7 +8,7 @@ import orjson
 import typer
 
 from core.command_line.answers import Json, fail, moment, one_of, refuse, say, table
-from core.command_line.arguments import MOST, Limit
+from core.command_line.arguments import MOST, EndSubscription, Limit
 from core.foundation.money import Money
 from core.opening import open_shop
 
@@ -84,13 +84,7 @@ def refund(
     take_back: Annotated[
         bool, typer.Option("--take-back", help="End access, of these lines or all, though money is left.")
     ] = False,
-    end_subscription: Annotated[
-        bool | None,
-        typer.Option(
-            "--cancel-subscription/--keep-subscription",
-            help="Whether the plan that is paid back stops billing; else as PLAN_AFTER_REFUND says.",
-        ),
-    ] = None,
+    end_subscription: EndSubscription = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, for scripts.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -4,10 +4,14 @@ from typing import Annotated, Any
 
 import typer
 
+from core.command_line import errors
 from core.command_line.answers import Json, fail, moment, refuse, say, table
-from core.command_line.arguments import Limit
+from core.command_line.arguments import EndSubscription, Limit
+from core.foundation.errors import NothingToRefund
 from core.foundation.money import Money
 from core.opening import open_shop
+
+_NOTHING_LEFT = "Accept it by --no-refund: then its buyer is told that nothing is left to be sent back."
 
 withdraw_commands = typer.Typer(no_args_is_help=True, help="Accept a withdrawal from a contract, or decline it.")
 Withdrawal = Annotated[str, typer.Argument(metavar="WITHDRAWAL", help="Its id, as `pushcart withdrawals` lists it.")]
@@ -38,6 +42,7 @@ def accept(
         typer.Option(metavar="AMOUNT", help="Such as 27 or 27.00; without it all of what is withdrawn from."),
     ] = None,
     keep_access: Annotated[bool, typer.Option("--keep-access", help="Leave them what they have.")] = False,
+    end_subscription: EndSubscription = None,
     no_refund: Annotated[bool, typer.Option("--no-refund", help="Send nothing back: it has gone back before.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, for scripts.")] = False,
     as_json: Json = False,
@@ -63,8 +68,14 @@ def accept(
         refuse(f"Nobody knows which order {withdrawal} is about. Say it with --order.")
     units = None if amount is None else Money.parse(amount, found["currency"]).amount
     # A choice of all lines is all of the order: that may be several refunds, and whole ones end access by themselves.
-    wish: dict[str, Any] = {"lines": found["lines"], "take_back": not keep_access and bool(found["lines"] or units)}
-    plan = preview(shop, found["order_id"], units, **wish)
+    wish: dict[str, Any] = {
+        "lines": found["lines"], "take_back": not keep_access and bool(found["lines"] or units),
+        "end_subscription": end_subscription,
+    }  # fmt: skip
+    try:
+        plan = preview(shop, found["order_id"], units, **wish)
+    except NothingToRefund as error:
+        fail(*errors.lines(error), _NOTHING_LEFT)
     if refusal := words.disagreement(plan, yes=yes, as_json=as_json):
         fail(refusal)
     done = request(

@@ -1,5 +1,6 @@
 """`pushcart withdrawals` and `pushcart withdraw`: what is open, and what is decided about it."""
 
+from core.journeys import refund
 from core.rights import declarations
 from core.rights.declarations import Declaration, Visitor
 from core.rights.withdrawals import Withdrawal
@@ -28,6 +29,28 @@ def test_one_is_matched_and_accepted_and_the_decision_stands_also_while_stripe_i
     assert "Stripe did not answer" in said.complaints[-1]
     assert builders.rows(shop, Withdrawal)[0].state == "accepted"
     assert [each["amount"] for each in builders.detail(shop, order_id)["refunds"]] == [2900]
+
+
+def test_whether_the_plan_bills_on_is_said_as_for_a_refund(pushcart: Run, shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _ = builders.subscribed(shop, stripe)
+    number = builders.order(shop, order_id).number
+    withdrawal = declared(shop, email="ada@example.com", reference=number)
+    words = ("withdraw", "accept", withdrawal, "--order", number)
+    assert "--keep-subscription lets it bill on" in pushcart(*words).errors
+    assert "--cancel-subscription ends it at once" in pushcart(*words, "--keep-subscription").errors
+
+
+def test_where_all_of_it_went_back_it_is_said_how_it_is_accepted(pushcart: Run, shop: Shop, stripe: FakeStripe) -> None:
+    order_id = builders.bought(shop, stripe)
+    refund.request(shop, order_id, actor="owner")
+    withdrawal = declared(shop, email="eve@example.com", reference=builders.order(shop, order_id).number)
+    said = pushcart("withdraw", "accept", withdrawal, "--order", order_id, "--yes")
+    assert said.status == 1
+    assert (
+        said.complaints[-1] == "Accept it by --no-refund: then its buyer is told that nothing is left to be sent back."
+    )
+    assert builders.rows(shop, Withdrawal)[0].state == "open"
+    assert pushcart("withdraw", "accept", withdrawal, "--no-refund").status == 0
 
 
 def test_one_is_declined_with_a_reason_and_once(pushcart: Run, shop: Shop) -> None:
