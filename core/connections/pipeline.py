@@ -130,7 +130,7 @@ class Pipeline:
         idle = not self._driver.autocommit and self._server.transaction_status == TransactionStatus.IDLE
         self._server.enter_pipeline_mode()
         if idle:
-            self._server.send_query_params(b"BEGIN", None)
+            self._server.send_query_params(self._driver._get_tx_start_command(), None)
             self._asked.append(False)
 
     def _send(self, words: str, values: Values) -> None:

@@ -15,16 +15,18 @@ from sqlalchemy.exc import InvalidatePoolError
 from core.connections import documents, statements
 from core.connections.pipeline import keep_prepared
 
+_LEVEL = "read committed"
 # How long, in milliseconds, one waits for somebody's lock, for a statement, and for a transaction in which nothing happens.
 LIMITS: dict[str, int | str] = {
     "lock_timeout": 10_000,
     "statement_timeout": 60_000,
     "idle_in_transaction_session_timeout": 60_000,
 }
-# Whatever a server is set to for others: how it writes times, not one of which could be read without, and that it compiles no
-# statement to machine code. It does that for what it takes for dear, as until PostgreSQL 17 each is that reads a table as a whole
-# against `_BY_INDEX`: to read twenty rows took 80 milliseconds.
-_ALWAYS = {"datestyle": "ISO", "jit": "off"}
+# Whatever a server is set to for others. Times are written in the way that they are read here, what is nothing stays so in a list
+# of values, and whoever has waited for a lock sees what was written meanwhile. And no statement is compiled to machine code: that
+# is done for what the server takes for dear, as until PostgreSQL 17 each is that reads a table as a whole against `_BY_INDEX`, and
+# to read twenty rows took 80 milliseconds.
+_ALWAYS = {"datestyle": "ISO", "array_nulls": "on", "default_transaction_isolation": _LEVEL, "jit": "off"}
 # What is asked again and again finds its rows by an index. For as long as the database has not counted a new shop's rows it takes
 # them for few, would read each table as a whole, and go on so where a statement is prepared.
 _BY_INDEX, _AS_IT_LIKES = {"enable_seqscan": "off"}, {"enable_seqscan": "on"}
@@ -48,6 +50,8 @@ def connect(url: str) -> Engine:
         pool_size=10,
         max_overflow=10,
         pool_timeout=_SPARES,
+        # Said with each BEGIN: behind a pooler what holds for a session holds for somebody else's.
+        isolation_level="READ COMMITTED",
         json_deserializer=documents.read,
         hide_parameters=True,  # an error would name them, and with them people's addresses
         connect_args={name: value for name, value in _USUAL.items() if f"{name}=" not in url},
@@ -94,7 +98,8 @@ _WHO = text("select pid, datname, backend_start as since from pg_stat_activity w
 def options() -> str:
     """The limits, and what holds always, as libpq's `options`, for connections of a library that makes its own."""
     limits = {name: limit for name, limit in LIMITS.items() if not name.startswith("idle")}
-    return " ".join(f"-c {name}={to}" for name, to in {**limits, **_ALWAYS}.items())
+    said = {name: str(to).replace(" ", r"\ ") for name, to in {**limits, **_ALWAYS}.items()}
+    return " ".join(f"-c {name}={to}" for name, to in said.items())
 
 
 def _prepare(engine: Engine) -> None:

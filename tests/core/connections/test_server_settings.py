@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from core import opening
-from core.connections import postgres
+from core.connections import postgres, statements
 from core.foundation import database, migration
 from core.foundation.settings import Settings
 from core.owner.doctor import house
@@ -31,13 +31,21 @@ def kept_in(server: Server, encoding: str) -> Iterator[str]:
         server.tell(f"drop database {name} with (force)")
 
 
+@contextmanager
+def set_to(server: Server, **settings: str) -> Iterator[str]:
+    """A database that is set so for whoever says nothing else; its address."""
+    with server.database() as address:
+        for name, value in settings.items():
+            server.tell(f"alter database {address.partition('?')[0].rpartition('/')[2]} set {name} = '{value}'")
+        yield address
+
+
 @pytest.mark.parametrize("style", ["German", "SQL, DMY", "Postgres, MDY"])
 @pytest.mark.parametrize("told", [lambda engine: engine, database.patient])
 def test_times_are_read_whatever_way_a_server_writes_them_for_others(
     postgres_server: Server, style: str, told: Callable
 ) -> None:
-    with postgres_server.database() as address:
-        postgres_server.tell(f"alter database {address.partition('?')[0].rpartition('/')[2]} set datestyle = '{style}'")
+    with set_to(postgres_server, datestyle=style) as address:
         engine = database.connect(address)
         with told(engine).begin() as connection:
             assert connection.scalar(text("select :at\\:\\:timestamptz"), {"at": NOON}) == NOON
@@ -45,6 +53,35 @@ def test_times_are_read_whatever_way_a_server_writes_them_for_others(
         engine.dispose()
         with psycopg.connect(address, options=postgres.options()) as connection:  # as the worker's library has them
             assert connection.execute("select timestamptz '2026-11-03 12:00+00'").fetchone() == (NOON,)
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+@pytest.mark.parametrize("told", [lambda engine: engine, database.patient])
+def test_who_has_waited_for_a_lock_sees_what_was_written_meanwhile(
+    postgres_server: Server, level: str, told: Callable[[Engine], Engine]
+) -> None:
+    with set_to(postgres_server, default_transaction_isolation=level) as address:
+        engine = database.connect(address)
+        asked = "select current_setting('transaction_isolation')"
+        with told(engine).begin() as connection:
+            assert connection.scalar(text(asked)) == "read committed"
+        with told(engine).begin() as connection:  # and where it is asked of the driver's library itself
+            assert statements.ask(connection, asked, ()) == [("read committed",)]
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            assert connection.scalar(text(asked)) == "read committed"
+        with told(engine).begin() as connection:  # also on one that was lent to somebody who began no transaction
+            assert connection.scalar(text(asked)) == "read committed"
+        engine.dispose()
+        with psycopg.connect(address, options=postgres.options()) as connection:  # as the worker's library has them
+            assert connection.execute(asked).fetchone() == ("read committed",)
+
+
+def test_nothing_in_a_list_of_values_is_nothing_whatever_a_server_reads_there(postgres_server: Server) -> None:
+    with set_to(postgres_server, array_nulls="off") as address:
+        engine = database.connect(address)
+        with engine.begin() as connection:
+            assert statements.ask(connection, "select unnest(%s::varchar[])", (["a", None],)) == [("a",), (None,)]
+        engine.dispose()
 
 
 @pytest.mark.parametrize("told", [lambda engine: engine, database.patient])
