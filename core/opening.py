@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from core.connections import postgres
+from core.connections import postgres, proxies
 from core.foundation import database, migration, settings
 from core.foundation.errors import DatabaseNewer, MigrationStuck, StorageUnreachable
 from core.foundation.settings import Mistake, Settings
@@ -49,6 +49,7 @@ def _is_no_database(error: DBAPIError) -> bool:
 @_said_if_away()
 def open_shop() -> Shop:
     """The shop of this process. Raises SystemExit with one line for each thing that keeps it from opening."""
+    proxies.pass_by_this_machine()
     chosen, mistakes = settings.look()
     wrong = {mistake.subject for mistake in mistakes}
     mistakes += [mistake for mistake in live_mode.mistakes(chosen) if mistake.subject not in wrong]
@@ -70,6 +71,7 @@ def open_to_restock() -> Shop:
 
     Raises SystemExit with one line for each mistake in the form of its settings, or if files would be put with the demo's.
     """
+    proxies.pass_by_this_machine()
     chosen, mistakes = settings.look()
     mistakes += [mistake for mistake in live_mode.mistakes(chosen) if mistake.subject == "STORAGE_URL"]
     settings.refuse(mistakes)
@@ -78,6 +80,7 @@ def open_to_restock() -> Shop:
 
 def closed_shop() -> Shop:
     """The shop as it lies there, for making a backup of it or putting one back: nothing of it is looked at, filled or migrated."""
+    proxies.pass_by_this_machine()
     chosen = settings.read()
     return _around(chosen, database.connect(chosen.database_url))
 

@@ -21,8 +21,9 @@ ENDS_WITHIN = 20
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Stand]:
-    """A checkout in which nothing was ever started."""
+    """A checkout in which nothing was ever started, where others are reached by a proxy that leads to nobody here."""
     stand = Stand(tmp_path / "checkout")
+    stand.env |= dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
     yield stand
     stand.stop()
 
