@@ -31,6 +31,12 @@ SANDBOX_WEBHOOK_SECRET = "whsec_pushcart_sandbox_0000000000000000"
 SANDBOX_RECEIVER_SECRET = "whsec_d2hhdCB0aGUgZGVtbyB0ZWxscyB0aGUgc2FuZGJveC4="
 # Where a shop without a SECRET_KEY keeps the one that it made for itself.
 KEPT_SECRET = Path("var/secret_key")
+# What somebody could guess signs nothing.
+_SHORTEST_SECRET = 16
+_NO_SECRET = (
+    "is empty or was cut off: with that anybody could sign. Put the file back as it was, or remove it for the shop to make another"
+    " key, which ends sign-ins and links of before"
+)
 _LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 # The longest that a setting may ask for, in seconds and in days: what is counted with has to stay a date.
 _A_DAY, _A_CENTURY = 86_400, 36_525
@@ -177,8 +183,8 @@ class Settings(BaseSettings):
     @field_validator("mail_events_secret", "secret_key", "metrics_token", mode="after")
     @classmethod
     def _is_long_enough(cls, value: SecretStr) -> SecretStr:
-        if 0 < len(value.get_secret_value()) < 16:
-            raise ValueError("must have at least 16 characters")
+        if 0 < len(value.get_secret_value()) < _SHORTEST_SECRET:
+            raise ValueError(f"must have at least {_SHORTEST_SECRET} characters")
         return value
 
     @field_validator("shop_name", mode="after")
@@ -418,8 +424,11 @@ def _kept_secret(path: Path) -> str:
         with NamedTemporaryFile("w", dir=path.parent, prefix=".secret_key-") as file:
             file.write(secrets.token_urlsafe(32))
             file.flush()
+            os.fsync(file.fileno())  # before it has its name: else a power cut may leave the name and no key
             with suppress(FileExistsError):
                 os.link(file.name, path)
-    secret = path.read_text().strip()
+    secret = path.read_text(errors="replace").strip()
+    if len(secret) < _SHORTEST_SECRET:
+        refuse([Mistake("SECRET_KEY", f"is not set, and {path} {_NO_SECRET}")])
     masking.know(secret)
     return secret

@@ -1,6 +1,7 @@
 """Settings: with none the demo runs; each wrong one is named in a readable line, and no secret is printed."""
 
 import os
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -211,6 +212,17 @@ def test_the_demos_secret_is_made_once_and_kept_to_its_owner(
     assert first == second
     assert len(first) > 30
     assert os.stat("var/secret_key").st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("left", ["", "\n", "half a key"])
+def test_a_kept_secret_that_was_lost_signs_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, left: str) -> None:
+    """A full disk or a lost write left the file: with an empty key anybody could sign themselves in as the owner."""
+    monkeypatch.chdir(tmp_path)
+    Path("var").mkdir()
+    Path("var/secret_key").write_text(left)
+    with pytest.raises(SystemExit, match="SECRET_KEY: is not set, and var/secret_key is empty or was cut off"):
+        settings.read().signing_key  # noqa: B018 - it is made when it is asked for
+    assert Path("var/secret_key").read_text() == left
 
 
 def test_proxies_are_addresses_or_networks(monkeypatch: pytest.MonkeyPatch) -> None:
