@@ -68,7 +68,7 @@ _ROWS: dict[str, dict[str, str]] = {
         "amount_subtotal": "2900", "amount_discount": "0", "amount_tax": "0", "amount": "2900",
     },
     "fulfillment_log": {
-        "order_id": "'ord_' || i", "event": "'fulfilled'", "actor": "'seed'", "detail": "''", "created_at": _AT,
+        "order_id": "'ord_' || i", "event": "'fulfilled'", "actor": "'webhook evt_' || i", "detail": "''", "created_at": _AT,
     },
     "disputes": {
         "id": "'dp_' || i", "order_id": "'ord_' || i", "payment_id": "'pi_' || i",

@@ -11,7 +11,7 @@ from sqlalchemy import Index, bindparam, delete, update
 from sqlmodel import Field, Session, col, func, select
 
 from core import admission
-from core.events import application
+from core.events import application, arrivals
 from core.events.handlers import HANDLERS, LIVE_AT_TEST, TEST_AT_LIVE, Context, EventState, OfSession, Outcome
 from core.foundation import masking
 from core.foundation.database import is_away, is_held, repeatable, wait_briefly
@@ -66,13 +66,14 @@ class StripeEvent(Record, table=True):
 
 @dataclass(frozen=True)
 class Told:
-    """An event that is known to be Stripe's, with its text as it came. `again` if it is to be applied once more; `request` is
-    the one that brought it, as `requests.carried` says it."""
+    """An event that is known to be Stripe's, with its text as it came. `again` if it is to be applied once more, and `arrived` if
+    it came by the webhook just now; `request` is the one that brought it, as `requests.carried` says it."""
 
     event: dict[str, Any]
     payload: str
     actor: str
     again: bool = False
+    arrived: bool = False
     request: str = field(default_factory=requests.carried)
 
     @property
@@ -97,7 +98,7 @@ def opened(shop: Shop, raw: bytes, signature: str | None) -> Told:
     """The event in a webhook's raw body, if Stripe signed it. Raises EventRefused."""
     secrets = [secret.get_secret_value() for secret in shop.settings.stripe_webhook_secret]
     event = verified(raw, signature, secrets)
-    return Told(event, raw.decode(), actor=f"webhook {event['id']}")
+    return Told(event, raw.decode(), actor=f"webhook {event['id']}", arrived=True)
 
 
 def take(shop: Shop, told: Told) -> Outcome:
@@ -132,10 +133,20 @@ def take_all(shop: Shop, told: Sequence[Told], *, waits: bool = True) -> list[Ou
 
 @repeatable
 def _taken(shop: Shop, told: Sequence[Told], *, waits: bool) -> list[Outcome]:
+    came = any(each.arrived and _is_stripes(each.event, livemode=shop.settings.livemode) for each in told)
     with shop.transaction() as session:
         if not waits:
             wait_briefly(session)
-        return _remember_and_apply(session, shop, told)
+        outcomes = _remember_and_apply(session, shop, told)
+        noted = came and arrivals.note(session, shop)
+    if noted:
+        arrivals.noted(shop)
+    return outcomes
+
+
+def _is_stripes(event: dict[str, Any], *, livemode: bool) -> bool:
+    """Whether that it came proves that Stripe tells the shop: a ping of the doctor's is signed by the shop itself."""
+    return event["type"] in HANDLERS and event.get("livemode") is livemode
 
 
 def replay(shop: Shop, event_id: str, *, actor: str) -> Outcome:

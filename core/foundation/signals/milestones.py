@@ -18,7 +18,7 @@ from core.foundation.writes.inserts import InsertOnce
 class Name(StrEnum):
     """What is watched. `payment_page_refused` is a key that may not open the page on which buyers pay, `storage_silent` a
     storage that did not answer when a buyer asked for a file. `restored` is as of when a backup is that was put back,
-    `recovered` when Stripe was asked for what came after it."""
+    `recovered` when Stripe was asked for what came after it. `webhook_took` is an event that came by the webhook."""
 
     STRIPE_ANSWERED = "stripe_answered"
     STRIPE_SILENT = "stripe_silent"
@@ -36,6 +36,7 @@ class Name(StrEnum):
     RETAINED = "retention_ran"
     RESTORED = "restored"
     RECOVERED = "recovered"
+    WEBHOOK_TOOK = "webhook_took"
 
 
 class Milestone(Record, table=True):

@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam
 from sqlmodel import Session, func, select
 
 from core.foundation.signals import milestones
-from core.owner.needs import events, machinery, messages, money, orders
+from core.owner.needs import arrivals, events, machinery, messages, money, orders
 from core.owner.needs.items import Item, Kind
 from core.shop import Shop
 
@@ -28,6 +28,7 @@ def items(shop: Shop, *, beside: int = 0) -> list[Item]:
         said = milestones.everything(session)
         found = [
             *machinery.stripe(session, said, now=now),
+            *arrivals.missing(session, livemode=livemode, now=now),
             *shelf.listed(orders.lost),
             *money.card_testing(session, now=now),
             *shelf.listed(events.setbacks_lasting),

@@ -1,6 +1,7 @@
 """What needs a person: each topic stands in the list for as long as it is true, with what to do about it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text, update
@@ -287,6 +288,67 @@ def test_what_has_a_deadline_comes_first_then_the_oldest(shop: Shop, stripe: Fak
     deliver(shop, event_about({"id": "cs_live_1"}, "checkout.session.completed", number="live", livemode=True))
     deliver(shop, stripe.tell("charge.dispute.created", stripe.dispute(builders.payment_of(shop, order_id))))
     assert topics(shop) == ["dispute", "stripe_unreachable", "mode_mismatch"]
+
+
+def learned_by_asking(shop: Shop, stripe: FakeStripe, cart: str) -> dict[str, Any]:
+    """An event that Stripe lists, and that no webhook brought."""
+    _, session_id = builders.opened(shop, "guide-eur", cart=cart)
+    stripe.pay(session_id)
+    event = stripe.event("completed", session_id)
+    stripe.happened.append(event)
+    reconciliation.sweep(shop)
+    return event
+
+
+def test_a_webhook_by_which_nothing_comes_until_something_does(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    """Its secret was changed at Stripe alone: the worker delivers all that is bought, and nobody would notice."""
+    builders.bought(shop, stripe)
+    since = clock.time
+    clock.pass_(hours=1)
+    event = learned_by_asking(shop, stripe, "cart_2")
+    clock.pass_(minutes=29)
+    reconciliation.sweep(shop)
+    assert topics(shop) == []
+    clock.pass_(minutes=2)
+    reconciliation.sweep(shop)
+    (item,) = attention.items(shop)
+    assert (item.topic, item.since) == ("webhook_silent", since)
+    assert event["id"] in item.detail
+    deliver(shop, event)
+    assert topics(shop) == []
+
+
+def test_a_webhook_by_which_nothing_ever_came(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    learned_by_asking(shop, stripe, "cart_1")
+    clock.pass_(minutes=31)
+    reconciliation.sweep(shop)
+    assert topics(shop) == ["webhook_silent"]
+
+
+def test_what_the_worker_was_only_sooner_to_hear_of_says_nothing_of_the_webhook(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    for cart in ("cart_1", "cart_2", "cart_3"):
+        deliver(shop, learned_by_asking(shop, stripe, cart))
+        clock.pass_(minutes=2)
+    clock.pass_(minutes=60)
+    reconciliation.sweep(shop)
+    assert topics(shop) == []
+
+
+def test_what_happened_while_all_of_the_shop_was_away_says_nothing_of_the_webhook(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    builders.bought(shop, stripe)
+    _, session_id = builders.opened(shop, "guide-eur", cart="cart_2")
+    clock.pass_(minutes=20)
+    stripe.pay(session_id)
+    stripe.happened.append(stripe.event("completed", session_id))
+    clock.pass_(hours=2)
+    reconciliation.sweep(shop)
+    clock.pass_(minutes=31)
+    reconciliation.sweep(shop)
+    assert topics(shop) == []
 
 
 def test_a_worker_that_was_not_seen_for_long_until_it_is_back(shop: Shop) -> None:

@@ -5,11 +5,13 @@ from dataclasses import replace
 from sqlalchemy import update
 from sqlmodel import col
 
+from core.events import reconciliation
 from core.messages import letters
 from core.messages.letters import Letter, LetterState
 from core.owner import setting_up
 from core.shop import Shop
 from tests import builders
+from tests.builders import deliver
 from tests.fakes import FakeStripe
 
 
@@ -44,3 +46,20 @@ def test_keys_and_owners_are_told_by_the_settings(shop: Shop) -> None:
 def test_what_a_trial_proved_is_no_proof_for_a_live_shop(shop: Shop, stripe: FakeStripe) -> None:
     builders.bought(shop, stripe)
     assert not {"webhook", "sale"} & done(builders.live(shop))
+
+
+def test_events_that_the_worker_asked_for_prove_no_webhook(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = only_asked_about(shop, stripe)
+    assert builders.status(shop, order_id) == "fulfilled"
+    assert not {"webhook"} & done(shop)
+    deliver(shop, stripe.happened[0])
+    assert "webhook" in done(shop)
+
+
+def only_asked_about(shop: Shop, stripe: FakeStripe) -> str:
+    """An order of which the worker alone has learned, since Stripe lists what happened."""
+    order_id, session_id = builders.opened(shop, "guide-eur")
+    stripe.pay(session_id)
+    stripe.happened.append(stripe.event("completed", session_id))
+    reconciliation.sweep(shop)
+    return order_id
