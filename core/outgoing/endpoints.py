@@ -41,6 +41,10 @@ class Off(StrEnum):
     GONE = "gone"
 
 
+# What is said of one whose secret was sealed with another SECRET_KEY.
+UNREADABLE = "its secret cannot be read with this SECRET_KEY"
+
+
 class WebhookEndpoint(Record, table=True):
     """One address. `topics` is empty where it is told of everything; `variable` names the setting that it comes from, if any.
 

@@ -75,7 +75,7 @@ def _begin(session: Session, shop: Shop, turn: Turn) -> _Task | None:
     except SealBroken:
         # SECRET_KEY was changed. Nobody could check what is signed with anything else: a person must rotate the secret.
         endpoints.switch_off(row, Off.FAILED, now=now)
-        row.failure = "its secret cannot be read with this SECRET_KEY"
+        row.failure = endpoints.UNREADABLE
         _settle(delivery, DeliveryState.HELD, now=None)
         return None
     return _Task(delivery.id, row.id, row.url, body, headers | signatures.headers(message.id, body, keys, at=now))

@@ -11,7 +11,7 @@ from core.mailboxes import marks
 from core.mailboxes.marks import Kind as MarkKind
 from core.messages.letters import OUTSTANDING, Letter, LetterState
 from core.outgoing import endpoints, messages
-from core.outgoing.endpoints import Off
+from core.outgoing.endpoints import Off, WebhookEndpoint
 from core.owner.needs.items import LONG_RETRIED, Item, Kind
 from core.shop import Shop
 
@@ -26,10 +26,21 @@ def endpoints_off(session: Session) -> Iterator[Item]:
             kept = f", {waiting} messages wait" if (waiting := messages.held(session, row.id)) else ""
             yield Item(
                 "webhook_off", row.id, None, row.off_at, None, f"{row.name}: {row.failure}{kept}",
-                _ENDPOINT_GONE if row.off is Off.GONE else _ENDPOINT_FAILED,
+                _what_to_do(row),
             )  # fmt: skip
 
 
+def _what_to_do(row: WebhookEndpoint) -> str:
+    if row.off is Off.GONE:
+        return _ENDPOINT_GONE
+    return _ENDPOINT_UNREADABLE.format(id=row.id) if row.failure == endpoints.UNREADABLE else _ENDPOINT_FAILED
+
+
+_ENDPOINT_UNREADABLE = (
+    "SECRET_KEY was changed, and nobody could check what is signed with anything else. Set it to what it was; or, if that was on"
+    " purpose, `pushcart hooks rotate {id}`, and give the secret that it prints to the program behind it. Then `pushcart hooks on"
+    " {id}`: what it missed is kept for a month."
+)
 _ENDPOINT_FAILED = (
     "It took no message for three days and was switched off; what it missed is kept for a month. Mend the program behind it,"
     " send a test, and switch it on: `pushcart hooks on`, or the page Webhooks."

@@ -4,14 +4,17 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from standardwebhooks import Webhook
 
 from core.foundation.jobs.kinds import Job, Turn
+from core.foundation.settings import Settings
 from core.outgoing import destinations, endpoints, messages, posting, sending
 from core.outgoing.attempts import WebhookAttempt
 from core.outgoing.destinations import PrivateDestination
@@ -20,6 +23,7 @@ from core.outgoing.messages import DeliveryState, WebhookDelivery
 from core.outgoing.posting import Answer
 from core.outgoing.sending import WAITS
 from core.outgoing.topics import Topic
+from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.core.outgoing.receiver import Receiver, deliveries, listens, receiving, work
@@ -66,6 +70,21 @@ def test_a_receiver_gets_a_signed_message_that_either_secret_opens(shop: Shop, r
     work(shop)
     sending.deliver(shop, Turn(Job.WEBHOOK, "twice", 0, (row.id,)))
     assert len(receiver.heard) == 1
+
+
+@builders.on_sqlite
+def test_where_secret_key_was_changed_it_is_said_and_not_that_the_program_is_broken(
+    shop: Shop, receiver: Receiver
+) -> None:
+    made = listens(shop, receiver.url)
+    announce(shop)
+    key = {"secret_key": SecretStr("another than before, of sixteen letters")}
+    work(replace(shop, settings=Settings(**{**dict(shop.settings), **key})))
+    (item,) = [each for each in attention.items(shop) if each.topic == "webhook_off"]
+    assert "three days" not in item.advice
+    assert "SECRET_KEY was changed" in item.advice
+    assert f"`pushcart hooks rotate {made.id}`" in item.advice
+    assert receiver.heard == []
 
 
 @builders.on_sqlite
