@@ -116,7 +116,8 @@ Handler = Plain | OfSession | OfOrder
 
 def _record_refund(session: Session, context: Context, order_id: AdmittedOrder, locked: Locked | None) -> None:
     assert locked is not None
-    refunds.record(session, order_id, locked.book.refunds, refunds.read_refund(context.subject), now=context.now)
+    facts = refunds.read_refund(context.subject, told_at=context.event.get("created"))
+    refunds.record(session, order_id, locked.book.refunds, facts, now=context.now)
 
 
 def _record_dispute(session: Session, context: Context, order_id: AdmittedOrder, locked: Locked | None) -> None:

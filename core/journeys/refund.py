@@ -433,7 +433,7 @@ def _refuse(session: Session, refund: Refund, refusal: StripeRefused, *, now: da
     [row] = [each for each in book.refunds if each.id == refund.id]
     # Stripe may have told meanwhile that it was made after all: then its word counts.
     if row.status is RefundStatus.REQUESTED:
-        row.status, row.failure, row.updated_at = RefundStatus.CANCELED, refusal.code, now
+        row.status, row.failure, row.updated_at, row.failed_at = RefundStatus.CANCELED, refusal.code, now, now
     fulfillment.settle(session, [Case(order, book, refund.actor)], now=now)
     return row.status
 

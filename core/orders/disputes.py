@@ -81,7 +81,8 @@ LOST = col(Dispute.status).in_(_LOST)
 
 
 class FraudWarning(Record, table=True):
-    """The issuer's early warning that a payment may be fraud, under Stripe's id: often a dispute follows."""
+    """The issuer's early warning that a payment may be fraud, under Stripe's id: often a dispute follows. Which payment that is its
+    PaymentIntent and charge say, null where that was not kept."""
 
     __tablename__ = "fraud_warnings"
 
@@ -90,6 +91,8 @@ class FraudWarning(Record, table=True):
     fraud_type: str
     actionable: bool
     created_at: datetime
+    stripe_payment_intent_id: str | None = None
+    stripe_charge_id: str | None = None
 
 
 ACTIONABLE = col(FraudWarning.actionable).is_(True)
@@ -163,6 +166,8 @@ def record_warning(session: Session, order_id: AdmittedOrder, warning: dict[str,
         )  # fmt: skip
         session.add(row)
     row.actionable = row.actionable and bool(warning.get("actionable"))
+    row.stripe_payment_intent_id = row.stripe_payment_intent_id or id_of(warning.get("payment_intent"))
+    row.stripe_charge_id = row.stripe_charge_id or id_of(warning.get("charge"))
     session.flush()  # the next one may be of the same transaction
     return row
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, ColumnElement, Index, Text, and_, cast, exists, func, literal_column, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.records import index_where, minor_units, text_enum
@@ -33,6 +34,7 @@ class RefundStatus(StrEnum):
 _RANK = list(RefundStatus)
 # Confirmed by Stripe and not taken back: this money has left us.
 GONE = (RefundStatus.PENDING, RefundStatus.REQUIRES_ACTION, RefundStatus.SUCCEEDED)
+_IN_VAIN = (RefundStatus.FAILED, RefundStatus.CANCELED)
 
 
 class Refund(Dated, table=True):
@@ -41,7 +43,8 @@ class Refund(Dated, table=True):
     `payment_id` is the payment that it is taken from, null until that is known. `lines` says how much of it, in minor
     units, is for which line, if it was made for lines; `takes_back` ends access to them, or to all, though money is left.
     `ends_subscription` is what an owner said about the plan that it pays back, null where the shop's policy decides.
-    Rows of one `request` were asked for at once. `amount_tax` is the tax in it, once its payment is known.
+    Rows of one `request` were asked for at once. `amount_tax` is the tax in it, once its payment is known. `failed_at` is when it
+    failed, or was refused or canceled, at Stripe; null where that is not known to have come at a certain moment.
     """
 
     __tablename__ = "refunds"
@@ -67,6 +70,7 @@ class Refund(Dated, table=True):
     actor: str = ""
     created_at: datetime = Field(index=True)
     updated_at: datetime
+    failed_at: datetime | None = None
 
 
 index_where(col(Refund.amount_tax) != literal_column("0"), "ix_refunds_taxed", Refund.created_at)
@@ -74,7 +78,8 @@ index_where(col(Refund.amount_tax) != literal_column("0"), "ix_refunds_taxed", R
 
 @dataclass(frozen=True)
 class RefundFacts:
-    """What Stripe said of a refund. `amount` in minor units; `refund_id` is our own row's, where Stripe was told it."""
+    """What Stripe said of a refund. `amount` in minor units; `refund_id` is our own row's, where Stripe was told it. `failed_at` is
+    when it did not work, where that is said."""
 
     id: str
     refund_id: str
@@ -87,10 +92,12 @@ class RefundFacts:
     status: RefundStatus
     failure: str
     created_at: datetime | None = None
+    failed_at: datetime | None = None
 
 
-def read_refund(refund: dict[str, Any]) -> RefundFacts:
-    """Read a `refund` as Stripe sends it; a status we do not know is taken for pending."""
+def read_refund(refund: dict[str, Any], *, told_at: int | None = None) -> RefundFacts:
+    """Read a `refund` as Stripe sends it; a status we do not know is taken for pending. `told_at` is when Stripe wrote the event
+    that it came with, if it came with one."""
     metadata = refund.get("metadata") or {}
     status = refund.get("status")
     return RefundFacts(
@@ -105,6 +112,7 @@ def read_refund(refund: dict[str, Any]) -> RefundFacts:
         status=RefundStatus(status) if status in set(RefundStatus) else RefundStatus.PENDING,
         failure=refund.get("failure_reason") or "",
         created_at=moment(refund.get("created")),
+        failed_at=moment(told_at) if status in _IN_VAIN else None,
     )
 
 
@@ -133,7 +141,8 @@ def record(
         known.append(row)
         known.sort(key=_age)
     if row.stripe_refund_id is None:
-        row.status = RefundStatus.REQUESTED  # taken for refused, and made after all: from here on Stripe's word counts
+        # Taken for refused, and made after all: from here on Stripe's word counts.
+        row.status, row.failed_at = RefundStatus.REQUESTED, None
     row.stripe_refund_id = facts.id
     row.stripe_payment_intent_id = facts.payment_intent or row.stripe_payment_intent_id
     if row.payment_id is None and facts.payment_intent is None:
@@ -150,42 +159,88 @@ def record(
         others = (each for each in known if each is not row and each.payment_id == row.payment_id)
         corrections.note(session, [each.created_at for each in others])
     row.failure = facts.failure or row.failure
+    # Told more than once, it failed when that was told first.
+    row.failed_at = min(filter(None, (row.failed_at, facts.failed_at)), default=None)
     return row
 
 
-def is_made_good(failed: Refund, others: Sequence[Refund], emptied: Collection[str]) -> bool:
-    """Whether others of its order brought what a refund that failed was to bring: of the same payment and lines, as much together
-    since it failed, or all that there was, which they did of the `emptied` payments. One of the same amount may have been made
-    before its failure was told: at Stripe that is known at once."""
-    fitting = [
-        other
-        for other in others
-        if other.id != failed.id and other.order_id == failed.order_id
+def is_made_good(failed: Refund, all_of_it: Sequence[Refund], emptied: Collection[str]) -> bool:
+    """Whether others of its order, which these are, brought what a refund that failed was to bring: of the same payment and lines,
+    as much together since it failed, beside what others were to bring that failed meanwhile, or all that there was, which they did
+    of the `emptied` payments. Where it is not known when it failed, one of the same amount may have been made before that was
+    told: at Stripe it is known at once."""
+    if failed.payment_id in emptied:
+        return True
+    fitting = [other for other in all_of_it if other.id != failed.id and _fits(failed, other)]
+    made = [other for other in fitting if other.status not in _IN_VAIN]
+    since = [other for other in made if other.created_at >= _failed_at(failed)]
+    vain = [other for other in fitting if other.status in _IN_VAIN and _failing(other) > _failing(failed)]
+    twin = failed.failed_at is None and any(
+        other.amount == failed.amount and other.created_at >= failed.created_at for other in made
+    )
+    return twin or any(
+        sum(each.amount for each in since if each.created_at <= other.created_at)
+        - sum(each.amount for each in vain if _failed_at(each) < other.created_at)
+        >= failed.amount
+        for other in since
+    )
+
+
+def _fits(failed: Refund, other: Refund) -> bool:
+    """Whether another one is of the same payment and lines, as far as that is known."""
+    return (
+        other.order_id == failed.order_id
         and (None in (failed.payment_id, other.payment_id) or failed.payment_id == other.payment_id)
         and (not failed.lines or not other.lines or failed.lines == other.lines)
-    ]  # fmt: skip
-    twin = any(each.amount == failed.amount and each.created_at >= failed.created_at for each in fitting)
-    since = sum(each.amount for each in fitting if each.created_at >= failed.updated_at)
-    return twin or since >= failed.amount or failed.payment_id in emptied
+    )
 
 
-def made_good(failed: Any, other: Any) -> ColumnElement[bool]:
-    """The same as the database is asked it, by what is gone of the `other` ones: an alias of the table."""
-    nothing, lines, others_lines = "{}", cast(failed.lines, Text), cast(other.lines, Text)
-    fitting = and_(
-        col(other.order_id) == failed.order_id,
-        col(other.id) != failed.id,
-        col(other.status).in_(GONE),
+def _failed_at(failed: Refund) -> datetime:
+    return failed.failed_at or failed.updated_at
+
+
+def _failing(failed: Refund) -> tuple[datetime, str]:
+    """By what those that failed stand one after another."""
+    return _failed_at(failed), failed.id
+
+
+def made_good() -> ColumnElement[bool]:
+    """The same as the database is asked it of a refund that failed, by those that are gone."""
+    last, each, vain = aliased(Refund), aliased(Refund), aliased(Refund)
+    at, at_vain = (func.coalesce(row.failed_at, row.updated_at) for row in (Refund, vain))
+    gone, since = _gone_and_fitting(each), col(each.created_at) >= at
+    together = select(func.coalesce(func.sum(each.amount), 0)).where(
+        gone, since, col(each.created_at) <= last.created_at
+    )
+    meanwhile = select(func.coalesce(func.sum(vain.amount), 0)).where(
+        _fitting(vain), col(vain.status).in_(_IN_VAIN), at_vain < last.created_at,
+        or_(at_vain > at, and_(at_vain == at, col(vain.id) > Refund.id)),
+    )  # fmt: skip
+    brought, owed = (query.correlate(Refund, last).scalar_subquery() for query in (together, meanwhile))
+    enough = exists().where(_gone_and_fitting(last), col(last.created_at) >= at, brought - owed >= Refund.amount)
+    twin = exists().where(
+        _gone_and_fitting(each), col(Refund.failed_at).is_(None), col(each.amount) == Refund.amount,
+        col(each.created_at) >= Refund.created_at,
+    )  # fmt: skip
+    emptied = exists().where(col(Payment.id) == Refund.payment_id, *_EMPTIED)
+    return or_(twin, enough, emptied)
+
+
+def _gone_and_fitting(other: Any) -> ColumnElement[bool]:
+    return and_(_fitting(other), col(other.status).in_(GONE))
+
+
+def _fitting(other: Any) -> ColumnElement[bool]:
+    nothing, lines, others_lines = "{}", cast(Refund.lines, Text), cast(other.lines, Text)
+    return and_(
+        col(other.order_id) == Refund.order_id,
+        col(other.id) != Refund.id,
         or_(
-            col(failed.payment_id).is_(None), col(other.payment_id).is_(None),
-            col(other.payment_id) == failed.payment_id,
+            col(Refund.payment_id).is_(None), col(other.payment_id).is_(None),
+            col(other.payment_id) == Refund.payment_id,
         ),
         or_(lines == nothing, others_lines == nothing, lines == others_lines),
     )  # fmt: skip
-    twin = exists().where(fitting, col(other.amount) == failed.amount, col(other.created_at) >= failed.created_at)
-    since = select(func.coalesce(func.sum(other.amount), 0)).where(fitting, col(other.created_at) >= failed.updated_at)
-    emptied = exists().where(col(Payment.id) == failed.payment_id, *_EMPTIED)
-    return or_(twin, since.correlate(failed).scalar_subquery() >= failed.amount, emptied)
 
 
 def emptied(session: Session, failed: Sequence[Refund]) -> set[str]:
@@ -256,7 +311,7 @@ def entry(refund: Refund) -> list[str]:
     name = refund.stripe_refund_id or refund.id
     if refund.status is RefundStatus.REQUESTED:
         return []
-    ended = [f"refund_{refund.status}:{name}"] if refund.status in (RefundStatus.FAILED, RefundStatus.CANCELED) else []
+    ended = [f"refund_{refund.status}:{name}"] if refund.status in _IN_VAIN else []
     return [f"refund:{name}", *ended]
 
 

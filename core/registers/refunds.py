@@ -55,9 +55,7 @@ def page(
     found = paging.page(session, query, Refund, by="created_at", place=place, size=size)
     names = order_names.of(session, [row.order_id for row in found.rows])
     failed = [row for row in found.rows if row.status in _FAILED]
-    siblings = [
-        row for row in refunds.of_orders(session, {row.order_id for row in failed}) if row.status not in _FAILED
-    ]
+    siblings = refunds.of_orders(session, {row.order_id for row in failed})
     emptied = refunds.emptied(session, failed)
     again = {row.id for row in failed if not refunds.is_made_good(row, siblings, emptied)}
     return found.each(lambda row: _row(row, names[row.order_id], may_again=row.id in again, now=now))

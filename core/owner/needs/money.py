@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 
-from sqlalchemy import exists
-from sqlalchemy.orm import aliased
+from sqlalchemy import and_, exists, or_
 from sqlmodel import Session, col, select
 
 from core.foundation.money import Money
 from core.orders.balance import payouts
 from core.orders.disputes import ACTIONABLE, Dispute, FraudWarning
+from core.orders.payments import Payment
 from core.orders.refunds import GONE, Refund, RefundStatus, made_good
 from core.owner.needs.items import Item, Kind
 from core.traffic import rate_limits
@@ -52,13 +52,24 @@ def _dispute(row: Dispute) -> Iterator[Item]:
 
 @cache
 def warnings() -> Kind:
-    """A bank's warnings of fraud, until there is a dispute, or money went back: what was before it settles nothing."""
+    """A bank's warnings of fraud, until there is a dispute about the same payment, or money of it went back: what was before it
+    settles nothing."""
+    payment, charge = col(FraudWarning.stripe_payment_intent_id), col(FraudWarning.stripe_charge_id)
+    unknown = and_(payment.is_(None), charge.is_(None))
     disputed = exists().where(
-        col(Dispute.order_id) == FraudWarning.order_id, col(Dispute.created_at) >= FraudWarning.created_at
+        col(Dispute.order_id) == FraudWarning.order_id, col(Dispute.created_at) >= FraudWarning.created_at,
+        or_(unknown, col(Dispute.stripe_payment_intent_id) == payment, col(Dispute.stripe_charge_id) == charge),
+    )  # fmt: skip
+    paid, made = col(Payment.stripe_payment_intent_id), col(Payment.stripe_charge_id)
+    its = exists().where(
+        col(Payment.id) == Refund.payment_id, or_(paid == payment, made == charge, and_(paid.is_(None), made.is_(None)))
     )
+    # What Stripe says of a refund is nearer than what is known of its payment: of a plan's that may be its invoice alone.
+    named = col(Refund.stripe_payment_intent_id)
     refunded = exists().where(
         col(Refund.order_id) == FraudWarning.order_id, col(Refund.status).in_(GONE),
         col(Refund.created_at) >= FraudWarning.created_at,
+        or_(unknown, named == payment, or_(named.is_(None), payment.is_(None)) & its),
     )  # fmt: skip
     standing = select(FraudWarning).where(ACTIONABLE, ~disputed, ~refunded)
     return Kind(standing, FraudWarning.order_id, (FraudWarning.created_at, FraudWarning.id), _warning)
@@ -75,7 +86,7 @@ def _warning(row: FraudWarning) -> Iterator[Item]:
 def refunds() -> Kind:
     """Refunds that did not work, until what they were to bring went back by another one."""
     failed = col(Refund.status).in_((RefundStatus.FAILED, RefundStatus.CANCELED))
-    standing = select(Refund).where(failed, ~made_good(Refund, aliased(Refund)))
+    standing = select(Refund).where(failed, ~made_good())
     return Kind(standing, Refund.order_id, (Refund.updated_at, Refund.id), _refund)
 
 

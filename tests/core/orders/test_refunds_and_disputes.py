@@ -167,7 +167,8 @@ def test_a_refund_made_at_stripe_is_kept_under_its_own_name(shop: Shop) -> None:
         assert row.model_dump() == {
             "id": "re_1", "order_id": order_id, "payment_id": None, "request": "", "stripe_refund_id": "re_1",
             "stripe_payment_intent_id": "pi_1", "amount": 900, "amount_tax": 0, "currency": "eur", "status": "pending",
-            "reason": "", "failure": "expired", "lines": {}, "takes_back": False, "ends_subscription": None, "actor": "stripe",
+            "reason": "", "failure": "expired", "failed_at": None, "lines": {}, "takes_back": False,
+            "ends_subscription": None, "actor": "stripe",
             "created_at": LATER, "updated_at": LATER,
         }  # fmt: skip
         assert refunds.of_order(session, order_id) == [row]
@@ -222,6 +223,19 @@ def test_a_refund_only_climbs_and_forgets_nothing(shop: Shop) -> None:
         assert (row.status, row.updated_at, row.failure) == ("failed", LATER, "expired")
         recorded(session, order_id, refund_facts(status=RefundStatus.FAILED), now=LATER)
         assert row.failure == "expired"
+
+
+def test_a_refund_failed_when_that_was_told_first_in_whatever_order_it_comes(shop: Shop) -> None:
+    said = {"id": "re_1", "amount": 900, "currency": "eur", "payment_intent": "pi_1", "status": "failed"}
+    assert refunds.read_refund({**said, "status": "succeeded"}, told_at=1_700_000_000).failed_at is None
+    assert refunds.read_refund(said).failed_at is None
+    order_id = placed(shop)
+    for times in ((1_700_000_000, 1_700_000_009), (1_700_000_009, 1_700_000_000)):
+        with shop.transaction() as session:
+            for at in times:
+                row = recorded(session, order_id, refunds.read_refund(said, told_at=at), now=LATER)
+            assert recorded(session, order_id, refunds.read_refund(said), now=LATER).failed_at == SAID
+            session.delete(row)
 
 
 def test_a_refund_that_was_taken_for_refused_and_was_made_counts_as_stripe_says(shop: Shop) -> None:
@@ -444,11 +458,15 @@ def test_what_owners_hear_of_a_dispute_follows_from_where_it_stands(
 
 def test_a_warning_of_fraud_is_kept_and_what_is_no_longer_to_be_done_stays_so(shop: Shop) -> None:
     order_id = placed(shop)
-    said = {"id": "issfr_1", "fraud_type": "misc", "actionable": True, "created": 1_700_000_000}
+    said = {
+            "id": "issfr_1", "fraud_type": "misc", "actionable": True, "created": 1_700_000_000, "charge": {"id": "ch_1"},
+            "payment_intent": "pi_1",
+        }  # fmt: skip
     with shop.transaction() as session:
         row = disputes.record_warning(session, order_id, said)
         assert row.model_dump() == {
             "id": "issfr_1", "order_id": order_id, "fraud_type": "misc", "actionable": True, "created_at": SAID,
+            "stripe_payment_intent_id": "pi_1", "stripe_charge_id": "ch_1",
         }  # fmt: skip
         assert session.exec(select(FraudWarning)).all() == [row]
         for actionable in (False, True):

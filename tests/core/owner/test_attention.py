@@ -13,7 +13,9 @@ from core.journeys import refund
 from core.kinds.deliverables import KINDS
 from core.kinds.workshops import WorkshopDate
 from core.messages.letters import Letter, LetterState
+from core.orders.disputes import FraudWarning
 from core.orders.orders import Order
+from core.orders.refunds import Refund
 from core.owner.needs import attention, set_aside
 from core.owner.needs.set_aside import SetAside
 from core.registers import refunds as refund_register
@@ -185,6 +187,134 @@ def test_a_refund_that_was_made_anew_before_its_failure_was_told_is_done(
     clock.pass_(hours=1)
     deliver(shop, late)
     assert failing(shop) == {made: False}
+
+
+def test_of_two_equal_refunds_that_were_asked_for_at_first_neither_makes_good_the_other(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    for key in ("a", "b"):
+        refund.request(shop, order_id, 500, actor="owner", key=key)
+        clock.pass_(hours=1)
+    first, second = stripe.refunds
+    failed = stripe.tell("refund.failed", stripe.fail_refund(first))
+    clock.pass_(hours=1)
+    # Told more than once, and later: it failed when it did.
+    again = stripe.tell("refund.updated", stripe.refunds[first])
+    deliver(shop, again)
+    deliver(shop, failed)
+    assert failing(shop) == {first: True}
+    clock.pass_(hours=1)
+    refund.request(shop, order_id, 500, actor="owner", key="c")
+    assert failing(shop) == {first: False}
+    clock.pass_(hours=1)
+    fail(shop, stripe, second)
+    assert failing(shop) == {first: False, second: True}
+
+
+def test_one_refund_makes_good_one_of_two_that_failed(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    for key in ("a", "b"):
+        refund.request(shop, order_id, 500, actor="owner", key=key)
+    for made in [*stripe.refunds]:
+        fail(shop, stripe, made)
+    for key, still in (("c", 1), ("d", 0)):
+        clock.pass_(hours=1)
+        refund.request(shop, order_id, 500, actor="owner", key=key)
+        assert sum(failing(shop).values()) == still
+    clock.pass_(hours=1)
+    # What made one good may fail in its turn.
+    fail(shop, stripe, [*stripe.refunds][3])
+    assert sum(failing(shop).values()) == 2
+
+
+def test_what_stripe_refused_is_not_made_good_by_what_was_asked_for_beside_it(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    stripe.trouble.append(StripeUnreachable("down"))
+    with pytest.raises(StripeUnreachable):
+        refund.request(shop, order_id, 500, actor="owner", key="a")
+    (asked,) = builders.rows(shop, Refund)
+    clock.pass_(minutes=1)
+    refund.request(shop, order_id, 500, actor="owner", key="b")
+    clock.pass_(minutes=1)
+    stripe.trouble.append(StripeRefused("charge_disputed"))
+    with pytest.raises(StripeRefused):
+        refund.resume(shop, asked.id)
+    assert topics(shop) == ["refund_failed"]
+    clock.pass_(minutes=1)
+    refund.request(shop, order_id, 500, actor="owner", key="c")
+    assert topics(shop) == []
+
+
+def test_a_refund_of_which_nobody_knows_when_it_failed_is_made_good_by_one_like_it(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    for key in ("a", "b"):
+        refund.request(shop, order_id, 500, actor="owner", key=key)
+        clock.pass_(hours=1)
+    first, _ = stripe.refunds
+    fail(shop, stripe, first)
+    with shop.transaction() as session:
+        session.exec(update(Refund).values(failed_at=None))
+    assert failing(shop) == {first: False}
+
+
+@pytest.fixture
+def two_payments(shop: Shop, stripe: FakeStripe, clock: Clock) -> tuple[str, list[str]]:
+    """An order whose plan was renewed once, and the PaymentIntents of both payments, a day later."""
+    order_id, name = builders.subscribed(shop, stripe)
+    deliver(shop, stripe.tell("invoice.paid", stripe.renew(name)))
+    builders.ask_stripe(shop)
+    clock.pass_(days=1)
+    return order_id, [*stripe.invoice_payments]
+
+
+def told(shop: Shop, stripe: FakeStripe, kind: str, subject: dict[str, Any]) -> list[str]:
+    """What needs attention once Stripe has told of this, and been asked whose it is."""
+    deliver(shop, stripe.tell(kind, subject))
+    builders.ask_stripe(shop)
+    return sorted(topics(shop))
+
+
+def test_a_warning_of_fraud_until_money_of_its_own_payment_went_back(
+    shop: Shop, stripe: FakeStripe, clock: Clock, two_payments: tuple[str, list[str]]
+) -> None:
+    order_id, (first, renewal) = two_payments
+    assert told(shop, stripe, "radar.early_fraud_warning.created", stripe.warn(first)) == ["fraud_warning"]
+    for payment, topic in ((renewal, ["fraud_warning"]), (first, [])):
+        clock.pass_(hours=1)
+        paid = stripe.invoice_payments[payment]
+        refund.request(shop, order_id, 100, actor="owner", payment=paid, end_subscription=False, key=paid)
+        assert topics(shop) == topic
+
+
+def test_a_warning_of_fraud_until_there_is_a_dispute_about_its_own_payment(
+    shop: Shop, stripe: FakeStripe, clock: Clock, two_payments: tuple[str, list[str]]
+) -> None:
+    _, (first, renewal) = two_payments
+    assert told(shop, stripe, "radar.early_fraud_warning.created", stripe.warn(renewal)) == ["fraud_warning"]
+    clock.pass_(hours=1)
+    disputed = told(shop, stripe, "charge.dispute.created", stripe.dispute(first))
+    assert disputed == ["dispute", "fraud_warning"]
+    assert told(shop, stripe, "charge.dispute.created", stripe.dispute(renewal)) == ["dispute", "dispute"]
+
+
+def test_a_warning_of_fraud_of_which_it_was_not_kept_what_it_is_about_until_money_went_back(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id = builders.bought(shop, stripe, "guide-eur", "kit-eur")
+    deliver(
+        shop, stripe.tell("radar.early_fraud_warning.created", stripe.warn(builders.payment_of(shop, order_id)))
+    )  # fmt: skip
+    with shop.transaction() as session:
+        session.exec(update(FraudWarning).values(stripe_payment_intent_id=None, stripe_charge_id=None))
+    assert topics(shop) == ["fraud_warning"]
+    clock.pass_(hours=1)
+    refund.request(shop, order_id, 500, actor="owner")
+    assert topics(shop) == []
 
 
 def test_a_warning_of_fraud_whatever_of_its_order_went_back_before_it(
