@@ -61,9 +61,8 @@ def warnings() -> Kind:
         or_(unknown, col(Dispute.stripe_payment_intent_id) == payment, col(Dispute.stripe_charge_id) == charge),
     )  # fmt: skip
     paid, made = col(Payment.stripe_payment_intent_id), col(Payment.stripe_charge_id)
-    its = exists().where(
-        col(Payment.id) == Refund.payment_id, or_(paid == payment, made == charge, and_(paid.is_(None), made.is_(None)))
-    )
+    of_it = or_(paid == payment, made == charge, and_(paid.is_(None), made.is_(None)))
+    its = exists().where(col(Payment.id) == Refund.payment_id, of_it).correlate(Refund, FraudWarning)
     # What Stripe says of a refund is nearer than what is known of its payment: of a plan's that may be its invoice alone.
     named = col(Refund.stripe_payment_intent_id)
     refunded = exists().where(

@@ -15,6 +15,7 @@ from core.kinds.workshops import WorkshopDate
 from core.messages.letters import Letter, LetterState
 from core.orders.disputes import FraudWarning
 from core.orders.orders import Order
+from core.orders.payments import Payment
 from core.orders.refunds import Refund
 from core.owner.needs import attention, set_aside
 from core.owner.needs.set_aside import SetAside
@@ -300,6 +301,23 @@ def test_a_warning_of_fraud_until_there_is_a_dispute_about_its_own_payment(
     disputed = told(shop, stripe, "charge.dispute.created", stripe.dispute(first))
     assert disputed == ["dispute", "fraud_warning"]
     assert told(shop, stripe, "charge.dispute.created", stripe.dispute(renewal)) == ["dispute", "dispute"]
+
+
+def test_whose_money_went_back_is_told_by_the_payment_where_stripe_has_not_said_it_of_the_refund(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_ids = [builders.bought(shop, stripe, cart=cart) for cart in ("cart_1", "cart_2")]
+    for order_id in order_ids:
+        warning = stripe.warn(builders.payment_of(shop, order_id))
+        assert "fraud_warning" in told(shop, stripe, "radar.early_fraud_warning.created", warning)
+    clock.pass_(hours=1)
+    refund.request(shop, order_ids[0], 500, actor="owner")
+    with shop.transaction() as session:
+        session.exec(update(Refund).values(stripe_payment_intent_id=None))
+    assert [item.order_id for item in attention.items(shop)] == [order_ids[1]]
+    with shop.transaction() as session:
+        session.exec(update(Payment).values(stripe_payment_intent_id=None, stripe_charge_id="ch_of_another_one"))
+    assert topics(shop) == ["fraud_warning", "fraud_warning"]
 
 
 def test_a_warning_of_fraud_of_which_it_was_not_kept_what_it_is_about_until_money_went_back(
