@@ -1,12 +1,12 @@
 """Restoring: all of a backup is read and found whole before anything of it is put where there is nothing yet."""
 
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from core.backup import archive, databases, transfer
 from core.backup.archive import FILES, Manifest
@@ -53,7 +53,7 @@ def restore(
     if kind == POSTGRESQL:
         databases.check_tools(archive.first_of(path), folder=tools)
     beside = databases.path_of(url).parent if kind == SQLITE else None
-    with workplace(beside) as folder:
+    with _telling_what_failed(), workplace(beside) as folder:
         manifest = archive.verified(path, folder, progress=progress)
         dumped = folder / databases.PART[manifest.database]
         _refuse_if_unfit(shop, manifest, kind, dumped, another_key)
@@ -69,6 +69,18 @@ def restore(
             return Restored(manifest, after, _transferred(shop, dumped, url, progress))
         databases.put_in_place(dumped, databases.path_of(url))  # whole, or not there
         return Restored(manifest, after)
+
+
+@contextmanager
+def _telling_what_failed() -> Iterator[None]:
+    """A disk that is full says so whatever is written: the database unpacked, or brought to this version."""
+    try:
+        yield
+    except (OSError, OperationalError) as error:
+        cause = getattr(error, "orig", error)
+        if isinstance(cause, OSError) or (isinstance(cause, sqlite3.Error) and database.is_away(error)):
+            raise BackupHindered(Hindrance.NOT_PUT_BACK, getattr(cause, "strerror", None) or str(cause)) from error
+        raise
 
 
 def _refuse_if_not_empty(shop: Shop) -> None:

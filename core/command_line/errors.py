@@ -216,6 +216,8 @@ _HINDERED = {
     Hindrance.TOOL_FAILED: "PostgreSQL's program did not do it: {detail}",
     Hindrance.NOT_TRANSFERRED: "PostgreSQL does not take what is in the SQLite database: {detail}. The database at DATABASE_URL is"
     " as empty as it was; the shop is where it was.",
+    Hindrance.NOT_PUT_BACK: "The backup was not put back: {detail}. The database at DATABASE_URL is as it was; look whether there"
+    " is room where it is to be, and, on the way into PostgreSQL, for all of it in the folder for temporary files (TMPDIR).",
     Hindrance.NOT_WRITTEN: "No backup was made: {detail}. Nothing of it is left; look whether there is room where it is to be, and"
     " whether you may write there.",
 }

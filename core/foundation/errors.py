@@ -986,6 +986,7 @@ class Hindrance(StrEnum):
     TOOL_FAILED = "tool_failed"
     NOT_TRANSFERRED = "not_transferred"
     NOT_WRITTEN = "not_written"
+    NOT_PUT_BACK = "not_put_back"
 
 
 @dataclass(eq=False)

@@ -2,6 +2,7 @@
 
 import hmac
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -32,6 +33,8 @@ _LONGEST_KEY, _LONGEST_PART = 1024, 255
 # So many bytes say what type a file is of.
 _BEGINNING = 16
 _SIGNATURE = "X-Amz-Signature"
+# How obstore ends what a disk answered.
+_SYSTEMS_NUMBER = re.compile(r"\(os error (\d+)\)")
 
 
 class Storage:
@@ -77,14 +80,16 @@ class Storage:
 
     def put(self, key: str, data: bytes, *, media_type: str, name: str = "") -> None:
         """Write a file whole; an older one under the same key is replaced at once or not at all. With `name`, a bucket says of it
-        that it is a file of this name, to be kept."""
-        obstore.put(self.store, key, data, attributes=self._attributes(media_type, name))
+        that it is a file of this name, to be kept. Raises StorageUnreachable, as all do that write."""
+        with _taking():
+            obstore.put(self.store, key, data, attributes=self._attributes(media_type, name))
 
     def put_file(self, key: str, path: Path, *, media_type: str, name: str = "") -> None:
         """Write a file of this machine, a piece at a time: however big it is, little of it is held in memory."""
-        obstore.put(
-            self._patient, key, path, attributes=self._attributes(media_type, name), max_concurrency=_PARTS_AT_ONCE
-        )  # fmt: skip
+        with _taking():
+            obstore.put(
+                self._patient, key, path, attributes=self._attributes(media_type, name), max_concurrency=_PARTS_AT_ONCE
+            )  # fmt: skip
 
     def put_stream(self, key: str, chunks: Iterator[bytes], *, media_type: str, name: str = "") -> None:
         """Write a file from what comes bit by bit, of which little is held in memory. It is there once all has come."""
@@ -93,8 +98,10 @@ class Storage:
             self._patient, key, attributes=self._attributes(media_type, name), max_concurrency=_PARTS_AT_ONCE
         )  # fmt: skip
         for chunk in chunks:
-            writer.write(chunk)
-        writer.close()
+            with _taking():
+                writer.write(chunk)
+        with _taking():
+            writer.close()
 
     def _attributes(self, media_type: str, name: str) -> Any:
         """What a bucket says of a file to whoever fetches it there. A disk keeps nothing of the kind."""
@@ -124,7 +131,8 @@ class Storage:
 
     def move(self, key: str, to: str) -> None:
         """Have a file lie under another key; what lay there is replaced."""
-        obstore.rename(self._patient, key, to)
+        with _taking():
+            obstore.rename(self._patient, key, to)
 
     def clear(self, folder: str) -> None:
         """Remove every file below this folder. That there is none is fine."""
@@ -229,6 +237,20 @@ def _answering() -> Iterator[None]:
         raise
     except (BaseError, PermissionError) as error:
         raise StorageUnreachable(said=type(error).__name__) from error
+
+
+@contextmanager
+def _taking() -> Iterator[None]:
+    """The same of one that takes no file: a disk that is full, or a folder that nobody may write into, is told by the system's
+    number alone."""
+    try:
+        with _answering():
+            yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        number = _SYSTEMS_NUMBER.search(str(error))
+        raise StorageUnreachable(said=os.strerror(int(number[1])) if number else str(error)) from error
 
 
 def _may_be_a_key(key: str) -> bool:

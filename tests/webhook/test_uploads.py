@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from itertools import chain
@@ -183,6 +184,21 @@ def test_a_ticket_is_good_for_one_upload_of_one_person_within_the_hour(
     clinic = uploads.ticket(shop, "clinic", Purpose.FILE, sign_in_id=owner)
     comes_as(shop, client, owner)
     assert client.post("/owner/uploads", json={**said, "ticket": clinic}).json()["error"] == "ProductUnfit"
+
+
+@builders.on_sqlite
+def test_a_disk_that_is_full_keeps_what_came_and_asks_to_come_again(shop: Shop, client: TestClient, owner: str) -> None:
+    upload = begun(shop, client, owner, 2_000_000).json()["id"]
+    assert sent(client, upload, bytes(100_000), 0).status_code == 204
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, before[1]))
+    try:
+        refused = sent(client, upload, bytes(1_000_000), 100_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (refused.status_code, refused.json()["error"]) == (503, "StorageUnreachable")
+    assert offset_of(client, upload) == 100_000
+    assert sent(client, upload, bytes(1_900_000), 100_000).status_code == 204
 
 
 @pytest.mark.parametrize("stranger", ["nobody", "buyer", "viewer", "support", "removed"])

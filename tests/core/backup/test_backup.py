@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from core.backup import archive, databases, making, restoring
 from core.foundation import database, migration
-from core.foundation.errors import BackupHindered, Hindrance
+from core.foundation.errors import BackupHindered, Hindrance, StorageUnreachable
 from core.foundation.signals import milestones
 from core.kinds.downloads import DownloadFile
 from core.orders.orders import Order
@@ -279,6 +279,30 @@ def test_a_full_disk_makes_no_backup_and_keeps_nothing_of_it(shop: Shop, tmp_pat
         assert hindered.value.why is Hindrance.NOT_WRITTEN
         assert os.listdir(place) == ["shop.backup"]
         assert (place / "shop.backup").read_text() == "the one of yesterday"
+
+
+@on_sqlite
+def test_a_full_disk_puts_nothing_back_and_says_so(
+    request: pytest.FixtureRequest, shop: Shop, stripe: FakeStripe, tmp_path: Path
+) -> None:
+    """It is full while the database is unpacked, while it is brought to this version, or while the files are put down."""
+    order_id = bought(shop, stripe)
+    large = [os.urandom(8_000_000)]
+    shop.storage.put_stream("downloads/large.zip", iter(large), media_type="application/zip", name="large.zip")
+    making.make(shop, tmp_path / "shop.backup")
+    with new_machine(request, shop, tmp_path / "elsewhere") as new:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        for room in (100_000, 6_000_000):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+            try:
+                with pytest.raises((BackupHindered, StorageUnreachable)) as hindered:
+                    restoring.restore(new, tmp_path / "shop.backup")
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            assert "File too large" in str(vars(hindered.value))
+            assert not databases.path_of(new.settings.database_url).exists()
+        restoring.restore(new, tmp_path / "shop.backup")
+        assert builders.status(new, order_id) == "fulfilled"
 
 
 @on_sqlite
