@@ -53,15 +53,16 @@ def accept(
     from core.journeys.refund import preview, request
     from core.owner import reports
 
-    shop = open_shop()
-    if order:
-        with shop.reading() as session:
-            meant = reports.order_detail(session, order)["id"]
-        decisions.assign(shop, withdrawal, meant, actor="pushcart withdraw")
+    shop, actor = open_shop(), "pushcart withdraw"
     with shop.reading() as session:
         found = reports.withdrawal(session, withdrawal)
+        meant = reports.order_detail(session, order) if order else None
+    if meant and meant["id"] != found["order_id"]:
+        found |= {"order_id": meant["id"], "currency": meant["currency"], "lines": []}
     if no_refund:
-        decisions.accept_without_refund(shop, withdrawal, actor="pushcart withdraw")
+        if meant:
+            decisions.assign(shop, withdrawal, meant["id"], actor=actor)
+        decisions.accept_without_refund(shop, withdrawal, actor=actor)
         say({"id": withdrawal, "state": "accepted"}, f"{withdrawal} is accepted; nothing was sent back.", as_json)
         return
     if not found["order_id"]:
@@ -78,8 +79,10 @@ def accept(
         fail(*errors.lines(error), _NOTHING_LEFT)
     if refusal := words.disagreement(plan, yes=yes, as_json=as_json):
         fail(refusal)
+    if meant:  # not before somebody has seen what that comes to
+        decisions.assign(shop, withdrawal, meant["id"], actor=actor)
     done = request(
-        shop, found["order_id"], units, reason="withdrawal", actor="pushcart withdraw", agreed=plan, withdrawal=withdrawal,
+        shop, found["order_id"], units, reason="withdrawal", actor=actor, agreed=plan, withdrawal=withdrawal,
         **wish,
     )  # fmt: skip
     with shop.reading() as session:

@@ -169,8 +169,10 @@ def candidates(session: Session, row: Withdrawal, *, livemode: bool) -> list[Ord
 
 
 def assign(session: Session, withdrawal_id: str, order_id: str, *, actor: str, now: datetime) -> Withdrawal:
-    """Say which order is meant. Raises as `lock_open`."""
+    """Say which order is meant. The lines that were chosen of another one mean nothing in it. Raises as `lock_open`."""
     row = lock_open(session, withdrawal_id)
+    if row.order_id != order_id:
+        row.lines = []
     row.order_id = session.get_one(Order, order_id).id
     session.flush()
     history.note(session, order_id, f"withdrawal:{row.id}", actor=actor, now=now)

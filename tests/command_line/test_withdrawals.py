@@ -31,6 +31,18 @@ def test_one_is_matched_and_accepted_and_the_decision_stands_also_while_stripe_i
     assert [each["amount"] for each in builders.detail(shop, order_id)["refunds"]] == [2900]
 
 
+def test_a_look_at_what_would_go_back_says_of_no_order_that_it_is_meant(
+    pushcart: Run, shop: Shop, stripe: FakeStripe
+) -> None:
+    """Whoever named the wrong order, and saw it, would find the withdrawal to be about that one the next time."""
+    order_id = builders.bought(shop, stripe)
+    withdrawal = declared(shop, email="eve@example.com", words="all")
+    said = pushcart("withdraw", "accept", withdrawal, "--order", order_id, "--amount", "9.00")
+    assert (said.status, "€9.00 goes back" in said.errors) == (1, True)
+    assert builders.rows(shop, Withdrawal)[0].order_id is None
+    assert "Say it with --order" in pushcart("withdraw", "accept", withdrawal, "--yes").complaints[-1]
+
+
 def test_whether_the_plan_bills_on_is_said_as_for_a_refund(pushcart: Run, shop: Shop, stripe: FakeStripe) -> None:
     order_id, _ = builders.subscribed(shop, stripe)
     number = builders.order(shop, order_id).number

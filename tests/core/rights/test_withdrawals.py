@@ -221,6 +221,16 @@ def test_what_nobody_could_match_is_said_to_be_about_an_order_and_then_accepted(
 
 
 @builders.on_sqlite
+def test_of_another_order_than_it_was_declared_about_no_lines_were_chosen(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, other = bought(shop, stripe, "guide-eur", "kit-eur"), bought(shop, stripe, "kit-eur", cart="cart_2")
+    declares(shop, by=Visitor(signed_in=NORA), order_id=order_id, lines=(2,))
+    withdrawal.assign(shop, only(shop).id, order_id)
+    assert only(shop).lines == [2]
+    withdrawal.assign(shop, only(shop).id, other)
+    assert (only(shop).order_id, only(shop).lines) == (other, [])
+
+
+@builders.on_sqlite
 def test_declining_needs_a_reason_and_a_role_and_tells_the_buyer(shop: Shop) -> None:
     declares(shop, email=STRANGER, reference="XX-1")
     row, viewer, support = only(shop), works_as(shop, Role.VIEWER), works_as(shop, Role.SUPPORT)
