@@ -103,6 +103,9 @@ def _of_plan(row: Subscription, *, now: datetime) -> Iterator[tuple[Job, *tuple[
         changed = (outbox.stamp(row.end_changed_at),) if row.end_changed_at else ()
         told: tuple[str, ...] = (row.id, outbox.stamp(row.ends_at), *changed)
         yield (Job.PLAN_ENDING, *told)
+    for job, at in ((Job.PLAN_PAUSED, row.pause_changed_at), (Job.PLAN_CHANGED, row.plan_changed_at)):
+        if at and not row.is_over and _is_news(at, now):
+            yield job, row.id, outbox.stamp(at)
     if row.status == "canceled" and row.ended_at and _is_news(row.ended_at, now):
         yield Job.PLAN_ENDED, row.id
 

@@ -28,6 +28,7 @@ from core.messages import (
     new_versions,
     place_letters,
     place_wording,
+    plan_changes,
     plan_wording,
     withdrawal_letters,
     wording,
@@ -223,6 +224,22 @@ def _plan_ended(order_id: str, subscription_id: str) -> Draft:
     )  # fmt: skip
 
 
+def _plan_paused(order_id: str, subscription_id: str, changed_at: str) -> Draft:
+    return _to_buyer(
+        Job.PLAN_PAUSED, order_id, subscription_id, changed_at,
+        read=lambda shop: plan_changes.about_pause(shop, order_id, subscription_id, changed_at),
+        word=plan_wording.plan_paused,
+    )  # fmt: skip
+
+
+def _plan_changed(order_id: str, subscription_id: str, changed_at: str) -> Draft:
+    return _to_buyer(
+        Job.PLAN_CHANGED, order_id, subscription_id, changed_at,
+        read=lambda shop: plan_changes.about_change(shop, order_id, subscription_id, changed_at),
+        word=plan_wording.plan_changed,
+    )  # fmt: skip
+
+
 def _access_changed(order_id: str, done: str, lines: str, time: str) -> Draft:
     return _to_buyer(
         Job.ACCESS_CHANGED, order_id, done, lines, time,
@@ -350,6 +367,8 @@ _DRAFTS: Mapping[Job, tuple[int, Callable[..., Draft]]] = {
     Job.PLAN_REMINDER: (5, _plan_reminder),
     Job.PLAN_ENDING: (4, _plan_ending),
     Job.PLAN_ENDED: (2, _plan_ended),
+    Job.PLAN_PAUSED: (3, _plan_paused),
+    Job.PLAN_CHANGED: (3, _plan_changed),
     Job.ACCESS_CHANGED: (4, _access_changed),
     Job.WITHDRAWAL: (3, _withdrawal),
     Job.WITHDRAWAL_NOTICE: (1, _withdrawal_notice),

@@ -29,6 +29,7 @@ from core.messages.contents import (
 from core.messages.digests import DigestLetter, Need, Renewals, WeekSales
 from core.messages.new_versions import VersionLetter
 from core.messages.place_letters import PlaceLetter, WaitingLetter
+from core.messages.plan_changes import ChangeLetter, PauseLetter, PlanNow
 from core.messages.withdrawal_letters import WithdrawalLetter, WithdrawalNotice
 from core.messages.wording import Message
 from core.orders import disputes
@@ -126,6 +127,22 @@ def _renewed(shop: Shop) -> Message:
         renews=True, ends=False, receipt_url=_library(shop), library_url=_library(shop),
     )  # fmt: skip
     return plan_wording.renewed(shop.settings, letter)
+
+
+def _paused(shop: Shop) -> Message:
+    today = shop.now().astimezone(shop.settings.zone).date()
+    letter = PauseLetter(
+        BUYER, _NUMBER, ("A plan for teams",), paused=True, until=today + timedelta(days=60),
+        open_until=today + timedelta(days=20), next_payment=None, library_url=_library(shop),
+    )  # fmt: skip
+    return plan_wording.plan_paused(shop.settings, letter)
+
+
+def _changed(shop: Shop) -> Message:
+    today = shop.now().astimezone(shop.settings.zone).date()
+    plan = PlanNow("A plan for teams", 3, Money(5700, "eur"), "month")
+    letter = ChangeLetter(BUYER, _NUMBER, (plan,), today + timedelta(days=30), _library(shop))
+    return plan_wording.plan_changed(shop.settings, letter)
 
 
 def _access(shop: Shop) -> AccessLetter:
@@ -228,6 +245,8 @@ SAMPLES: Mapping[Job, Callable[[Shop], Message]] = {
     ),
     Job.PLAN_ENDING: lambda shop: plan_wording.plan_ending(shop.settings, _plan(shop, in_days=20)),
     Job.PLAN_ENDED: lambda shop: plan_wording.plan_ended(shop.settings, _plan(shop, in_days=0, closed=True)),
+    Job.PLAN_PAUSED: _paused,
+    Job.PLAN_CHANGED: _changed,
     Job.PAID_AFTER_END: lambda shop: wording.paid_after_end(shop.settings, _payment(shop)),
     Job.ACCESS_CHANGED: lambda shop: wording.access_changed(shop.settings, _access(shop)),
     Job.NEW_VERSION: lambda shop: wording.new_version(shop.settings, _version(shop)),

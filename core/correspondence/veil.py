@@ -8,6 +8,7 @@ from core.messages.after_purchase import AccessLetter, PlanLetter, RefundLetter,
 from core.messages.contents import CodeLetter, OrderLetter, SeatLetter
 from core.messages.new_versions import VersionLetter
 from core.messages.place_letters import PlaceLetter, WaitingLetter
+from core.messages.plan_changes import ChangeLetter, PauseLetter
 
 T = TypeVar("T")
 
@@ -41,6 +42,8 @@ class Veil:
             case PlanLetter():
                 pay_url = self.library_url if letter.pay_url else ""
                 return replace(letter, library_url=self.library_url, pay_url=pay_url)
+            case PauseLetter() | ChangeLetter():
+                return replace(letter, library_url=self.library_url)
             case RenewedLetter():
                 return replace(letter, library_url=self.library_url, receipt_url=self.library_url)
             case PlaceLetter():

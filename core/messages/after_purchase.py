@@ -271,11 +271,11 @@ def _about_plan(
         email=order.email, number=order.number, plans=tuple(each.name for each in plans),
         day=day.astimezone(shop.settings.zone).date() if day else None, owed=owed, pay_url=pay_url, why=why,
         closed=all(each.state is GrantState.REVOKED for each in plans),
-        library_url=order_links.library_link(shop, order.id, order.email), goes_on=_goes_on(session, row, plans),
+        library_url=order_links.library_link(shop, order.id, order.email), goes_on=goes_on(session, row, plans),
     )  # fmt: skip
 
 
-def _goes_on(session: Session, row: Subscription, plans: Sequence[BilledPlan]) -> bool:
+def goes_on(session: Session, row: Subscription, plans: Sequence[BilledPlan]) -> bool:
     """Whether each of these plans is paid for by another subscription of its buyer as well, and goes on by that."""
     found = purchases.own_plans(session, {each.line_id: row.order_id for each in plans})
     return bool(plans) and all(

@@ -1,12 +1,14 @@
 """The words of the letters about plans: what they were renewed for, and that they renew, were not paid, end or have ended."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from core.foundation.settings import Settings
 from core.languages import formats
 from core.languages.sentences import _, ngettext
 from core.messages import wording
 from core.messages.after_purchase import PlanLetter, RenewedLetter
+from core.messages.plan_changes import ChangeLetter, PauseLetter, PlanNow
 from core.messages.wording import Message
 from core.rights.reminders import About
 
@@ -156,6 +158,76 @@ def plan_ended(settings: Settings, letter: PlanLetter) -> Message:
         headline=ngettext("Your plan has ended.", "Your plans have ended.", count),
         paragraphs=[" ".join(said)], library_url=letter.library_url,
     )  # fmt: skip
+
+
+def plan_paused(settings: Settings, letter: PauseLetter) -> Message:
+    """The billing of a plan is paused: until when, and what that means for it; or it goes on, and when the next payment is due."""
+    told = {"plan": formats.listed(letter.plans), "number": letter.number}
+    day = formats.day(letter.until) if letter.until else ""
+    if not letter.paused:
+        subject = _("The billing of {plan} goes on")
+        headline = ngettext("Your plan goes on.", "Your plans go on.", _count(letter.plans))
+        said = [_("The billing of {plan}, order {number}, goes on.").format(**told), *_due(letter.next_payment)]
+    else:
+        subject = _("The billing of {plan} is paused")
+        headline = ngettext("Your plan is paused.", "Your plans are paused.", _count(letter.plans))
+        paused = (
+            _("The billing of {plan}, order {number}, is paused until {day}: nothing is charged before that.")
+            if day
+            else _("The billing of {plan}, order {number}, is paused: nothing is charged until it goes on.")
+        )
+        said = [paused.format(**told, day=day), _meanwhile(letter)]
+    return wording.about_order(
+        settings, letter.email, subject.format(**told), headline=headline, paragraphs=[" ".join(said)],
+        button=_to_plans(_count(letter.plans)), url=letter.library_url, library_url=letter.library_url,
+    )  # fmt: skip
+
+
+def _meanwhile(letter: PauseLetter) -> str:
+    """What becomes of what was bought while nothing is charged for it."""
+    count = _count(letter.plans)
+    if letter.goes_on:
+        return _goes_on(count)
+    if letter.open_until is None:
+        return ngettext(
+            "It is on hold, and opens again when its billing goes on.",
+            "They are on hold, and open again when their billing goes on.",
+            count,
+        )
+    if letter.until and letter.until <= letter.open_until:
+        return ngettext("It stays open meanwhile.", "They stay open meanwhile.", count)
+    return ngettext(
+        "It is paid for until {day}, and stays open until then. After that it is on hold until its billing goes on.",
+        "They are paid for until {day}, and stay open until then. After that they are on hold until their billing goes on.",
+        count,
+    ).format(day=formats.day(letter.open_until))
+
+
+def plan_changed(settings: Settings, letter: ChangeLetter) -> Message:
+    """A plan has become another, is billed at other times, or has more or fewer seats: what there is now, and what it costs."""
+    count, names = len(letter.plans), formats.listed([each.name for each in letter.plans])
+    changed = _("This is what order {number} comes to from now on.").format(number=letter.number)
+    items = [{"title": each.name, "text": _now(each)} for each in letter.plans]
+    return wording.about_order(
+        settings, letter.email, _("A change of {plan}: order {number}").format(plan=names, number=letter.number),
+        headline=ngettext("Your plan has changed.", "Your plans have changed.", count),
+        paragraphs=[" ".join([changed, *_due(letter.next_payment)])], items=items,
+        button=_to_plans(count), url=letter.library_url, library_url=letter.library_url,
+    )  # fmt: skip
+
+
+def _now(plan: PlanNow) -> str:
+    """How many seats there are, and what they cost, before what is taken off or added at each bill."""
+    seats = ngettext("{number} seat", "{number} seats", plan.seats).format(number=plan.seats)
+    if not plan.interval:
+        return seats
+    return _("{seats}, {price} {each}.").format(
+        seats=seats, price=plan.price.format(), each=formats.each(plan.interval)
+    )
+
+
+def _due(day: date | None) -> list[str]:
+    return [_("The next payment is due on {day}.").format(day=formats.day(day))] if day else []
 
 
 def _ended(letter: PlanLetter, count: int) -> str:

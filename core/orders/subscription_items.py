@@ -1,6 +1,6 @@
 """The items of a subscription: which of them is the plan of which line, and which are no business of the shop's."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -110,14 +110,16 @@ def write(
     currency: str,
     paid_quantities: Mapping[str, int],
     paid_before: Collection[str] | None = None,
-) -> None:
-    """Bring the rows to what was fetched. The order must be locked.
+) -> tuple[str | None, str | None]:
+    """Bring the rows to what was fetched. The order must be locked. Returns what was in force before of the plans, and is now, each
+    in a line that differs where they do, or None where that is not known or some of it is owed for.
 
     `paid_before` are the items, or their prices, that were ever paid for; None where that is not known.
     """
     lines = [line for line in orders.lines(session, order_id) if line.kind is Kind.PLAN]
     known = identify(session, items, lines, currency=currency)
     rows = {row.id: row for row in of_subscriptions(session, [subscription_id])}
+    before = _in_force(rows.values())
     places = assign(items, known, lines, {row.id: row.order_line_id for row in rows.values() if row.order_line_id})
     new = {
         item.id for item in items if paid_before is not None and not {item.id, item.stripe_price_id} & {*paid_before}
@@ -125,6 +127,7 @@ def write(
     paid = _paid_of(session, items, new, paid_quantities, lines, places)
     for gone in rows.keys() - {item.id for item in items}:
         session.delete(rows[gone])
+    written = []
     for position, item in enumerate(items):
         sold = known.get(item.id)
         said: dict[str, Any] = {
@@ -135,7 +138,20 @@ def write(
         }  # fmt: skip
         row = rows.get(item.id) or SubscriptionItem(id=item.id, subscription_id=subscription_id, **said)
         session.add(row.sqlmodel_update(said))
+        written.append(row)
     session.flush()
+    return before, _in_force(written)
+
+
+def _in_force(rows: Iterable[SubscriptionItem]) -> str | None:
+    plans = [row for row in rows if row.order_line_id]
+    if not plans or any(row.paid_quantity is not None for row in plans):
+        return None
+    return " ".join(
+        sorted(
+            f"{row.product_id or row.stripe_price_id}:{row.unit_amount}:{row.interval}:{row.quantity}" for row in plans
+        )
+    )
 
 
 def _paid_of(

@@ -42,8 +42,10 @@ class Subscription(Record, table=True):
     null while nothing ends it. `payment_url` is Stripe's page on which `unpaid_amount` can be paid, which whoever has it may
     open. `lapses_at` is the next of the two, `refresh_at` when Stripe is asked again. `ends_at` is
     when it was told to end, and `end_changed_at` when that was last seen to be otherwise than before, null for what was known from
-    the beginning; `billing_changed_at` is the same of all that says whether and when it bills next. A pause that ends by itself
-    does at `resumes_at`. `end_reason` is why in Stripe's words, `end_feedback` and `end_comment` what its buyer chose and wrote
+    the beginning; `billing_changed_at` is the same of all that says whether and when it bills next, `pause_changed_at` of its pause
+    alone, and `plan_changed_at` of what is `in_force` of its plans: as they were last seen while none of it was owed for. A pause
+    that ends by itself does at `resumes_at`. `end_reason` is why in Stripe's words, `end_feedback` and `end_comment` what its buyer
+    chose and wrote
     in the portal. `amount` is what is billed per `interval`, `monthly_amount` what counts as its monthly revenue.
     """
 
@@ -75,6 +77,9 @@ class Subscription(Record, table=True):
     ends_at: datetime | None = None
     end_changed_at: datetime | None = None
     billing_changed_at: datetime | None = None
+    pause_changed_at: datetime | None = None
+    plan_changed_at: datetime | None = None
+    in_force: str | None = None
     ended_at: datetime | None = None
     paused: bool = False
     resumes_at: datetime | None = None
@@ -230,6 +235,8 @@ def record(
         row.end_changed_at = fetched_at
     if row.fetched_at and any(getattr(row, each) != getattr(facts, each) for each in _BILLING):
         row.billing_changed_at = fetched_at
+    if row.fetched_at and (row.paused, row.resumes_at) != (facts.paused, facts.resumes_at):
+        row.pause_changed_at = fetched_at
     # What somebody wrote when they left may have been forgotten since, with who they are: an event that comes late brings it not
     # back.
     comment = row.end_comment if row.is_over else facts.end_comment
@@ -237,10 +244,15 @@ def record(
     row.fetched_at, row.failures = fetched_at, 0
     row.refresh_at, row.lapses_at = _ask_next(row, fetched_at), next_lapse(row, fetched_at)
     session.flush()
-    subscription_items.write(
+    before_it, in_force = subscription_items.write(
         session, order_id, facts.id, facts.items, currency=facts.currency,
         paid_quantities=facts.standing.paid_quantities, paid_before=facts.standing.paid_before,
     )  # fmt: skip
+    # While more is owed for than was paid, what was paid for before counts: a change takes effect when it is paid.
+    told = row.in_force or before_it
+    if told and in_force and in_force != told:
+        row.plan_changed_at = fetched_at
+    row.in_force = in_force or told
     _note_change(session, row, facts, idle=idle, now=fetched_at)
     if facts.codes:
         order = session.get_one(Order, order_id)

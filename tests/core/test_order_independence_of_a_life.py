@@ -54,6 +54,9 @@ OURS = {
     "refresh_at",
     "end_changed_at",
     "billing_changed_at",
+    "pause_changed_at",
+    "plan_changed_at",
+    "in_force",
     "lapses_at",
     "failures",
     "attempts",
@@ -75,7 +78,7 @@ SESSION = re.compile(r"\bcs_test_\d+\b")
 # What the order passed through is history: whether anybody was told of it in time depends on the order of the telling.
 PASSING = ("processing", "canceled", "failed", "blocked")
 # What a plan passed through its buyer is told of if it was seen; by when it is written, it may have been overtaken.
-PASSING_JOBS = ("ask_stripe:", "renewal_failed:", "plan_ending:")
+PASSING_JOBS = ("ask_stripe:", "renewal_failed:", "plan_ending:", "plan_paused:", "plan_changed:")
 # A letter about what was taken back names the lines that it closed: not one that the end of its plan had closed before.
 CLOSED = re.compile(r"(?<=:taken_back:)[0-9,]+(?=:)")
 

@@ -23,6 +23,8 @@ class Job(StrEnum):
     RENEWAL_FAILED = "renewal_failed"
     PLAN_ENDING = "plan_ending"
     PLAN_ENDED = "plan_ended"
+    PLAN_PAUSED = "plan_paused"
+    PLAN_CHANGED = "plan_changed"
     ACCESS_CHANGED = "access_changed"
     NEW_VERSION = "new_version"
     TEST_LETTER = "test_letter"
@@ -84,6 +86,8 @@ QUEUES = {
     Job.RENEWAL_FAILED: Queue.BUYERS,
     Job.PLAN_ENDING: Queue.BUYERS,
     Job.PLAN_ENDED: Queue.BUYERS,
+    Job.PLAN_PAUSED: Queue.BUYERS,
+    Job.PLAN_CHANGED: Queue.BUYERS,
     Job.ACCESS_CHANGED: Queue.BUYERS,
     Job.WITHDRAWAL: Queue.BUYERS,
     Job.PLAN_REMINDER: Queue.BUYERS,

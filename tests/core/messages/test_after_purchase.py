@@ -434,3 +434,125 @@ def test_under_the_veil_no_letter_signs_anybody_in(shop: Shop, stripe: FakeStrip
         assert seen
         assert "?letter=" not in seen.text + seen.html
         assert not key or key not in seen.text + seen.html
+
+
+def test_whose_plan_was_paused_and_goes_on_is_told_of_each_once(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    _, name = builders.subscribed(shop, stripe)
+    clock.pass_(minutes=1)
+    stripe.pause(name)
+    for _ in range(2):
+        settle(shop, stripe, name)
+    [row] = builders.rows(shop, Subscription)
+    assert row.paid_until
+    said = text(shop, "plan_paused")
+    assert "Your plan is paused." in said
+    assert (
+        "is paused: nothing is charged until it goes on. It is paid for until 23 December 2026, and stays open" in said
+    )
+    clock.pass_(minutes=1)
+    stripe.pause(name, resumes_at=shop.now() + timedelta(days=7))
+    settle(shop, stripe, name)
+    early, now = owed(shop, "plan_paused")
+    assert written_of(shop, early) is None
+    letter = written_of(shop, now)
+    assert letter
+    assert "is paused until 30 November 2026: nothing is charged before that. It stays open meanwhile." in letter.text
+    clock.pass_(minutes=1)
+    stripe.unpause(name)
+    for _ in range(2):
+        settle(shop, stripe, name)
+    *early, now = owed(shop, "plan_paused")
+    assert [written_of(shop, each) for each in early] == [None, None]
+    letter = written_of(shop, now)
+    assert letter
+    assert letter.subject == "The billing of Plan goes on"
+    assert "goes on. The next payment is due on 23 December 2026." in letter.text
+
+
+def test_whose_plan_is_on_hold_already_reads_that_it_opens_when_its_billing_goes_on(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    _, name = builders.subscribed(shop, stripe)
+    clock.pass_(days=31)
+    stripe.pause(name)
+    stripe.pass_unbilled(name)
+    settle(shop, stripe, name)
+    assert "It is on hold, and opens again when its billing goes on." in text(shop, "plan_paused")
+
+
+def test_of_a_pause_that_was_there_from_the_beginning_or_of_a_plan_that_has_ended_nobody_is_told(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    _, session_id = builders.opened(shop, "plan-month")
+    name = stripe.pay(session_id)["subscription"]
+    stripe.pause(name)
+    builders.deliver(shop, stripe.event("completed", session_id))
+    settle(shop, stripe, name)
+    assert owed(shop, "plan_paused") == owed(shop, "plan_changed") == []
+    clock.pass_(minutes=1)
+    stripe.unpause(name)
+    settle(shop, stripe, name)
+    stripe.end(name)
+    settle(shop, stripe, name)
+    assert written(shop, "plan_paused") is None
+
+
+def test_whose_plan_has_changed_reads_what_it_is_now_once(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    _, name = builders.subscribed(shop, stripe)
+    assert owed(shop, "plan_changed") == []
+    clock.pass_(minutes=1)
+    stripe.change_seats(name, 3)
+    for _ in range(2):
+        settle(shop, stripe, name)
+    said = text(shop, "plan_changed")
+    assert "Your plan has changed." in said
+    assert "Plan: 3 seats, €27.00 per month." in said
+    assert "The next payment is due on 23 December 2026." in said
+    clock.pass_(minutes=1)
+    renewed(shop, stripe, name)
+    assert len(owed(shop, "plan_changed")) == 1
+    clock.pass_(minutes=1)
+    stripe.change_seats(name, 2)
+    settle(shop, stripe, name)
+    early, now = owed(shop, "plan_changed")
+    assert written_of(shop, early) is None
+    assert written_of(shop, now)
+    stripe.end(name)
+    settle(shop, stripe, name)
+    assert written_of(shop, now) is None
+
+
+def test_a_change_that_is_owed_for_is_told_when_it_is_paid(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    _, name = builders.subscribed(shop, stripe)
+    clock.pass_(minutes=1)
+    invoice = stripe.raise_seats(name, 4, declined=True)
+    settle(shop, stripe, name)
+    assert owed(shop, "plan_changed") == []
+    clock.pass_(minutes=1)
+    stripe.pay_invoice(invoice["id"])
+    settle(shop, stripe, name)
+    assert "Plan: 4 seats, €36.00 per month." in text(shop, "plan_changed")
+
+
+def test_a_plan_that_has_become_another_is_named_as_it_is_now(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    builders.sell_bigger_plan(shop, stripe_price_id=stripe.sell(2000, interval="month"))
+    _, name = builders.subscribed(shop, stripe)
+    clock.pass_(minutes=1)
+    price = next(each for each in stripe.prices.values() if each["unit_amount"] == 2000)
+    stripe.subscriptions[name]["items"]["data"][0]["price"] = price
+    settle(shop, stripe, name)
+    assert written(shop, "plan_changed").subject.startswith("A change of Bigger Plan: order ")  # type: ignore[union-attr]
+    assert "Bigger Plan: 1 seat, €20.00 per month." in text(shop, "plan_changed")
+
+
+def test_what_was_recorded_by_an_older_version_is_compared_with_what_it_wrote(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    _, name = builders.subscribed(shop, stripe)
+    for seats, letters in ((1, 0), (2, 1)):
+        clock.pass_(minutes=1)
+        with shop.transaction() as session:
+            session.get_one(Subscription, name).in_force = None
+        stripe.change_seats(name, seats)
+        settle(shop, stripe, name)
+        assert len(owed(shop, "plan_changed")) == letters

@@ -17,6 +17,7 @@ from core.languages import sentences
 from core.messages import plan_wording, wording
 from core.messages.after_purchase import Access, AccessLetter, PlanLetter, RefundLetter, RenewedLetter
 from core.messages.contents import CodeLetter, InvitationLetter, NoticeLetter, OrderLetter, PaymentLetter, ReceiptLine
+from core.messages.plan_changes import ChangeLetter, PauseLetter, PlanNow
 from core.messages.wording import Message
 from core.orders.disputes import Stage
 from core.orders.status import GrantState
@@ -82,6 +83,19 @@ def _renewed(**changes: Any) -> Message:
     return plan_wording.renewed(SETTINGS, replace(letter, **changes))
 
 
+def _pause(**changes: Any) -> Message:
+    letter = PauseLetter(
+        "nora@lindqvist.example", "AS-1001", ("Tools <for> teams",), paused=True, until=date(2027, 2, 1),
+        open_until=date(2026, 12, 11), next_payment=None, library_url=LIBRARY,
+    )  # fmt: skip
+    return plan_wording.plan_paused(SETTINGS, replace(letter, **changes))
+
+
+def _change(*plans: PlanNow, next_payment: date | None = None) -> Message:
+    letter = ChangeLetter("nora@lindqvist.example", "AS-1001", plans, next_payment, LIBRARY)
+    return plan_wording.plan_changed(SETTINGS, letter)
+
+
 def _access(*, opened: bool) -> AccessLetter:
     names = ("Field Guide", "Tools <for> teams", "Kit")
     return AccessLetter("nora@lindqvist.example", "AS-1001", names, opened, LIBRARY)
@@ -115,6 +129,9 @@ LETTERS = {
     "renewal failed": plan_wording.renewal_failed(SETTINGS, _plan()),
     "renewal failed, closed": plan_wording.renewal_failed(SETTINGS, _plan(day=None, owed=None, pay_url="")),
     "plan ending": plan_wording.plan_ending(SETTINGS, _plan()),
+    "paused": _pause(),
+    "goes on": _pause(paused=False, next_payment=date(2026, 12, 11)),
+    "changed": _change(PlanNow("Tools <for> teams", 3, Money(2700, "eur"), "month")),
     "plan ended": plan_wording.plan_ended(SETTINGS, _plan(why="payment_disputed")),
     "plan ended otherwise": plan_wording.plan_ended(SETTINGS, _plan(closed=False, day=None)),
     "closed": wording.access_changed(SETTINGS, _access(opened=False)),
@@ -299,6 +316,19 @@ TWO = ("Tools <for> teams", "Kit")
          ["Tools <for> teams and Kit end on 11 December 2026", "Your plans are cancelled.",
           "they don't renew after that", "keep them"],
          ["Kit enden am 11. Dezember 2026", "Ihre Abos sind gekündigt.", "Sie sie behalten"]),
+        (lambda: _pause(plans=TWO), ["The billing of Tools <for> teams and Kit is paused", "Your plans are paused.",
+         "They are paid for until 11 December 2026, and stay open until then. After that they are on hold"],
+         ["Ihre Abos sind angehalten.", "bis 1. Februar 2027 angehalten: Vorher wird nichts abgebucht. Sie sind bis"]),
+        (lambda: _pause(plans=TWO, until=None, open_until=None), ["They are on hold, and open again"],
+         ["Sie sind angehalten und werden wieder geöffnet"]),
+        (lambda: _pause(plans=TWO, until=date(2026, 12, 11)), ["They stay open meanwhile."], ["Sie bleiben währenddessen offen."]),
+        (lambda: _pause(plans=TWO, goes_on=True), ["each of them by another"], ["jedes davon"]),
+        (lambda: _pause(plans=TWO, paused=False, next_payment=date(2026, 12, 11)),
+         ["The billing of Tools <for> teams and Kit goes on", "Your plans go on.", "The next payment is due on 11 December 2026."],
+         ["Ihre Abos laufen weiter.", "Die nächste Zahlung ist am 11. Dezember 2026 fällig."]),
+        (lambda: _change(PlanNow("Kit", 1, Money(900, "eur"), "year"), PlanNow("Tea", 0, Money(0, "eur"), "")),
+         ["A change of Kit and Tea: order AS-1001", "Your plans have changed.", "Kit: 1 seat, €9.00 per year.", "Tea: 0 seats"],
+         ["Eine Änderung an Kit und Tea", "Ihre Abos haben sich geändert.", "Kit: 1 Nutzerplatz, 9,00\u00a0€ pro Jahr."]),
         (lambda: plan_wording.plan_ended(SETTINGS, _plan(plans=TWO, why="payment_failed")),
          ["Tools <for> teams and Kit have ended", "Your plans have ended.", "because their renewal",
           "They won't", "What they opened"],

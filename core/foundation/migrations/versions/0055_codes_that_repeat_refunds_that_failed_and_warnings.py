@@ -1,4 +1,5 @@
-"""For how many months a promotion code takes something off, when a refund failed, and which payment a warning of fraud is about."""
+"""For how many months a promotion code takes something off, when a refund failed, which payment a warning of fraud is about, and
+when a plan was paused or changed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,9 +16,14 @@ def upgrade() -> None:
     op.add_column("refunds", sa.Column("failed_at", UTCDateTime(), nullable=True))
     for name in ("stripe_payment_intent_id", "stripe_charge_id"):
         op.add_column("fraud_warnings", sa.Column(name, AutoString(), nullable=True))
+    for name in ("pause_changed_at", "plan_changed_at"):
+        op.add_column("subscriptions", sa.Column(name, UTCDateTime(), nullable=True))
+    op.add_column("subscriptions", sa.Column("in_force", AutoString(), nullable=True))
 
 
 def downgrade() -> None:
+    for name in ("in_force", "plan_changed_at", "pause_changed_at"):
+        op.drop_column("subscriptions", name)
     for name in ("stripe_charge_id", "stripe_payment_intent_id"):
         op.drop_column("fraud_warnings", name)
     op.drop_column("refunds", "failed_at")
