@@ -34,7 +34,7 @@ from webhook import (
     uploads,
 )
 from webhook.attendance import tickets, waiting
-from webhook.buyers import account, checkout_form, order_page, person, receipts
+from webhook.buyers import account, checkout_form, order_page, person, receipts, withdrawal_form
 from webhook.requests import bodies, cookies, errors, telemetry
 
 log = structlog.get_logger()
@@ -116,7 +116,7 @@ def create_app(shop: Shop | None = None) -> Sidecar:
     bodies.register(app)
     for module in (
         account, backends, checkouts, checkout_form, order_page, person, products, downloads, licenses, cookies, exports,
-        receipts, uploads, pictures, tickets, waiting, mail_events,
+        receipts, uploads, pictures, tickets, waiting, mail_events, withdrawal_form,
     ):  # fmt: skip
         app.include_router(module.router)
     health.register(app)

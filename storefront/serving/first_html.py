@@ -145,6 +145,10 @@ def routes(plain: PlainPages, crowd: Crowd, closed: WhileAway) -> list[Route]:
 
         return open_page
 
+    async def open_withdrawing(request: Request) -> Response:
+        number = request.query_params.get("order", "")[:80]
+        return first(request, await plain.withdrawing(_(_CALLED["withdraw"]), number))
+
     found: dict[str, Endpoint] = {
         f"/{file.stem}": opens(_CALLED.get(file.stem, "")) for file in _PAGES.glob("[!_]*.py")
     }
@@ -152,6 +156,7 @@ def routes(plain: PlainPages, crowd: Crowd, closed: WhileAway) -> list[Route]:
     found |= {f"/{name}": opens_document(name) for name in frame.DOCUMENTS}
     found |= {"/": open_shop, "/shop": open_shop, "/product": open_product, "/p/{product}": open_product}
     found["/buy/{product}"] = open_buying
+    found["/withdraw"] = open_withdrawing
 
     def page_away(request: Request) -> Response:
         return documents.alone(request, plain.away(), 503, again=plain_html.AGAIN)

@@ -108,6 +108,13 @@ class PlainPages:
         more = f'{tag_of("p", text)}<p><a href="/">{escape(_("See everything in the shop"))}</a></p>'
         return self._page(About(title), f"<noscript>{more}</noscript>", (await self._look()).texts)
 
+    async def withdrawing(self, title: str, number: str) -> PlainPage:
+        """The page by which a contract is withdrawn from. Without a script it is a form of its own, open to everybody as well."""
+        address = f"/api/withdraw?{urlencode({'order': number})}" if number else "/api/withdraw"
+        way = f'<p><a href="{escape(address)}">{escape(_(frame.WITHDRAW))}</a></p>'
+        content = f"<noscript>{tag_of('h1', title)}{way}</noscript>"
+        return self._page(About(title), content, (await self._look()).texts)
+
     def missing(self) -> PlainPage:
         """That there is no such product."""
         about = About(_("We can't find that product"))

@@ -80,6 +80,7 @@ WITHOUT = {
     "POST /owner/uploads": 400, "PATCH /owner/uploads/{upload_id}": 400, "POST /waiting/{token}": 400,
     "GET /unsubscribe/{token}": 404, "HEAD /unsubscribe/{token}": 404, "GET /checkout/form": 303,
     "HEAD /checkout/form": 303, "POST /unsubscribe/{token}": 404, "POST /mail-events": 404,
+    "GET /withdraw": 200, "POST /withdraw": 400,
 }  # fmt: skip
 KEY = {"key": "PUSH-0000-0000-0000-0000-0000", "product": "kit", "fingerprint": "fp", "activation_id": "act"}
 BODIES: dict[str, dict[str, object]] = {

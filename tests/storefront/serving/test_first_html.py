@@ -228,6 +228,15 @@ def test_streamlit_answers_for_its_own_addresses_alone(browser: TestClient) -> N
         assert browser.get(address).text == "Streamlit"
 
 
+def test_a_contract_is_withdrawn_from_without_a_script_as_well(browser: TestClient) -> None:
+    html = browser.get("/withdraw", params={"order": 'SH-1001"'}).text
+    (address,) = re.findall(r'<noscript>.*?<a href="(/api/withdraw[^"]*)">Withdraw from contract here</a>', html)
+    assert address == "/api/withdraw?order=SH-1001%22"
+    form = browser.get(address).text
+    assert 'value="SH-1001&#34;"' in form
+    assert "<form method" in form
+
+
 def test_search_engines_find_what_may_be_found(browser: TestClient, shop: Shop) -> None:
     robots = browser.get("/robots.txt").text
     assert f"Sitemap: {shop.settings.public_url}/sitemap.xml" in robots
