@@ -38,6 +38,12 @@ def replay(event: Annotated[str, typer.Argument(metavar="EVENT")], as_json: Json
     say(answer, text, as_json)
 
 
+_STOPPED = (
+    "Stripe did not answer, or turned the key away, and was asked nothing more: most of it is still to be checked.\n"
+    "Look at this machine's network, at STRIPE_SECRET_KEY and at status.stripe.com, and run it again: nothing is lost meanwhile."
+)
+
+
 def reconcile(
     since: Annotated[
         date | None,
@@ -76,6 +82,7 @@ def reconcile(
     lines = [f"{report.checked} checked, {len(report.healed)} healed, {len(failed)} could not be healed."]
     lines += [f"  healed {subject}" for subject in report.healed]
     lines += [f"  {each['subject']}: {each['reason']}" for each in failed]
+    lines += [_STOPPED] if report.stopped else []
     say({"checked": report.checked, "healed": report.healed, "failed": failed}, "\n".join(lines), as_json)
     if failed:
         raise typer.Exit(1)
