@@ -19,7 +19,8 @@ def workplace(beside: Path | None = None) -> Iterator[Path]:
 
     _tidy(beside or Path(gettempdir()))
     with TemporaryDirectory(dir=beside, prefix=_PREFIX) as made, Path(made, _HELD).open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+        with suppress(OSError):  # not every disk of another machine knows locks: nobody removes anything there
+            fcntl.flock(held, fcntl.LOCK_EX)
         yield Path(made)
 
 

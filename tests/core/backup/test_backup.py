@@ -1,5 +1,6 @@
 """A backup is the shop at one moment, while it sells on; put back it is the same shop, or nothing has changed."""
 
+import errno
 import gzip
 import os
 import resource
@@ -279,6 +280,25 @@ def test_a_full_disk_makes_no_backup_and_keeps_nothing_of_it(shop: Shop, tmp_pat
         assert hindered.value.why is Hindrance.NOT_WRITTEN
         assert os.listdir(place) == ["shop.backup"]
         assert (place / "shop.backup").read_text() == "the one of yesterday"
+
+
+@on_sqlite
+def test_a_disk_that_knows_no_locks_takes_a_backup_too(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As some of other machines do not. What somebody may be at work on is left alone there."""
+
+    def unknown(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "Operation not supported")
+
+    (tmp_path / ".pushcart-backup-another").mkdir()
+    (tmp_path / ".pushcart-backup-another" / "held").touch()
+    monkeypatch.setattr("fcntl.flock", unknown)
+    making.make(shop, tmp_path / "shop.backup")
+    assert {name for name in os.listdir(tmp_path) if "backup" in name} == {"shop.backup", ".pushcart-backup-another"}
+    monkeypatch.undo()
+    making.make(shop, tmp_path / "shop.backup")
+    assert {name for name in os.listdir(tmp_path) if "backup" in name} == {"shop.backup"}
 
 
 @on_sqlite
