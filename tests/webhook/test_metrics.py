@@ -67,7 +67,7 @@ def test_how_the_shop_stands_is_told_of_events_jobs_letters_and_machinery(
     assert {dict(labels)["queue"] for name, labels in found if name == "pushcart_jobs"} == set(Queue)
     assert value(found, "pushcart_sweep_age_seconds") == 900
     assert value(found, "pushcart_stripe_silent_seconds") == 900
-    assert value(found, "pushcart_event_last_seconds") == 900
+    assert value(found, "pushcart_event_last_seconds") == value(found, "pushcart_webhook_last_seconds") == 900
     assert value(found, "pushcart_events_unfinished", state="parked") == 0
     assert value(found, "pushcart_worker_silent_seconds") < 600
 

@@ -44,7 +44,8 @@ MEASURES: Mapping[str, Measure] = {
     "pushcart_database_seconds": Measure("How long the database took to answer a question about nothing."),
     "pushcart_events_unfinished": Measure("Stripe's events that are failed or parked.", ("state",)),
     "pushcart_events_oldest_seconds": Measure("The age of the oldest event that is failed or parked.", ("state",)),
-    "pushcart_event_last_seconds": Measure("How long ago the last event came from Stripe."),
+    "pushcart_event_last_seconds": Measure("How long ago the last event came from Stripe, or was asked for."),
+    "pushcart_webhook_last_seconds": Measure("How long ago one last came by the webhook, to five minutes."),
     "pushcart_jobs": Measure("Jobs that wait, are put off, run or gave up.", ("queue", "stage")),
     "pushcart_jobs_oldest_seconds": Measure("The age of the oldest of these.", ("queue", "stage")),
     "pushcart_letters": Measure("Letters that are not sent yet, or that a person is to look at.", ("state",)),
@@ -104,15 +105,19 @@ def _counts(
 
 
 def _machinery(session: Session, now: datetime) -> Iterator[Measured]:
-    silent, refused, answered, swept, retained = milestones.last_of(
-        session, (Name.STRIPE_SILENT, Name.KEY_REFUSED, Name.STRIPE_ANSWERED, Name.SWEPT, Name.RETAINED)
+    silent, refused, answered, swept, retained, took = milestones.last_of(
+        session,
+        (Name.STRIPE_SILENT, Name.KEY_REFUSED, Name.STRIPE_ANSWERED, Name.SWEPT, Name.RETAINED, Name.WEBHOOK_TOOK),
     )
     heard = answered.at if answered else None
     quiet = silent is not None and (heard is None or heard < silent.at)
     since = (heard or silent.at) if quiet and silent else now
     yield Measured("pushcart_stripe_silent_seconds", (now - since).total_seconds())
     yield Measured("pushcart_stripe_key_refused", float(refused is not None and (heard is None or heard < refused.at)))
-    for name, last in (("pushcart_sweep_age_seconds", swept), ("pushcart_retention_age_seconds", retained)):
+    for name, last in (
+        ("pushcart_sweep_age_seconds", swept), ("pushcart_retention_age_seconds", retained),
+        ("pushcart_webhook_last_seconds", took),
+    ):  # fmt: skip
         if last:
             yield Measured(name, (now - last.at).total_seconds())
     if seen := heartbeats.last_seen(session):
