@@ -55,8 +55,11 @@ def restore(
     beside = databases.path_of(url).parent if kind == SQLITE else None
     with _telling_what_failed(), workplace(beside) as folder:
         manifest = archive.verified(path, folder, progress=progress)
+        _refuse_if_unfit(shop, manifest, kind, another_key)
         dumped = folder / databases.PART[manifest.database]
-        _refuse_if_unfit(shop, manifest, kind, dumped, another_key)
+        # Versions that did not look into the database before they backed it up are still about.
+        if manifest.database == SQLITE and (found := database.damage(dumped)):
+            raise BackupHindered(Hindrance.DAMAGED, f"its database is damaged, {found}")
         _put_files(shop, path, manifest, progress)
         progress("database")
         if manifest.database == POSTGRESQL:
@@ -76,9 +79,9 @@ def _telling_what_failed() -> Iterator[None]:
     """A disk that is full says so whatever is written: the database unpacked, or brought to this version."""
     try:
         yield
-    except (OSError, OperationalError) as error:
+    except (OSError, sqlite3.OperationalError, OperationalError) as error:
         cause = getattr(error, "orig", error)
-        if isinstance(cause, OSError) or (isinstance(cause, sqlite3.Error) and database.is_away(error)):
+        if cause is error or (isinstance(cause, sqlite3.Error) and database.is_away(error)):
             raise BackupHindered(Hindrance.NOT_PUT_BACK, getattr(cause, "strerror", None) or str(cause)) from error
         raise
 
@@ -100,16 +103,13 @@ def _refuse_if_not_empty(shop: Shop) -> None:
         databases.path_of(url).unlink(missing_ok=True)
 
 
-def _refuse_if_unfit(shop: Shop, manifest: Manifest, kind: str, dumped: Path, another_key: bool) -> None:
+def _refuse_if_unfit(shop: Shop, manifest: Manifest, kind: str, another_key: bool) -> None:
     if manifest.schema > migration.newest():
         raise BackupHindered(Hindrance.NEWER, manifest.version)
     if manifest.database not in (kind, SQLITE):
         raise BackupHindered(Hindrance.OTHER_DATABASE, manifest.database)
     if manifest.shop_id != shop.id and not another_key:
         raise BackupHindered(Hindrance.OTHER_KEY)
-    # Versions that did not look into the database before they backed it up are still about.
-    if manifest.database == SQLITE and (found := database.damage(dumped)):
-        raise BackupHindered(Hindrance.DAMAGED, f"its database is damaged, {found}")
 
 
 def _put_files(shop: Shop, path: Path, manifest: Manifest, progress: Callable[[str], object]) -> None:

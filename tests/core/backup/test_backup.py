@@ -207,6 +207,7 @@ def test_what_a_database_left_beside_its_place_is_never_read_into_the_one_that_i
         ({"schema": "9999", "version": "77.0"}, Hindrance.NEWER),
         ({"format": 2}, Hindrance.NEWER),
         ({"database": "postgresql"}, Hindrance.OTHER_DATABASE),
+        ({"database": "of another kind"}, Hindrance.OTHER_DATABASE),
         ({"shop_id": "shop_another"}, Hindrance.OTHER_KEY),
     ],
 )
