@@ -259,6 +259,23 @@ class FakeBilling(FakePayments):
         invoice = self._invoice(subscription, "subscription_cycle", self._period_lines(subscription))
         return self.give_up_invoice(invoice["id"], subscription["pause_collection"]["behavior"])
 
+    def plan_ahead(
+        self, subscription_id: str, price: str, quantity: int = 1, *, ends: str = "release"
+    ) -> dict[str, Any]:
+        """A schedule from Stripe's dashboard: this price and number from the next period on. Returns the subscription."""
+        subscription = self.subscriptions[subscription_id]
+        item = subscription["items"]["data"][0]
+        now = {"start_date": item["current_period_start"], "end_date": item["current_period_end"]}
+        later = {"start_date": now["end_date"], "end_date": 2 * now["end_date"] - now["start_date"]}
+        subscription["schedule"] = {
+            "id": "sub_sched_1", "status": "active", "end_behavior": ends, "current_phase": now,
+            "phases": [
+                {**now, "items": [{"price": item["price"], "quantity": item["quantity"]}]},
+                {**later, "items": [{"price": self.on_sale(self.prices[price]), "quantity": quantity}]},
+            ],
+        }  # fmt: skip
+        return subscription
+
     def give_discount(
         self, subscription_id: str, *, duration: str, percent: float | None = None, amount: int | None = None, code: str = "",
         item: int | None = None, products: Sequence[str] = (),

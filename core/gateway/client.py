@@ -7,7 +7,7 @@ from heapq import merge
 from operator import itemgetter
 from typing import Any, Protocol
 
-from core.foundation.errors import CheckoutNotFound, StripeRefused
+from core.foundation.errors import CheckoutNotFound, PermissionMissing, StripeRefused
 from core.gateway.asking import Asking
 from core.gateway.objects import id_of
 from core.gateway.sessions import SessionFacts, read_session
@@ -141,14 +141,25 @@ class StripeApi(Asking):
 
     def find_subscription(self, subscription: str) -> dict[str, Any] | None:
         """A subscription as it is now, with the products that its prices are for, and the coupons of its discounts and of those of
-        its items, with what these apply to."""
+        its items, with what these apply to. Where a schedule changes it, with that one."""
         wanted = ["items.data.price.product", "discounts.source.coupon.applies_to"]
         found = self._find(lambda: self._client.v1.subscriptions.retrieve(subscription, {"expand": wanted}))
         for item in found["items"]["data"] if found else []:
             if item.get("discounts"):
                 # From the subscription down that would be two levels more than Stripe expands, and from a list of items one.
                 item["discounts"] = self._discounts_of(item["id"]) or item["discounts"]
+        if found and isinstance(found.get("schedule"), str):
+            found["schedule"] = self._schedule(found["schedule"]) or found["schedule"]
         return found
+
+    def _schedule(self, schedule: str) -> dict[str, Any] | None:
+        """A subscription's schedule with its prices. How a plan stands now is known without it: a key that may not read it, or a
+        Stripe that gives it otherwise, keeps back no more than what is to come."""
+        asked: Any = {"expand": ["phases.items.price"]}
+        try:
+            return self._find(lambda: self._client.v1.subscription_schedules.retrieve(schedule, asked))
+        except (PermissionMissing, StripeRefused):
+            return None
 
     def _discounts_of(self, item: str) -> list[dict[str, Any]]:
         asked: Any = {"expand": ["discounts.source.coupon.applies_to"]}

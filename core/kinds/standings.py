@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -26,7 +27,8 @@ class PlanStanding:
 
     At most one of the moments is set: it `renews_at` then unless it is ended, is tried until `tried_until`, `runs_until` the
     day it was told to end on, before which it may renew once more, or has `ended_at`. One that is `paused` may go on by itself
-    when it `resumes_at`. `owed` is what was not paid of it, and `pay_url` Stripe's page to do so.
+    when it `resumes_at`. By a schedule it `changes_at` a moment to come, to what all of its subscription bills then, None where
+    that is not known. `owed` is what was not paid of it, and `pay_url` Stripe's page to do so.
     """
 
     price: Money | None
@@ -43,6 +45,8 @@ class PlanStanding:
     name: str = ""
     quantity: int | None = None
     together: tuple[str, ...] = ()
+    changes_at: datetime | None = None
+    changes_to: Money | None = None
 
 
 @dataclass(frozen=True)
@@ -125,11 +129,19 @@ def of_plan(
         resumes_at=row.resumes_at, name=name,
         quantity=item.quantity if item and item.product_id else None, together=() if row.is_over else together,
         owed=Money(row.unpaid_amount, row.currency) if row.unpaid_amount and not row.is_over else None,
-        pay_url="" if row.is_over else row.payment_url, **_moment(row),
+        pay_url="" if row.is_over else row.payment_url, **_moment(row), **_change(row),
     )  # fmt: skip
 
 
-def _moment(row: Subscription) -> dict[str, datetime | None]:
+def _change(row: Subscription) -> dict[str, Any]:
+    """What it changes to by itself, while it goes on until then."""
+    if row.is_over or row.changes_at is None or (row.ends_at and row.ends_at <= row.changes_at):
+        return {}
+    to = None if row.next_amount is None else Money(row.next_amount, row.currency)
+    return {"changes_at": row.changes_at, "changes_to": to}
+
+
+def _moment(row: Subscription) -> dict[str, Any]:
     if row.is_over:
         return {"ended_at": row.ended_at}
     if row.ends_at:

@@ -216,7 +216,10 @@ def about_reminder(
         # Of one that a version of before has owed it is not known.
         if tried is not (about is About.TRIAL_END) or changed_at not in ("", reminders.end_of(row.changed_at)):
             return None
-        return _about_plan(session, shop, row, day=comes, owed=Money(row.amount, row.currency))
+        billed = row.billed_at(comes)
+        return _about_plan(
+            session, shop, row, day=comes, owed=None if billed is None else Money(billed, row.currency)
+        )  # fmt: skip
 
 
 def about_ending(

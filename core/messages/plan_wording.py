@@ -93,17 +93,37 @@ def plan_reminder(settings: Settings, letter: PlanLetter, *, about: About) -> Me
     if about is About.RENEWAL:
         subject = ngettext("{plan} renews on {day}", "{plan} renew on {day}", count)
         headline = ngettext("Your plan renews soon.", "Your plans renew soon.", count)
-        said = ngettext(
-            "{plan}, order {number}, renews on {day} for another year. {amount} will be charged the way you paid.",
-            "{plan}, order {number}, renew on {day} for another year. {amount} will be charged the way you paid.",
-            count,
+        said = (
+            ngettext(
+                "{plan}, order {number}, renews on {day} for another year. {amount} will be charged the way you paid.",
+                "{plan}, order {number}, renew on {day} for another year. {amount} will be charged the way you paid.",
+                count,
+            )
+            if letter.owed
+            else ngettext(
+                "{plan}, order {number}, renews on {day}, and changes then. What it costs from then on will be charged the way you"
+                " paid.",
+                "{plan}, order {number}, renew on {day}, and change then. What they cost from then on will be charged the way you"
+                " paid.",
+                count,
+            )
         )
     else:
         subject, headline = _("Your trial of {plan} ends on {day}"), _("Your trial ends soon.")
-        said = ngettext(
-            "Your trial of {plan}, order {number}, ends on {day}. It goes on as a plan then, and {amount} will be charged.",
-            "Your trial of {plan}, order {number}, ends on {day}. They go on as plans then, and {amount} will be charged.",
-            count,
+        said = (
+            ngettext(
+                "Your trial of {plan}, order {number}, ends on {day}. It goes on as a plan then, and {amount} will be charged.",
+                "Your trial of {plan}, order {number}, ends on {day}. They go on as plans then, and {amount} will be charged.",
+                count,
+            )
+            if letter.owed
+            else ngettext(
+                "Your trial of {plan}, order {number}, ends on {day}. It goes on as a plan then, and what it costs from then on"
+                " will be charged.",
+                "Your trial of {plan}, order {number}, ends on {day}. They go on as plans then, and what they cost from then on"
+                " will be charged.",
+                count,
+            )
         )
     keep = ngettext(
         "To keep it you need to do nothing. To cancel it, open Your purchases, choose “Cancel plan” and confirm: then nothing is"

@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index
+from sqlalchemy import ColumnElement, Index, case
 from sqlmodel import Field, Session, col, func, or_, select, update
 
 from core.catalog import promotion_renewals
 from core.foundation.money import Money
 from core.foundation.records import Record, index_where, minor_units
-from core.gateway import discounts
+from core.gateway import discounts, schedules
 from core.gateway.discounts import Discount
 from core.gateway.objects import id_of, moment
+from core.gateway.schedules import Change
 from core.orders import setbacks, subscription_changes, subscription_invoices, subscription_items
 from core.orders.orders import AdmittedOrder, Order, asked_about
 from core.orders.subscription_invoices import Standing
@@ -47,6 +48,7 @@ class Subscription(Record, table=True):
     that ends by itself does at `resumes_at`. `end_reason` is why in Stripe's words, `end_feedback` and `end_comment` what its buyer
     chose and wrote
     in the portal. `amount` is what is billed per `interval`, `monthly_amount` what counts as its monthly revenue.
+    By a schedule of Stripe's it `changes_at` a moment to come, and bills the `next_amount` from then on, null if that is not known.
     """
 
     __tablename__ = "subscriptions"
@@ -80,6 +82,8 @@ class Subscription(Record, table=True):
     pause_changed_at: datetime | None = None
     plan_changed_at: datetime | None = None
     in_force: str | None = None
+    changes_at: datetime | None = None
+    next_amount: int | None = minor_units(default=None, nullable=True)
     ended_at: datetime | None = None
     paused: bool = False
     resumes_at: datetime | None = None
@@ -112,6 +116,10 @@ class Subscription(Record, table=True):
         """The end of its period, if it is billed again then."""
         return self.period_end if self.period_end and self.bills_at(self.period_end) else None
 
+    def billed_at(self, moment: datetime) -> int | None:
+        """How much it bills at a moment to come, in minor units, without discounts and taxes; None where that is not known."""
+        return self.next_amount if self.changes_at and self.changes_at <= moment else self.amount
+
     @property
     def changed_at(self) -> datetime | None:
         """When it was last seen that it bills at another moment than before, or not, or again."""
@@ -138,7 +146,7 @@ index_where(TRIED, "ix_subscriptions_tried", Subscription.trial_end)
 @dataclass(frozen=True)
 class SubscriptionFacts:
     """What Stripe says of a subscription right now. `amount` is what it bills per interval, in minor units; `codes` are the
-    promotion codes by which its discounts were given, both by Stripe's ids."""
+    promotion codes by which its discounts were given, both by Stripe's ids, and `change` is what a schedule makes of it next."""
 
     id: str
     order_id: str
@@ -162,6 +170,7 @@ class SubscriptionFacts:
     end_feedback: str = ""
     end_comment: str = ""
     resumes_at: datetime | None = None
+    change: Change | None = None
     standing: Standing = field(default_factory=Standing)
     codes: Mapping[str, str] = field(default_factory=dict)
 
@@ -178,6 +187,7 @@ def read_subscription(subscription: dict[str, Any], invoices: Sequence[dict[str,
     why = subscription.get("cancellation_details") or {}
     end = first.period_end if first else moment(subscription.get("current_period_end"))
     cancel_at = moment(subscription.get("cancel_at")) or (end if subscription.get("cancel_at_period_end") else None)
+    cancel_at = cancel_at or schedules.end_of(subscription)
     return SubscriptionFacts(
         id=subscription["id"],
         order_id=metadata.get("order_id") or "",
@@ -202,6 +212,7 @@ def read_subscription(subscription: dict[str, Any], invoices: Sequence[dict[str,
         end_comment=why.get("comment") or "",
         resumes_at=moment((subscription.get("pause_collection") or {}).get("resumes_at")),
         standing=subscription_invoices.read_standing(invoices),
+        change=schedules.change_of(subscription),
         codes={name: code for part in (subscription, *raw) for name, code in discounts.codes(part).items()},
     )
 
@@ -277,6 +288,8 @@ def _columns(facts: SubscriptionFacts, grace: timedelta) -> dict[str, Any]:
         "grace_until": grace_until, "access_until": _access_until(facts, grace_until), "canceled_at": facts.canceled_at,
         "ends_at": facts.ends_at, "ended_at": facts.ended_at, "paused": facts.paused, "resumes_at": facts.resumes_at,
         "end_reason": facts.end_reason, "end_feedback": facts.end_feedback,
+        "changes_at": facts.change.at if facts.change else None,
+        "next_amount": facts.change.amount if facts.change else None,
     }  # fmt: skip
 
 
@@ -350,10 +363,13 @@ def renewing(session: Session, *, livemode: bool, since: datetime, until: dateti
     """How many subscriptions of this mode are billed again between these moments, and what they come to at their list
     prices, for each currency by itself."""
     ends = col(Subscription.period_end)
+    # What a schedule changes until then is billed as it is from then on.
+    changed = case((col(Subscription.changes_at) <= ends, col(Subscription.next_amount)))
+    billed = func.coalesce(changed, col(Subscription.amount))
     # Asked of each order by itself: joined, PostgreSQL would rather read all orders.
     mode = select(Order.livemode).where(Order.id == Subscription.order_id).scalar_subquery()
     query = (
-        select(func.count(), func.sum(Subscription.amount), Subscription.currency)
+        select(func.count(), func.sum(billed), Subscription.currency)
         .where(
             ends >= since, ends < until, mode.is_(livemode), col(Subscription.status).in_(RENEWING), bills_at(ends),
         )

@@ -38,6 +38,12 @@ def said(standing: PlanStanding) -> Iterator[str]:
         yield _billed(standing.interval, tried=bool(standing.tried_until)).format(price=amounts.price(standing.price))
     if standing.renews_at:
         yield _("It renews on **{day}**.").format(day=dates.day(standing.renews_at))
+    if standing.changes_at and standing.changes_to:
+        yield _("It changes on **{day}**: {amount} is charged at each payment from then on.").format(
+            day=dates.day(standing.changes_at), amount=amounts.price(standing.changes_to)
+        )
+    elif standing.changes_at:
+        yield _("It changes on **{day}**.").format(day=dates.day(standing.changes_at))
     if standing.runs_until:
         yield _("It runs until **{day}** and ends then: nothing more is charged.").format(
             day=dates.day(standing.runs_until)

@@ -64,7 +64,8 @@ def test_all_that_was_fetched_is_kept(shop: Shop) -> None:
             "canceled_at": day(2), "ends_at": day(3), "ended_at": day(4), "paused": False, "end_reason": "too dear",
             "end_feedback": "unused", "end_comment": "Sorry.",
             "unpaid_amount": 0, "payment_url": "", "end_changed_at": None, "billing_changed_at": None,
-            "pause_changed_at": None, "plan_changed_at": None, "in_force": None, "resumes_at": None,
+            "pause_changed_at": None, "plan_changed_at": None, "in_force": None, "changes_at": None,
+            "next_amount": None, "resumes_at": None,
                 "fetched_at": DAY, "lapses_at": None, "refresh_at": day(1), "failures": 0,
         }  # fmt: skip
         assert news

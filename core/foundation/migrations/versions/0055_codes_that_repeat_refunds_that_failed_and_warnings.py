@@ -1,5 +1,5 @@
 """For how many months a promotion code takes something off, when a refund failed, which payment a warning of fraud is about, and
-when a plan was paused or changed."""
+when a plan was paused or changed, and when it changes next, and to which amount."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,10 +19,12 @@ def upgrade() -> None:
     for name in ("pause_changed_at", "plan_changed_at"):
         op.add_column("subscriptions", sa.Column(name, UTCDateTime(), nullable=True))
     op.add_column("subscriptions", sa.Column("in_force", AutoString(), nullable=True))
+    op.add_column("subscriptions", sa.Column("changes_at", UTCDateTime(), nullable=True))
+    op.add_column("subscriptions", sa.Column("next_amount", sa.BigInteger(), nullable=True))
 
 
 def downgrade() -> None:
-    for name in ("in_force", "plan_changed_at", "pause_changed_at"):
+    for name in ("next_amount", "changes_at", "in_force", "plan_changed_at", "pause_changed_at"):
         op.drop_column("subscriptions", name)
     for name in ("stripe_charge_id", "stripe_payment_intent_id"):
         op.drop_column("fraud_warnings", name)
