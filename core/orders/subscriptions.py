@@ -46,8 +46,7 @@ class Subscription(Record, table=True):
     the beginning; `billing_changed_at` is the same of all that says whether and when it bills next, `pause_changed_at` of its pause
     alone, and `plan_changed_at` of what is `in_force` of its plans: as they were last seen while none of it was owed for. A pause
     that ends by itself does at `resumes_at`. `end_reason` is why in Stripe's words, `end_feedback` and `end_comment` what its buyer
-    chose and wrote
-    in the portal. `amount` is what is billed per `interval`, `monthly_amount` what counts as its monthly revenue.
+    chose and wrote in the portal. `amount` is what is billed per `interval`, `monthly_amount` what counts as its monthly revenue.
     By a schedule of Stripe's it `changes_at` a moment to come, and bills the `next_amount` from then on, null if that is not known.
     """
 
@@ -272,7 +271,7 @@ def record(
 
 
 def _known_of(row: Subscription) -> dict[str, Any]:
-    return row.model_dump(exclude={"fetched_at", "refresh_at", "lapses_at", "failures"})
+    return row.model_dump(exclude={"fetched_at", "refresh_at", "lapses_at", "failures", "in_force"})
 
 
 def _columns(facts: SubscriptionFacts, grace: timedelta) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from core.correspondence import drafts
 from core.correspondence.veil import Veil
 from core.foundation.jobs import outbox
 from core.journeys import refund, revocation
+from core.journeys.billing import plans
 from core.languages import sentences
 from core.messages import after_purchase, wording
 from core.messages.wording import Message
@@ -551,6 +552,10 @@ def test_what_was_recorded_by_an_older_version_is_compared_with_what_it_wrote(
     _, name = builders.subscribed(shop, stripe)
     for seats, letters in ((1, 0), (2, 1)):
         clock.pass_(minutes=1)
+        with shop.transaction() as session:
+            session.get_one(Subscription, name).in_force = None
+        # To write down what had not been is nothing that was put right.
+        assert not plans.refresh(shop, name)
         with shop.transaction() as session:
             session.get_one(Subscription, name).in_force = None
         stripe.change_seats(name, seats)
