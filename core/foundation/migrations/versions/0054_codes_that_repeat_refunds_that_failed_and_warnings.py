@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlmodel import AutoString, UTCDateTime
 
-revision = "0055"
+revision = "0054"
 down_revision = "0053"
 branch_labels = None
 depends_on = None
