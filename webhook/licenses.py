@@ -170,7 +170,8 @@ def keys(shop: OpenShop) -> Response:
 
 
 async def _answer(request: Request, shop: Shop, call: Call) -> Response:
-    said, problems = _read(await _bytes(request), request, call)
+    body = await bodies.within(request, _MOST_BYTES)
+    said, problems = _read(b"\0" if body is None else body, request, call)  # what is too long is no question
     address = household_of(senders.address_of(request))
     if said is None:
         found = await _in_every_case(shop, lambda: calls.refuse(shop, problems, address=address))
@@ -198,15 +199,6 @@ def _response(found: Reply) -> Response:
     if found.retry_after:
         headers["Retry-After"] = str(found.retry_after)
     return Response(found.body, found.status, headers, "application/json")
-
-
-async def _bytes(request: Request) -> bytes:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > _MOST_BYTES:
-            return b"\0"  # read no further: it is no question
-    return body
 
 
 def _read(body: bytes, request: Request, call: Call) -> tuple[Question | None, list[dict[str, str]]]:

@@ -13,7 +13,7 @@ from core.mailboxes import confirmations, reports, unsubscribing
 from core.mailboxes.marks import Kind
 from core.messages import returned
 from core.shop import Shop
-from webhook.requests import branding, framed
+from webhook.requests import bodies, branding, framed
 from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
@@ -47,7 +47,7 @@ async def take(request: Request, shop: OpenShop) -> Response:
     secret = shop.settings.mail_events_secret.get_secret_value()
     if not secret:
         return JSONResponse({"error": "NotFound"}, 404)
-    body = await _body(request)
+    body = await bodies.within(request, _MOST_BYTES)
     if body is None:
         return JSONResponse({"error": "TooLarge", "most_bytes": _MOST_BYTES}, 413)
     if not reports.is_authentic(secret, request.headers, body, now=shop.now()):
@@ -62,18 +62,6 @@ async def take(request: Request, shop: OpenShop) -> Response:
     marked = await run_in_threadpool(returned.take, shop, found)
     log.info("mail_events_taken", reports=len(found), marked=marked)
     return JSONResponse({"reports": len(found), "marked": marked})
-
-
-async def _body(request: Request) -> bytes | None:
-    announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > _MOST_BYTES:
-        return None
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BYTES:
-            return None
-    return body
 
 
 @router.head("/unsubscribe/{token}", include_in_schema=False)

@@ -28,7 +28,7 @@ from core.messages import place_wording
 from core.people import sign_in
 from core.shop import Shop
 from core.traffic.counting import Sender
-from webhook.requests import framed, senders
+from webhook.requests import bodies, framed, senders
 
 # Far more than a form's few fields take.
 _MOST_BYTES = 4096
@@ -165,11 +165,9 @@ async def fields(request: Request) -> dict[str, str] | None:
         return None
     if request.headers.get("sec-fetch-site") == "cross-site":
         return None
-    found = b""
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > _MOST_BYTES:
-            return None
+    found = await bodies.within(request, _MOST_BYTES)
+    if found is None:
+        return None
     try:
         said = dict(parse_qsl(found.decode("ascii"), keep_blank_values=True, max_num_fields=10))
     except ValueError:

@@ -21,7 +21,7 @@ from core.traffic.counting import Sender
 from core.traffic.senders import household_of
 from webhook.buyers import form_fields, form_refusals
 from webhook.buyers.form_fields import Form
-from webhook.requests import cookies, senders
+from webhook.requests import bodies, cookies, senders
 from webhook.requests.dependencies import OpenShop
 
 log = structlog.get_logger()
@@ -38,7 +38,7 @@ async def start(request: Request, shop: OpenShop) -> Response:
     if not _is_ours(request, shop):
         # Another site's form comes without our cookie: the answer would give its visitor a new one in place of theirs.
         return form_refusals.page(shop, _("This form was sent from another site."), 403)
-    form = form_fields.read(await _body(request))
+    form = form_fields.read(await bodies.within(request, _MOST_BYTES) or b"")
     if form is None:
         return form_refusals.page(shop, form_refusals.sentence(BadInput()), 400)
     known = cookies.browser_of(request, shop)
@@ -68,16 +68,6 @@ def _is_ours(request: Request, shop: Shop) -> bool:
     origin = request.headers.get("origin")
     ours = (request.headers.get("host", ""), urlsplit(shop.settings.public_url).netloc)
     return origin is None or origin.partition("://")[2] in ours
-
-
-async def _body(request: Request) -> bytes:
-    """The body, or none of it if it is longer than any form can be."""
-    found = b""
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > _MOST_BYTES:
-            return b""
-    return found
 
 
 def _buy(request: Request, shop: Shop, form: Form, browser: str, known: str) -> str:

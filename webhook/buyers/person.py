@@ -10,7 +10,7 @@ from core.connections import threads
 from core.languages.sentences import _, marked
 from core.shop import Shop
 from core.traffic import challenges
-from webhook.requests import framed, senders
+from webhook.requests import bodies, framed, senders
 from webhook.requests.dependencies import OpenShop
 
 router = APIRouter()
@@ -41,11 +41,7 @@ async def answer(sealed: str, request: Request, shop: OpenShop) -> Response:
 
 
 async def _field(request: Request, name: str) -> str:
-    found = b""
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > _MOST_BYTES:
-            return ""
+    found = await bodies.within(request, _MOST_BYTES) or b""
     return parse_qs(found.decode("ascii", "replace"), max_num_fields=16).get(name, [""])[-1]
 
 

@@ -14,7 +14,7 @@ from core.rights import declarations
 from core.rights.declarations import Declaration, Receipt, Visitor
 from core.shop import Shop
 from core.traffic.senders import household_of
-from webhook.requests import branding, framed, senders
+from webhook.requests import bodies, branding, framed, senders
 from webhook.requests.dependencies import OpenShop
 from webhook.requests.errors import status_of
 
@@ -33,23 +33,13 @@ def page(shop: OpenShop, order: str = "") -> HTMLResponse:
 @router.post("/withdraw", include_in_schema=False)
 async def declare(request: Request, shop: OpenShop) -> HTMLResponse:
     """That it was received, or the form once more with what it lacks. Sent twice, it is one declaration."""
-    declared = _read(await _body(request))
+    declared = _read(await bodies.within(request, _MOST_BYTES) or b"")
     visitor = Visitor(sender=household_of(senders.address_of(request)))
     try:
         receipt = await run_in_threadpool(declarations.declare, shop, declared, visitor)
     except (AddressUnfit, NothingSaid, TooManyTries) as error:
         return _drawn(shop, declared, trouble=_sentence(shop, error), status=status_of(error))
     return _received(shop, receipt)
-
-
-async def _body(request: Request) -> bytes:
-    """The body, or none of it if it is longer than the form can be."""
-    found = b""
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > _MOST_BYTES:
-            return b""
-    return found
 
 
 def _read(body: bytes) -> Declaration:

@@ -84,6 +84,19 @@ def _each_once(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return said
 
 
+async def within(request: Request, most: int) -> bytes | None:
+    """The whole body; None of one that is longer than so many bytes, of which no more is read. Raises ClientDisconnect."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > most:
+        return None
+    found = b""
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > most:
+            return None
+    return found
+
+
 def register(app: FastAPI) -> None:
     """Answer what is wrong with a body in JSON, as the webhook does."""
     app.add_exception_handler(BodyTooLong, _refuse)
