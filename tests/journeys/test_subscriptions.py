@@ -42,10 +42,16 @@ class Plan:
 
     @property
     def receipts(self) -> int:
-        """How many receipts of the order have come; what renewals were paid is told in letters of their own."""
+        """How many receipts of the order have come; what renewals were paid, and what changed, is told in letters of their own."""
         number = self.order["number"]
         subjects = [letter["subject"] for letter in self.stand.letters_so_far(self.buyer.email)]
-        return sum(number in each and "was renewed" not in each for each in subjects)
+        return sum(number in each and "was renewed" not in each and each not in self.changes for each in subjects)
+
+    @property
+    def changes(self) -> list[str]:
+        """The subjects of the letters that have come about a change of the plan."""
+        subjects = [letter["subject"] for letter in self.stand.letters_so_far(self.buyer.email)]
+        return [each for each in subjects if each.startswith("A change of Tally")]
 
     def comes_to(self, status: str, state: str, quantity: int) -> None:
         """The shop has heard of it, or soon does."""
@@ -68,10 +74,12 @@ def test_seats_follow_what_is_billed_and_the_library_shows_them(plan: Plan, stan
     plan.comes_to("fulfilled", "active", 5)
     plan.buyer.is_signed_in()
     plan.buyer.sees("5 seats")
+    eventually(lambda: len(plan.changes) == 1)
     stand.happens("quantity", plan.id, quantity=2)
     plan.comes_to("fulfilled", "active", 2)
     plan.buyer.looks_again()
     plan.buyer.sees("2 seats")
+    eventually(lambda: len(plan.changes) == 2)
     assert plan.receipts == 1
 
 

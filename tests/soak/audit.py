@@ -173,6 +173,10 @@ def _wrong_letters(books: Books, cases: dict[str, Case]) -> Iterator[str]:
         # Of what came too late it may not have been known that it did.
         if not sum(not money.over for money in renewed) <= came["renewal"] <= len(renewed) + len(late):
             yield f"{order['number']}: {came['renewal']} letters said that a plan was renewed, and {len(renewed)} were paid"
+        # What had changed before the shop first heard of the plan is no news.
+        changes = int(books.deeds.get(order_id, _NO_DEED).fate is Fate.RESEATED)
+        if came["change"] > changes:
+            yield f"{order['number']}: {came['change']} letters said that a plan has changed, and {changes} did"
         least, most = _money_back(order, case)
         if not least <= came["money"] <= most:
             yield f"{order['number']}: {came['money']} letters said that money goes back, and {least} to {most} were due"
@@ -230,6 +234,8 @@ def _sort(letter: Row) -> str:
         return "renewal"
     if letter["subject"].startswith("We closed something") or "is open again" in letter["subject"]:
         return "access"
+    if letter["subject"].startswith("A change of "):
+        return "change"
     if "goes back" in letter["subject"]:
         return "money"
     return "bounce" if "didn't go through" in letter["subject"] else "receipt"

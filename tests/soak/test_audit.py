@@ -228,6 +228,10 @@ ALTERED: dict[str, tuple[Callable[[Books], None], str]] = {
         lambda books: books.letters.append(_letter("p2", "two@example.com", "Tools was renewed: order PL-1001")),
         "1 letters said that a plan was renewed, and 0 were paid",
     ),
+    "a change that was none": (
+        lambda books: books.letters.append(_letter("c1", "plan@example.com", "A change of Tools: order PL-1002")),
+        "1 letters said that a plan has changed, and 0 did",
+    ),
     "access that nobody closed": (_closed_by_nobody, "1 letters told of access, and 0 to 0 were due"),
     "money told of twice": (_money_again, "2 letters said that money goes back, and 1 to 1 were due"),
     "an owner who was not told": (lambda books: books.letters.pop(), "0 letters came to the owners"),
