@@ -51,7 +51,7 @@ def connect(url: str) -> Engine:
         max_overflow=10,
         pool_timeout=_SPARES,
         # Said with each BEGIN: behind a pooler what holds for a session holds for somebody else's.
-        isolation_level="READ COMMITTED",
+        isolation_level=_LEVEL.upper(),
         json_deserializer=documents.read,
         hide_parameters=True,  # an error would name them, and with them people's addresses
         connect_args={name: value for name, value in _USUAL.items() if f"{name}=" not in url},

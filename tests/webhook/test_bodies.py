@@ -1,5 +1,6 @@
 """Bodies of JSON as no program means them: refused with a reason by every route, and never taken for something else."""
 
+import time
 from typing import Any
 
 import orjson
@@ -19,6 +20,7 @@ from core.shop import Shop
 from tests import builders, colleagues
 from tests.fakes import FakeStripe, event_about, signed
 from tests.webhook.test_uploads import comes_as
+from webhook.requests import bodies
 
 DEEP = b"[" * 200_000 + b"]" * 200_000
 # What stands for a whole body.
@@ -141,6 +143,14 @@ def test_a_field_that_is_there_twice_is_answered_400(
     assert (
         sent(asks, "/checkout", b'{"cart_id":"c1","items":[{"price":"guide-eur","quantity":1,"quantity":5}]}')[0] == 400
     )
+
+
+def test_to_find_the_one_that_is_there_twice_among_many_takes_no_longer_than_to_read_them() -> None:
+    many = b",".join(b'"%d":0' % number for number in range(40_000))
+    begun = time.process_time()
+    with pytest.raises(ValueError, match="names a field twice: 39999"):
+        bodies.parsed(b"{" + many + b',"39999":0}')
+    assert time.process_time() - begun < 2
 
 
 @builders.on_sqlite
