@@ -41,9 +41,9 @@ _MOST_BYTES = 100_000
 _SET_CHILD_SUBREAPER = 36
 
 
-def start(*words: str, cwd: Path, env: dict[str, str], **more: Any) -> subprocess.Popen[Any]:
-    """Start `python -m words…`, forked where that makes no difference but in time. `more` is what `Popen` takes."""
-    begin = _Forked if _can_be_forked(words[0], cwd, env) else subprocess.Popen
+def start(*words: str, cwd: Path, env: dict[str, str], may_fork: bool = True, **more: Any) -> subprocess.Popen[Any]:
+    """Start `python -m words…`, forked where it may be and that makes no difference but in time. `more` is what `Popen` takes."""
+    begin = _Forked if may_fork and _can_be_forked(words[0], cwd, env) else subprocess.Popen
     return begin([sys.executable, "-m", *words], cwd=cwd, env=env, **more)
 
 

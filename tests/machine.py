@@ -106,9 +106,11 @@ def environment(**settings: object) -> dict[str, str]:
 
 
 @contextmanager
-def process(*module: str, cwd: Path, env: dict[str, str], output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    *module: str, cwd: Path, env: dict[str, str], output: IO[bytes], may_fork: bool = True
+) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m module …`, killed on leaving if it has not ended by itself."""
-    running = fork_server.start(*module, cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT)
+    running = fork_server.start(*module, cwd=cwd, env=env, may_fork=may_fork, stdout=output, stderr=subprocess.STDOUT)
     try:
         yield running
     finally:

@@ -18,6 +18,9 @@ from tests.machine import eventually, free_port, postgres, process
 
 SECRET_KEY = "a secret of sixteen letters"
 _TICKS = os.sysconf("SC_CLK_TCK")
+# Whether processes may be forked from one that has imported everything. One that is looks for garbage less often, and for longer
+# each time, and of another version there is none: whoever looks how long it takes wants processes as they are.
+_MAY_FORK = False
 
 
 class Databases(Protocol):
@@ -159,7 +162,7 @@ def bare(folder: Path) -> Iterator[Server]:
 def _serving(line: list[str], port: int, path: str, folder: Path, env: dict[str, str]) -> Iterator[Server]:
     with ExitStack() as stack:
         output = stack.enter_context((folder / f"{line[0]}.log").open("ab"))
-        running = stack.enter_context(process(*line, cwd=folder, env=env, output=output))
+        running = stack.enter_context(process(*line, cwd=folder, env=env, output=output, may_fork=_MAY_FORK))
         eventually(lambda: running.poll() is not None or _answers(port, path))
         if running.poll() is not None:
             raise RuntimeError(f"{line[0]} did not start: {(folder / f'{line[0]}.log').read_text()[-2000:]}")

@@ -82,7 +82,8 @@ def durable() -> Iterator[PostgresServer]:
 
 @pytest.fixture
 def forked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scripts that need not import anything: what they do is as it is, and nobody looks at how long it takes."""
+    """Scripts and processes that need not import anything: what they do is as it is, and nobody looks at how long it takes."""
+    monkeypatch.setattr(stand, "_MAY_FORK", True)
     scripts = tuple(f"tests.bench.{name}" for name in ("office", "reads", "stock"))
     monkeypatch.setattr(fork_server, "RUN", (*fork_server.RUN, *scripts))
 
@@ -194,6 +195,12 @@ def test_what_was_answered_wrongly_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(Load, "run", answered)
     plan = Plan([1], "/webhooks/stripe", "", "order @", "@", first=0, end=1, requests=1, seconds=1)
     assert json.loads(json.dumps(load.main(asdict(plan))))["wrong"] == {"500 in place of 200": 2}
+
+
+def test_what_is_measured_are_processes_as_a_command_starts_them(tmp_path: Path) -> None:
+    with stand.bare(tmp_path) as server:
+        started = Path(f"/proc/{server.pid}/cmdline").read_text().split("\0")
+    assert started[:4] == [sys.executable, "-m", "uvicorn", "tests.bench.bare:app"]
 
 
 @pytest.mark.usefixtures("begun")
