@@ -1,9 +1,10 @@
 """Records: what rows are, and the kinds of columns and indexes that SQLite and PostgreSQL share."""
 
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -34,8 +35,11 @@ SQLModel.metadata.naming_convention = {
 }
 metadata: MetaData = SQLModel.metadata
 
-# What each byte of an id is written as.
-_LETTERS = b"0123456789abcdefghjkmnpqrstvwxyz" * 8
+# What five bits of an id are written as: the digits and letters of Crockford's Base32, which sort as the numbers do.
+_LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"
+# What each byte of chance is written as, and each ten bits of the time.
+_BYTES = _LETTERS.encode() * 8
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 # What no attribute is equal to.
 _UNKNOWN: Any = object()
 
@@ -102,8 +106,19 @@ def _defaults(kind: type[Record]) -> tuple[dict[str, Any], dict[str, Callable[[]
 
 
 def new_id(prefix: str) -> str:
-    """An unguessable id such as `ord_3k9…`, made before the insert so that it can be an idempotency key (100 bits)."""
-    return f"{prefix}_{secrets.token_bytes(20).translate(_LETTERS).decode()}"
+    """An unguessable id such as `ord_01kb…`, made before the insert so that it can be an idempotency key: a ULID in small letters,
+    which is the time in milliseconds and 80 bits of chance.
+
+    Ids that are made one after the other stand beside each other in each index. By chance alone each would change a page of its own
+    there, and the more orders a shop has the fewer of these pages are at hand.
+    """
+    chance = secrets.token_bytes(16).translate(_BYTES).decode()
+    return f"{prefix}_{_written(time.time_ns() // 1_000_000)}{chance}"
+
+
+@lru_cache(1)
+def _written(milliseconds: int) -> str:
+    return "".join([_PAIRS[milliseconds >> bits & 1023] for bits in (40, 30, 20, 10, 0)])
 
 
 def text_enum(kind: type[StrEnum], **options: Any) -> Any:

@@ -11,6 +11,7 @@ from tests.bench.figures import Figures
 from tests.bench.load import Plan
 from tests.bench.measures import Bench, numbered, percentile, sent, stocked
 from tests.bench.stand import Databases, Server
+from tests.bench.stock import BACKWARDS, NUMBER
 from tests.bench.versions import HERE, Version
 
 IN_FLIGHT = (1, 8)
@@ -78,10 +79,10 @@ def _run(bench: Bench, stall: _Stall, in_flight: int, stripe: Server, name: str,
 
 
 def _post(bench: Bench, stall: _Stall, requests: int, in_flight: int) -> Any:
-    number = stall.stock["number"]
     plan = Plan(
-        [stall.server.port], "/checkout", "", _BODY % number, number, first=stall.next, end=stall.next + requests,
-        requests=requests, seconds=bench.seconds, in_flight=in_flight, headers={"Content-Type": "application/json"},
+        [stall.server.port], "/checkout", "", _BODY % stall.stock["number"], NUMBER, backwards=BACKWARDS, first=stall.next,
+        end=stall.next + requests, requests=requests, seconds=bench.seconds, in_flight=in_flight,
+        headers={"Content-Type": "application/json"},
     )  # fmt: skip
     result = sent(plan, bench.folder_of(stall.version, "load"))
     stall.next += result.told
@@ -90,11 +91,11 @@ def _post(bench: Bench, stall: _Stall, requests: int, in_flight: int) -> Any:
 
 def _at_stripe(bench: Bench, stall: _Stall, stripe: Server, in_flight: int) -> Plan:
     """The shop's own request to Stripe, without the shop."""
-    number, requests = stall.stock["number"], min(bench.requests, 200)
+    requests = min(bench.requests, 200)
     # The number belongs somewhere: the sandbox does not mind what the buyer comes back to.
     asked = {**stall.stock["parameters"], "cancel_url": "http://localhost:8501/cart?number=NUMBER"}
     return Plan(
-        [stripe.port], "/v1/checkout/sessions", "", urlencode([*_form(asked)]).replace("NUMBER", number), number,
+        [stripe.port], "/v1/checkout/sessions", "", urlencode([*_form(asked)]).replace("NUMBER", NUMBER), NUMBER,
         first=0, end=requests, requests=requests, seconds=bench.seconds, in_flight=in_flight,
         headers={"Authorization": f"Bearer {_SANDBOX_KEY}", "Content-Type": "application/x-www-form-urlencoded"},
     )  # fmt: skip

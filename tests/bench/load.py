@@ -29,8 +29,9 @@ class Plan:
     """What to post to these ports in turn: the orders from `first` on, one each, until `requests` were sent or `seconds`
     are over. `arrivals` are seconds from the beginning, one for each request.
 
-    `body` has `number` where the order's number belongs, and is signed with `secret`, if there is one. Forged requests are of
-    the orders before `end`, from there down. A good request is answered with `expected`.
+    `body` has `number` where the order's number belongs, and `backwards` where that belongs the other way round; it is signed with
+    `secret`, if there is one. Forged requests are of the orders before `end`, from there down. A good request is answered with
+    `expected`.
     """
 
     ports: Sequence[int]
@@ -42,6 +43,7 @@ class Plan:
     end: int
     requests: int
     seconds: float
+    backwards: str = ""
     in_flight: int = 1
     arrivals: Sequence[float] = ()
     duplicates: float = 0
@@ -71,8 +73,9 @@ class Load:
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.result = plan, Result()
-        self._head, self._tail = plan.body.encode().split(plan.number.encode(), 1)
-        self._number = plan.number.encode()
+        self._body, self._number, self._backwards = (
+            each.encode() for each in (plan.body, plan.number, plan.backwards or plan.number)
+        )
         said = "".join(f"{name}: {value}\r\n" for name, value in plan.headers.items())
         self._start = f"{plan.method} {plan.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{said}".encode()
         self._dice = random.Random(plan.first)
@@ -131,7 +134,7 @@ class Load:
 
     def _request(self, number: int, secret: str) -> bytes:
         written = b"%0*d" % (len(self._number), number)
-        body = b"".join((self._head, written, self._tail.replace(self._number, written)))
+        body = self._body.replace(self._number, written).replace(self._backwards, written[::-1])
         signature = _signature(body, secret) if secret else b""
         return b"%b%bContent-Length: %d\r\n\r\n%b" % (self._start, signature, len(body), body)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.bench.load import Plan, Result
 from tests.bench.stand import SECRET_KEY, Databases
+from tests.bench.stock import NUMBER
 from tests.bench.versions import ROOT, Version
 
 
@@ -52,7 +53,8 @@ def stocked(
 
 def numbered(stock: dict[str, Any], first: int, beyond: int) -> set[str]:
     """The orders from the first one on, by their numbers as they stand in ids."""
-    return {f"{number:0{len(stock['number'])}d}" for number in range(first, beyond)}
+    written = [f"{number:0{len(NUMBER)}d}" for number in range(first, beyond)]
+    return {*written} if stock["number"] == NUMBER else {each[::-1] for each in written}
 
 
 def sent(plan: Plan, folder: Path) -> Result:

@@ -7,6 +7,7 @@ buyer's is; the others are copies of its rows. Prints what the measures need to 
 import json
 import re
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import tests.fakes
 from core import tables  # noqa: F401
 from core.events import inbox
 from core.foundation import database, migration
+from core.foundation.records import new_id
 from core.foundation.settings import Settings
 from core.foundation.storage import Storage
 from core.journeys import checkout
@@ -26,8 +28,9 @@ from core.owner import publishing
 from core.shop import Shop
 from tests.fakes import FakeStripe, session_in, signed
 
-# Stands for the number of a copy in what is copied, and is as long as that.
-NUMBER = "@NUMBER@"
+# Stands for the number of a copy in what is copied, and is as long as that; and for the same number backwards, which stands where
+# one copy has nothing to do with the next, as people's addresses.
+NUMBER, BACKWARDS = "@NUMBER@", "@REBMUN@"
 _COPIED = ("orders", "order_lines", "checkouts", "fulfillment_log")
 # What Stripe says of a Session beside what the shop reads, so that an event is as long as Stripe's.
 _ALSO_SAID: dict[str, Any] = {
@@ -72,10 +75,11 @@ def main(plan: dict[str, Any]) -> dict[str, Any]:
     shop = Shop(settings, engine, stripe, Storage(settings.storage_url))
     publishing.apply(shop, Path(tests.fakes.__file__).with_name("catalogue.toml"))
     opened = checkout.start(shop, _basket("cart_model"))
+    number = NUMBER if _are_in_order() else BACKWARDS
     found = {
-        "number": NUMBER,
+        "number": number,
         "parameters": _asked(shop, opened),
-        "body": _copied(shop, stripe, opened, plan["orders"]),
+        "body": _copied(shop, stripe, opened, number, plan["orders"]),
         "statements": _statements(shop),
         "download": _bought(shop, stripe) if plan["bought"] else None,
     }
@@ -87,16 +91,26 @@ def _basket(cart: str) -> Basket:
     return Basket(cart, (Item("guide-eur", 1),), browser_id=f"br_of_{cart}")
 
 
-def _copied(shop: Shop, stripe: FakeStripe, opened: PaymentLink, orders: int) -> str:
-    """Copy the open order so many times; return the text of the event that one of them is paid."""
+def _are_in_order() -> bool:
+    """Whether this version's ids sort as they were made."""
+    made = []
+    for _ in range(12):
+        made.append(new_id("a"))
+        time.sleep(0.005)
+    return made == sorted(made)
+
+
+def _copied(shop: Shop, stripe: FakeStripe, opened: PaymentLink, number: str, orders: int) -> str:
+    """Copy the open order so many times, each with ids by its number, written in this way; return the text of the event that one of
+    them is paid."""
     session_id = session_in(opened.url)
     with shop.engine.begin() as connection:
         model = {name: _rows_of(connection, name, opened.order_id) for name in _COPIED}
         [order], [line] = model["orders"], model["order_lines"]
         names = {
-            order["id"]: f"ord_bench_{NUMBER}", order["number"]: f"BENCH-{NUMBER}",
-            order["cart_id"]: f"cart_bench_{NUMBER}", order["browser_id"]: f"br_bench_{NUMBER}",
-            line["id"]: f"ol_bench_{NUMBER}", session_id: f"cs_test_bench_{NUMBER}",
+            order["id"]: f"ord_bench_{number}", order["number"]: f"BENCH-{NUMBER}",
+            order["cart_id"]: f"cart_bench_{number}", order["browser_id"]: f"br_bench_{number}",
+            line["id"]: f"ol_bench_{number}", session_id: f"cs_test_bench_{BACKWARDS}",
         }  # fmt: skip
         for name, rows in model.items():
             _copy(connection, name, [_renamed(row, names) for row in rows], orders)
@@ -104,8 +118,8 @@ def _copied(shop: Shop, stripe: FakeStripe, opened: PaymentLink, orders: int) ->
     more = {name: said for name, said in _ALSO_SAID.items() if name not in paid}
     told = stripe.event("completed", session_id, **more)
     names |= {
-        told["id"]: f"evt_bench_{NUMBER}", paid["payment_intent"]: f"pi_bench_{NUMBER}",
-        paid["customer_details"]["email"]: f"buyer{NUMBER}@example.org",
+        told["id"]: f"evt_bench_{number}", paid["payment_intent"]: f"pi_bench_{BACKWARDS}",
+        paid["customer_details"]["email"]: f"buyer{BACKWARDS}@example.org",
     }  # fmt: skip
     return signed(_renamed(told, names))[0].decode()
 
@@ -120,7 +134,8 @@ def _copy(connection: Connection, name: str, rows: list[dict[str, Any]], orders:
     into = insert(SQLModel.metadata.tables[name])
     for first in range(0, orders, 1000):
         numbers = [f"{number:0{len(NUMBER)}d}" for number in range(first, min(first + 1000, orders))]
-        connection.execute(into, [_renamed(row, {NUMBER: number}) for number in numbers for row in rows])
+        names = [{NUMBER: number, BACKWARDS: number[::-1]} for number in numbers]
+        connection.execute(into, [_renamed(row, each) for each in names for row in rows])
 
 
 def _renamed(value: Any, names: dict[str, str]) -> Any:

@@ -1,6 +1,7 @@
 """The bench runs, and its verification notices what was lost or done twice. What it measures no test asks about."""
 
 import json
+import secrets
 import shutil
 import sqlite3
 import subprocess
@@ -43,7 +44,7 @@ from tests.bench import (
 )
 from tests.bench.figures import Figures
 from tests.bench.load import Load, Plan, Result
-from tests.bench.measures import Bench
+from tests.bench.measures import Bench, numbered
 from tests.bench.stand import SECRET_KEY, Databases, PostgresServer, SqliteFiles
 from tests.bench.versions import HERE, ROOT, ScriptFailed, Version, checked_out
 from tests.conftest import DATABASES
@@ -143,7 +144,7 @@ def sold(database_url: str, tmp_path: Path) -> str:
     )
     shop = Shop(settings, database.connect(database_url), FakeStripe(), Storage(settings.storage_url))
     for number in (*TOLD, TOLD[0]):
-        told = body.replace(stock.NUMBER, number)
+        told = body.replace(stock.NUMBER, number).replace(stock.BACKWARDS, number[::-1])
         inbox.receive(shop, told.encode(), _signature(told))
     shop.engine.dispose()
     return database_url
@@ -195,6 +196,14 @@ def test_what_was_answered_wrongly_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(Load, "run", answered)
     plan = Plan([1], "/webhooks/stripe", "", "order @", "@", first=0, end=1, requests=1, seconds=1)
     assert json.loads(json.dumps(load.main(asdict(plan))))["wrong"] == {"500 in place of 200": 2}
+
+
+def test_a_version_whose_ids_are_in_no_order_has_orders_whose_ids_are_in_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stock._are_in_order()
+    monkeypatch.setattr(stock, "new_id", lambda prefix: f"{prefix}_{secrets.token_hex(10)}")
+    assert not stock._are_in_order()
+    as_told = {number: numbered({"number": number}, 20, 22) for number in (stock.NUMBER, stock.BACKWARDS)}
+    assert as_told == {stock.NUMBER: {"00000020", "00000021"}, stock.BACKWARDS: {"02000000", "12000000"}}
 
 
 def test_what_is_measured_are_processes_as_a_command_starts_them(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tests.bench.figures import Figures
 from tests.bench.load import Plan, Result
 from tests.bench.measures import Bench, numbered, percentile, sent, stocked
 from tests.bench.stand import Databases, Server
+from tests.bench.stock import BACKWARDS, NUMBER
 from tests.bench.versions import Version
 from tests.fakes import SECRET
 
@@ -76,9 +77,8 @@ class Stall:
     def _plan(self, bench: Bench, case: Case, requests: int) -> Plan:
         return Plan(
             [server.port for server in self.servers[: case.processes]], "/webhooks/stripe", SECRET, self.stock["body"],
-            self.stock["number"], first=self.next,
-            end=self.next + requests, requests=requests, seconds=bench.seconds, in_flight=case.in_flight,
-            arrivals=case.arrivals(requests), duplicates=_DUPLICATES, forged=_FORGED,
+            NUMBER, backwards=BACKWARDS, first=self.next, end=self.next + requests, requests=requests, seconds=bench.seconds,
+            in_flight=case.in_flight, arrivals=case.arrivals(requests), duplicates=_DUPLICATES, forged=_FORGED,
             headers={"Content-Type": "application/json; charset=utf-8"},
         )  # fmt: skip
 

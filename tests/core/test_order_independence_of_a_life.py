@@ -69,7 +69,7 @@ OURS = {
     "sealed",
 }
 # Ids that are drawn.
-DRAWN = re.compile(r"\b(ord|ol|gr|lic|rf|tok|cus|at|ca|con)_[0-9a-z]{20}\b")
+DRAWN = re.compile(r"\b(ord|ol|gr|lic|rf|tok|cus|at|ca|con)_[0-9a-z]{26}\b")
 # What an owner did is noted with its moment.
 # The copy of an order is signed with the token of its attempt, which is drawn.
 SIGNED = re.compile(r'"copy_signature":"[^"]*"')
