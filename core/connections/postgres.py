@@ -33,6 +33,8 @@ _BY_INDEX, _AS_IT_LIKES = {"enable_seqscan": "off"}, {"enable_seqscan": "on"}
 UTF8 = "UTF8"
 # Under this option a connection has no such limits: a migration or an export takes as long as it takes, and reads whole tables.
 PATIENT = "pushcart_patient"
+# Under this one it only reads.
+READS = "pushcart_reads"
 # A connection that was used this long ago at most, in seconds, is there still unless its server has said otherwise.
 _TRUSTED = 5
 # Seconds that one waits for a connection: for the server to take it, and for another thread to be done with one.
@@ -123,6 +125,16 @@ def _prepare(engine: Engine) -> None:
             statements.tell(connection, _setting(patient, of_transaction=True), ())
         elif connection.info[_POOLED]:
             statements.tell(connection, _setting({**LIMITS, **_BY_INDEX, **_ALWAYS}, of_transaction=True), ())
+        elif connection.get_execution_options().get(READS):
+            # Each question is a transaction of its own. Here they see no less by that, as each sees what is committed when it is
+            # asked, and the way to the server and back that a beginning and an end take is saved twice.
+            driver: Any = connection.connection.driver_connection
+            driver.autocommit = True
+
+    @event.listens_for(engine, "checkin")
+    def has_read(connection: Any, _record: Any) -> None:
+        if connection is not None and connection.autocommit and not connection.closed:
+            connection.autocommit = False
 
 
 def _setting(settings: Mapping[str, int | str], *, of_transaction: bool) -> str:

@@ -79,6 +79,12 @@ def patient(engine: Engine) -> Engine:
     return engine.execution_options(**{postgres.PATIENT: True})
 
 
+def reader(engine: Engine) -> Engine:
+    """The same engine for what only reads: nobody waits for those who write into SQLite, and PostgreSQL is sent the questions
+    and no more."""
+    return engine.execution_options(**{postgres.READS: True})
+
+
 def keep_statistics(engine: Engine) -> None:
     """Have SQLite look how its rows are spread, which PostgreSQL does by itself. Without, it takes an index of what nearly all
     rows have in common for as good as one of what few have. A sample is looked at: it takes milliseconds, however many rows."""
@@ -261,8 +267,7 @@ def answers(engine: Engine) -> bool:
 def reading(engine: Engine, *, patiently: bool = False) -> Iterator[Session]:
     """A session that only reads: on SQLite it does not queue for the write lock, and nothing is committed. `patiently` for
     what reads much and is waited for."""
-    reader = (patient(engine) if patiently else engine).execution_options(pushcart_reads=True)
-    with Session(reader, expire_on_commit=False, autoflush=False) as session:
+    with Session(reader(patient(engine) if patiently else engine), expire_on_commit=False, autoflush=False) as session:
         yield session
 
 
@@ -318,7 +323,7 @@ def _sqlite(url: str) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
         # The default takes the lock at the first write: two who have both read by then lose an update silently.
-        reads = connection.get_execution_options().get("pushcart_reads")
+        reads = connection.get_execution_options().get(postgres.READS)
         connection.exec_driver_sql("begin" if reads else "begin immediate")
 
     return engine

@@ -57,7 +57,7 @@ def newest() -> str:
 def current(engine: Engine) -> str | None:
     """Which migration a database is at, or None if it was never brought to the end of one."""
     # Looked at without waiting for whoever writes into SQLite: a process begins also while the demo's season is put in.
-    with engine.connect().execution_options(pushcart_reads=True) as connection:
+    with database.reader(engine).connect() as connection:
         if not inspect(connection).has_table("schema_ready"):
             return None
         return connection.execute(text("select version from schema_ready")).scalar()
@@ -157,7 +157,7 @@ def _wait_until(taken: Callable[[], bool], engine: Engine) -> None:
 
 def _reached(engine: Engine) -> str:
     """Up to which migration another process has come; empty if to none."""
-    with engine.connect().execution_options(pushcart_reads=True) as connection:
+    with database.reader(engine).connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return ""
         return str(connection.execute(text("select version_num from alembic_version")).scalar() or "")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from core.foundation.database import reader
 from core.foundation.errors import StripeKeyRefused, StripeUnreachable
 from core.foundation.jobs.kinds import APPLICATION, APPLICATION_VERSION, BY_DOMAIN, NEXT_TURN, QUEUES, Job, Queue, Turn
 from core.foundation.telemetry import requests
@@ -169,11 +170,6 @@ def _opened(engine: Engine) -> tuple["DBOSClient", _Rows]:
         return _clients[id(engine)]
 
 
-def reading(engine: Engine) -> Engine:
-    """Asks without waiting for whoever writes into SQLite."""
-    return engine.execution_options(pushcart_reads=True)
-
-
 def reading_client(engine: Engine) -> "DBOSClient":
     """A client that only asks: DBOS asks again without end while SQLite is locked, and so must not need the lock."""
     with _opening:
@@ -181,6 +177,6 @@ def reading_client(engine: Engine) -> "DBOSClient":
             from dbos import DBOSClient
 
             _readers[id(engine)] = DBOSClient(
-                system_database_engine=reading(engine), application_name=APPLICATION, lazy=True
+                system_database_engine=reader(engine), application_name=APPLICATION, lazy=True
             )
         return _readers[id(engine)]

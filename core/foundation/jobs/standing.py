@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Executable, Table, func, literal, select, true
 
 from core.foundation import masking
+from core.foundation.database import reader
 from core.foundation.jobs.kinds import APPLICATION_VERSION, Job, Queue
-from core.foundation.jobs.outbox import open_client, reading, reading_client
+from core.foundation.jobs.outbox import open_client, reading_client
 from core.foundation.records import constant
 
 # More of those that gave up nobody reads at once.
@@ -72,7 +73,7 @@ def unknown(engine: Engine, *, limit: int) -> "list[JobRow]":
     jobs = system.tables.workflow_status
     query = select(jobs.c.workflow_uuid, jobs.c.queue_name, jobs.c.created_at)
     query = query.where(*_waits(jobs), ~is_known(jobs, engine))
-    with reading(system.engine).connect() as connection:
+    with reader(system.engine).connect() as connection:
         rows = connection.execute(query.order_by(jobs.c.created_at).limit(limit)).all()
     return [
         JobRow(job_id, queue or "", Stage.WAITING, datetime.fromtimestamp(since / 1000, UTC), "")
@@ -95,7 +96,7 @@ def executors(engine: Engine) -> set[str]:
     system = open_client(engine)._sys_db
     jobs = system.tables.workflow_status
     under_way = select(jobs.c.executor_id).where(jobs.c.status == constant("PENDING")).distinct()
-    with reading(system.engine).connect() as connection:
+    with reader(system.engine).connect() as connection:
         return {executor for executor in connection.execute(under_way).scalars() if executor}
 
 
@@ -144,7 +145,7 @@ def tallies(engine: Engine) -> list[Tally]:
     system = open_client(engine)._sys_db
     jobs = system.tables.workflow_status
     found: list[Tally] = []
-    with reading(system.engine).connect() as connection:
+    with reader(system.engine).connect() as connection:
         for stage, (status, index) in _TALLIED.items():
             of_index = jobs.c.status.in_([constant(each) for each in index]) if len(index) > 1 else true()
             wanted = select(jobs.c.queue_name, func.count(), func.min(jobs.c.created_at)).where(
@@ -189,7 +190,7 @@ def _named(engine: Engine, stage: Stage, limit: int) -> list[str]:
     system = open_client(engine)._sys_db
     jobs = system.tables.workflow_status
     found: list[str] = []
-    with reading(system.engine).connect() as connection:
+    with reader(system.engine).connect() as connection:
         for status, index in _STAGES[stage].items():
             words = [constant(each) for each in index]
             of_index = jobs.c.status.in_(words) if len(words) > 1 else jobs.c.status == words[0]
@@ -212,7 +213,7 @@ def finished(engine: Engine, *, before: datetime, limit: int) -> list[str]:
     system = open_client(engine)._sys_db
     jobs = system.tables.workflow_status
     done = (jobs.c.created_at < int(before.timestamp() * 1000), jobs.c.status == constant("SUCCESS"))
-    with reading(system.engine).connect() as connection:
+    with reader(system.engine).connect() as connection:
         return list(
             connection.execute(
                 select(jobs.c.workflow_uuid).where(*done).order_by(jobs.c.created_at).limit(limit)

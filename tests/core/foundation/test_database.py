@@ -1,13 +1,17 @@
 """Units of work that the database gives up for others' sake, and that are done again."""
 
+from contextlib import suppress
 from datetime import datetime
 from time import monotonic, sleep
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, event, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError, ProgrammingError
+from sqlmodel import Session
 
 from core.catalog.products import Product
 from core.connections import postgres
@@ -113,6 +117,57 @@ def test_only_a_connection_that_lay_idle_is_asked_before_it_is_used(
     monkeypatch.setattr(postgres, "monotonic", lambda: later)
     assert one(engine) == one(engine) == 1
     assert len(asked) == 1
+    engine.dispose()
+
+
+def _status(session: Session) -> TransactionStatus:
+    """What the server says of the transaction that a session has open there, once it was asked something."""
+    session.execute(text("select 1"))
+    driver: Any = session.connection().connection.driver_connection
+    return TransactionStatus(driver.info.transaction_status)
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_who_only_reads_sends_postgresql_the_questions_and_neither_a_beginning_nor_an_end(database_url: str) -> None:
+    engine = database.connect(database_url)
+    for _ in range(2):  # over the same connection, one after the other
+        with database.reading(engine) as session:
+            assert _status(session) == TransactionStatus.IDLE
+        with database.transaction(engine, now=datetime.now) as session:
+            assert _status(session) == TransactionStatus.INTRANS
+        # What takes its time is told so for a transaction.
+        with database.reading(engine, patiently=True) as session:
+            assert _status(session) == TransactionStatus.INTRANS
+    assert engine.pool.checkedin() == 1
+    engine.dispose()
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_a_reader_whose_question_failed_leaves_a_connection_that_writes_in_transactions(database_url: str) -> None:
+    engine = database.connect(database_url)
+    with pytest.raises(ProgrammingError), database.reading(engine) as session:
+        session.execute(text("select nothing_of_this_name"))
+    with suppress(ZeroDivisionError), database.transaction(engine, now=datetime.now) as session:
+        session.execute(text("create table written (number int)"))
+        raise ZeroDivisionError
+    with database.reading(engine) as session:
+        assert session.execute(text("select to_regclass('written')")).scalar() is None
+    assert engine.pool.checkedin() == 1
+    engine.dispose()
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_a_reader_whose_connection_was_cut_hurts_nobody_after_it(database_url: str) -> None:
+    engine = database.connect(database_url)
+    with database.reading(engine) as session:
+        [mine] = session.execute(text("select pg_backend_pid()")).one()
+        with psycopg.connect(database_url, autocommit=True) as other:
+            other.execute("select pg_terminate_backend(%s, 5000)", [mine])
+        with pytest.raises(OperationalError):
+            session.execute(text("select 1"))
+    with database.reading(engine) as session:
+        assert _status(session) == TransactionStatus.IDLE
+    assert one(engine) == 1
     engine.dispose()
 
 
