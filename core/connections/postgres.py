@@ -4,8 +4,10 @@ A pooler that lends a connection for one transaction only (PgBouncer's transacti
 nothing may be kept on it, neither prepared statements nor settings. That it is one is seen, and needs no setting.
 """
 
+import re
 import select
 from collections.abc import Mapping
+from functools import lru_cache
 from time import monotonic
 from typing import Any
 
@@ -78,8 +80,7 @@ def encoding(engine: Engine) -> str:
     if engine.dialect.name != "postgresql":
         return UTF8
     with engine.connect() as connection:
-        driver: Any = connection.connection.driver_connection
-        return str(driver.info.parameter_status("server_encoding"))
+        return str(_driver(connection).info.parameter_status("server_encoding"))
 
 
 def is_same(engine: Engine, direct: Engine) -> bool:
@@ -128,13 +129,35 @@ def _prepare(engine: Engine) -> None:
         elif connection.get_execution_options().get(READS):
             # Each question is a transaction of its own. Here they see no less by that, as each sees what is committed when it is
             # asked, and the way to the server and back that a beginning and an end take is saved twice.
-            driver: Any = connection.connection.driver_connection
-            driver.autocommit = True
+            _driver(connection).autocommit = True
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def asks(connection: Connection, _cursor: Any, words: str, *_: Any) -> None:
+        if connection.get_execution_options().get(READS) and _driver(connection).autocommit and not _only_reads(words):
+            # Whatever else is done under it is done in a transaction, which is undone.
+            _driver(connection).autocommit = False
 
     @event.listens_for(engine, "checkin")
     def has_read(connection: Any, _record: Any) -> None:
         if connection is not None and connection.autocommit and not connection.closed:
             connection.autocommit = False
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+@lru_cache(1000)
+def _only_reads(words: str) -> bool:
+    """Whether a statement neither writes nor locks anything."""
+    return bool(_READS.match(words)) and not _DOES.search(words)
+
+
+_READS = re.compile(r"\s*(?:select|with|explain|show)\b", re.IGNORECASE)
+_DOES = re.compile(
+    r"\b(?:insert into|update|delete from|merge into|for (?:no key update|share|key share)|analyze)\b|\w_lock|set_config|nextval",
+    re.IGNORECASE,
+)
 
 
 def _setting(settings: Mapping[str, int | str], *, of_transaction: bool) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError, P
 from sqlmodel import Session
 
 from core.catalog.products import Product
-from core.connections import postgres
+from core.connections import postgres, statements
 from core.foundation import database
 from core.foundation.database import repeatable
 from core.shop import Shop
@@ -140,6 +140,57 @@ def test_who_only_reads_sends_postgresql_the_questions_and_neither_a_beginning_n
             assert _status(session) == TransactionStatus.INTRANS
     assert engine.pool.checkedin() == 1
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "insert into written values (1)",
+        "INSERT INTO written VALUES (1) RETURNING number",
+        " update written set number = 2",
+        "with done as (insert into written values (1) returning 1) select * from done",
+        "WITH done AS (DELETE FROM written RETURNING 1) SELECT * FROM done",
+        "select number from written for update",
+        "select number from written for no key update skip locked",
+        "select pg_advisory_xact_lock(1)",
+        "drop table written",
+        "create table another (number int)",
+    ],
+)
+@pytest.mark.parametrize("driven", [True, False])
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_whatever_else_a_reader_does_is_undone(database_url: str, words: str, *, driven: bool) -> None:
+    engine = database.connect(database_url)
+    with database.transaction(engine, now=datetime.now) as session:
+        session.execute(text("create table written (number int); create table kept (number int)"))
+        session.execute(text("insert into written values (7)"))
+    with database.reading(engine) as session:
+        assert _status(session) == TransactionStatus.IDLE
+        if driven:
+            statements.tell(session.connection(), words, ())
+            statements.send(session.connection())
+        else:
+            session.execute(text(words))
+        assert _status(session) == TransactionStatus.INTRANS
+        session.execute(text("insert into kept values (8)"))
+    with database.reading(engine) as session:
+        assert _status(session) == TransactionStatus.IDLE
+        assert session.execute(text("select array_agg(number) from written")).scalar() == [7]
+        assert session.execute(text("select to_regclass('another'), (select count(*) from kept)")).one() == (None, 0)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "select updated_at from orders",
+        "SELECT orders.id FROM orders WHERE orders.id IN (SELECT 1)",
+        "WITH sold AS (SELECT 1 AS one) SELECT one FROM sold",
+        "select deleted, for_sale, locked_at from products",
+    ],
+)
+def test_a_question_is_known_by_its_words(words: str) -> None:
+    assert postgres._only_reads(words)
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)

@@ -36,7 +36,7 @@ def test_an_order_begins_with_nothing_and_gets_the_next_number(shop: Shop) -> No
     with shop.transaction() as session:
         first, second = added(session), added(session, "cart_2")
         assert first.id.startswith("ord_")
-        assert len(first.id) == 24
+        assert len(first.id) == 30
         assert (int(first.number.removeprefix("PC-")) + 1, second.number.partition("-")[0]) == (
             int(second.number.removeprefix("PC-")), "PC",
         )  # fmt: skip
