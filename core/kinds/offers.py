@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import BindParameter, bindparam
@@ -150,25 +151,26 @@ def _call_to_action(product: Product) -> str:
 
 
 def _offers(session: Session, found: Sequence[Product], *, now: datetime) -> tuple[Offer, ...]:
-    ids = [product.id for product in found]
+    parts = _parts(session, found)
+    every = {product.id: product for product in chain(found, *parts.values())}
     tags: dict[str, list[PriceTag]] = {}
-    for price in session.exec(_PRICES, params={"ids": ids}):
+    for price in session.exec(_PRICES, params={"ids": list(every)}):
         tags.setdefault(price.product_id, []).append(tag(price, now=now))
-    dates = workshops.coming(session, ids, now=now)
-    parts = _parts(session, found, now=now)
-    return tuple(
-        _offer(product, tuple(tags.get(product.id, ())), dates.get(product.id, ()), parts.get(product.id, ()))
-        for product in found
-    )
+    dated = [product.id for product in every.values() if product.kind is Kind.WORKSHOP]
+    dates = workshops.coming(session, dated, now=now) if dated else {}
+
+    def offer(product: Product, parts: tuple[Offer, ...] = ()) -> Offer:
+        return _offer(product, tuple(tags.get(product.id, ())), dates.get(product.id, ()), parts)
+
+    return tuple(offer(product, tuple(map(offer, parts.get(product.id, ())))) for product in found)
 
 
-def _parts(session: Session, found: Sequence[Product], *, now: datetime) -> dict[str, tuple[Offer, ...]]:
+def _parts(session: Session, found: Sequence[Product]) -> dict[str, list[Product]]:
     """The parts of the bundles among these, by bundle. A bundle in a bundle has no parts here: it cannot be sold anyway."""
-    named = {product.id: bundles.part_ids(product.terms) for product in found if bundles.part_ids(product.terms)}
-    known = bundles.parts_of(session, [product for product in found if product.id in named])
-    whole = [part for part in known.values() if not bundles.part_ids(part.terms)]
-    offered = {offer.id: offer for offer in _offers(session, whole, now=now)} if whole else {}
-    return {key: tuple(offered[part] for part in theirs if part in offered) for key, theirs in named.items()}
+    named = {product.id: bundles.part_ids(product.terms) for product in found}
+    known = bundles.parts_of(session, found, among=found)
+    whole = {key: part for key, part in known.items() if not bundles.part_ids(part.terms)}
+    return {key: [whole[part] for part in theirs if part in whole] for key, theirs in named.items() if theirs}
 
 
 def tag(price: Price, *, now: datetime) -> PriceTag:

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, event
 
 from core.connections import statements as driver_statements
 from core.events import reconciliation
+from core.kinds import offers
 from core.outgoing import endpoints
 from core.owner.needs import attention
 from core.shop import Shop
@@ -125,3 +126,32 @@ def test_what_needs_a_person_is_asked_in_few_statements_where_nothing_does(shop:
         assert attention.items(shop) == []
     asked = [each for each in heard if each.startswith("SELECT")]
     assert len(asked) <= MOST_OF_ATTENTION, "\n".join(asked)
+
+
+def test_the_shelf_is_three_questions_with_all_that_its_bundles_are_made_of(shop: Shop) -> None:
+    builders.sell_bundle(shop)
+    with shop.reading() as session, statements(shop.engine) as heard:
+        found = {offer.id: offer for offer in offers.shelf(session, now=shop.now())}
+    [whole] = [offer for offer in found.values() if offer.parts]
+    assert whole.parts == tuple(found[part.id] for part in whole.parts)
+    assert _tables(heard) == ["products", "prices", "workshop_dates"]
+
+
+@pytest.mark.parametrize(
+    ("product", "tables"),
+    [
+        ("guide", ["products", "prices"]),
+        ("clinic", ["products", "prices", "workshop_dates"]),
+        ("both", ["products", "products", "prices"]),
+    ],
+)
+def test_a_product_is_asked_for_with_what_its_kind_has(shop: Shop, product: str, tables: list[str]) -> None:
+    builders.sell_bundle(shop)
+    with shop.reading() as session, statements(shop.engine) as heard:
+        assert offers.of_product(session, product, now=shop.now())
+    assert _tables(heard) == tables
+
+
+def _tables(heard: list[str]) -> list[str]:
+    """What is asked for, by the first table of each question."""
+    return [each.partition(" FROM ")[2].split()[0] for each in heard if each.startswith("SELECT")]

@@ -23,12 +23,14 @@ def part_ids(terms: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(terms.get("parts") or ())
 
 
-def parts_of(session: Session, bundles: Collection[Product]) -> dict[str, Product]:
-    """The parts of all of these, by their ids. What is no bundle has none, and the database is not asked."""
+def parts_of(session: Session, bundles: Collection[Product], *, among: Collection[Product] = ()) -> dict[str, Product]:
+    """The parts of all of these, by their ids. What is no bundle has none. Those that are `among` what is at hand the database is
+    not asked for."""
     wanted = {part for bundle in bundles for part in part_ids(bundle.terms)}
-    if not wanted:
-        return {}
-    return {each.id: each for each in session.exec(select(Product).where(col(Product.id).in_(wanted)))}
+    found = {each.id: each for each in among if each.id in wanted}
+    if others := wanted - found.keys():
+        found |= {each.id: each for each in session.exec(select(Product).where(col(Product.id).in_(others)))}
+    return found
 
 
 def problems(session: Session, bundle: Product) -> list[str]:
