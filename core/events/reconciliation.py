@@ -1,7 +1,7 @@
 """Reconciliation: what no webhook told us, asked for at Stripe, and fed through the very same functions."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -43,9 +43,9 @@ _OVERLAP = timedelta(minutes=5)
 # So many events are applied in one transaction, and tried again for so many seconds of a pass: the rest must not wait for ever.
 _TOGETHER = 50
 _RETRYING = 20.0
-# And so long at most Sessions are asked about. Behind which of them a pass stopped, each process knows of its database.
+# And so long at most Sessions are asked about. How far it came, each process knows of its database.
 _ASKING = 120.0
-_ASKED_UNTIL: WeakKeyDictionary[Engine, str] = WeakKeyDictionary()
+_ROUNDS: "WeakKeyDictionary[Engine, _Round]" = WeakKeyDictionary()
 # So many events are in memory at once, though a month of them were missed.
 _AT_ONCE = 500
 # What no endpoint acknowledged is in the other list too: this one only makes sure, from time to time.
@@ -162,11 +162,19 @@ def _ask_about_sessions(run: Pass) -> None:
     """Ask about open and settling Sessions, in batches, so that ten thousand never stand in memory.
 
     Most are as we know them: those of a batch are put off together, since a transaction for each would cost most of the time.
-    Where there are more than the rest of the pass can wait for, the next pass goes on behind them.
+    Where there are more than the rest of the pass can wait for, the next pass brings the round to its end, and begins another.
     """
-    until, late = monotonic() + _ASKING, False
-    last = "" if run.everything else _ASKED_UNTIL.pop(run.shop.engine, "")
-    while not (run.over or late) and (batch := _due(run, after=last)):
+    until = monotonic() + _ASKING
+    begun = None if run.everything else _ROUNDS.pop(run.shop.engine, None)
+    for each in filter(None, (begun, _Round(run.shop.now()))):
+        if not _ask_round(run, each, until=until):
+            return
+
+
+def _ask_round(run: Pass, this: "_Round", *, until: float) -> bool:
+    """Ask on in this round until then; whether it came to its end."""
+    last, late = this.last, False
+    while not (run.over or late) and (batch := _due(run, after=last, before=this.began)):
         unchanged: list[_Due] = []
         for due in batch:
             if due.at_this_stripe:
@@ -174,9 +182,19 @@ def _ask_about_sessions(run: Pass) -> None:
                 run.ask(due.order_id, ask, id=due.session_id, order_id=due.order_id)
             last = due.checkout_id
             if late := monotonic() >= until and not run.everything:
-                _ASKED_UNTIL[run.shop.engine] = last
+                _ROUNDS[run.shop.engine] = replace(this, last=last)
                 break
         _put_off(run.shop, unchanged)
+    return not (run.over or late)
+
+
+@dataclass(frozen=True)
+class _Round:
+    """One time through all Sessions that were there when it `began`, behind the `last` one that was asked about. Those that come
+    meanwhile stand behind them all, and have their turn in the next round: else it would never begin again where they are many."""
+
+    began: datetime
+    last: str = ""
 
 
 @dataclass(frozen=True)
@@ -193,13 +211,18 @@ class _Due:
     at_this_stripe: bool
 
 
-def _due(run: Pass, *, after: str) -> list[_Due]:
+def _due(run: Pass, *, after: str, before: datetime) -> list[_Due]:
     columns: list[Any] = [
         Checkout.id, Checkout.order_id, Checkout.stripe_checkout_session_id, Checkout.state, Checkout.money,
         Checkout.created_at,
     ]  # fmt: skip
     known = (col(Checkout.stripe_checkout_session_id).is_not(None), UNDECIDED, col(Checkout.id) > after)
-    next_ones = select_columns(*columns).where(*known).order_by(col(Checkout.id)).limit(BATCH)
+    next_ones = (
+        select_columns(*columns)
+        .where(*known, col(Checkout.created_at) <= before)
+        .order_by(col(Checkout.id))
+        .limit(BATCH)
+    )
     if not run.everything:
         next_ones = next_ones.where(col(Checkout.ask_after) <= run.shop.now())
     # Their orders are looked at after the limit: a planner that knows no figures of the tables would join all that are open to

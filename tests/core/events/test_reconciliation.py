@@ -17,7 +17,7 @@ from core.events.inbox import StripeEvent
 from core.foundation.errors import PermissionMissing, StripeFaulty, StripeRefused, StripeUnreachable
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
-from core.gateway.sessions import CheckoutState
+from core.gateway.sessions import CheckoutState, SessionFacts
 from core.journeys import refund
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
@@ -469,3 +469,29 @@ def test_however_slowly_stripe_answers_about_sessions_plans_have_their_turn_and_
         assert subscription in asked
     assert reconciliation.sweep(shop).failed == []
     assert len([each for each in asked if each in open_ones]) == 6
+
+
+def test_sessions_that_come_faster_than_they_can_be_asked_about_keep_none_of_the_older_ones_waiting(
+    shop: Shop, stripe: FakeStripe, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = {builders.opened(shop, cart=f"older_{number}")[1] for number in range(4)}
+    asked: list[str] = []
+    at = [0.0]
+    answers = stripe.retrieve_checkout
+
+    def slowly(session_id: str) -> SessionFacts:
+        asked.append(session_id)
+        at[0] += reconciliation._ASKING / 2
+        return answers(session_id)
+
+    monkeypatch.setattr(stripe, "retrieve_checkout", slowly)
+    monkeypatch.setattr(reconciliation, "monotonic", lambda: at[0])
+    for number in range(20):
+        for another in "ab":
+            builders.opened(shop, cart=f"newer_{number}{another}")
+        clock.pass_(days=2)
+        reconciliation.sweep(shop)
+    # Two are asked about in each pass, and as many come.
+    assert len(asked) == 40
+    assert {asked.count(each) for each in older} == {3}
+    assert {*asked} > older
