@@ -159,8 +159,8 @@ def _offers(session: Session, found: Sequence[Product], *, now: datetime) -> tup
     dated = [product.id for product in every.values() if product.kind is Kind.WORKSHOP]
     dates = workshops.coming(session, dated, now=now) if dated else {}
 
-    def offer(product: Product, parts: tuple[Offer, ...] = ()) -> Offer:
-        return _offer(product, tuple(tags.get(product.id, ())), dates.get(product.id, ()), parts)
+    def offer(product: Product, of_parts: tuple[Offer, ...] = ()) -> Offer:
+        return _offer(product, tuple(tags.get(product.id, ())), dates.get(product.id, ()), of_parts)
 
     return tuple(offer(product, tuple(map(offer, parts.get(product.id, ())))) for product in found)
 

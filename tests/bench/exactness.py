@@ -19,6 +19,8 @@ class Kept:
     name: Callable[[str], str] = lambda number: f"ord_bench_{number}"
 
 
+# The number of an event's order, behind what its id begins with.
+_EVENTS = f"select substr(id, {len('evt_bench_00000000_') + 1}) from stripe_events"
 # Of an order that the webhook was told to be paid.
 PAID = (
     Kept("an order that is fulfilled", "select id from orders where status = 'fulfilled'"),
@@ -32,12 +34,8 @@ PAID = (
         "select workflow_uuid from {dbos}workflow_status where workflow_uuid like 'receipt:%'",
         lambda number: f"receipt:ord_bench_{number}",
     ),
-    Kept("an event", "select id from stripe_events", lambda number: f"evt_bench_{number}"),
-    Kept(
-        "an event that was applied",
-        "select id from stripe_events where state = 'applied'",
-        lambda number: f"evt_bench_{number}",
-    ),
+    Kept("an event", _EVENTS, str),
+    Kept("an event that was applied", f"{_EVENTS} where state = 'applied'", str),
     Kept("a Session that is complete", "select order_id from checkouts where state = 'complete' and money = 'paid'"),
 )
 # Of a cart that was posted to be paid for.

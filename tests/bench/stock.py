@@ -29,7 +29,8 @@ from core.shop import Shop
 from tests.fakes import FakeStripe, session_in, signed
 
 # Stands for the number of a copy in what is copied, and is as long as that; and for the same number backwards, which stands where
-# one copy has nothing to do with the next, as people's addresses and Stripe's Sessions. Stripe's payments begin with their time.
+# one copy has nothing to do with the next, as people's addresses and Stripe's Sessions. Stripe's events and payments begin with
+# their time.
 NUMBER, BACKWARDS = "@NUMBER@", "@REBMUN@"
 _COPIED = ("orders", "order_lines", "checkouts", "fulfillment_log")
 # What Stripe says of a Session beside what the shop reads, so that an event is as long as Stripe's.
@@ -118,7 +119,7 @@ def _copied(shop: Shop, stripe: FakeStripe, opened: PaymentLink, number: str, or
     more = {name: said for name, said in _ALSO_SAID.items() if name not in paid}
     told = stripe.event("completed", session_id, **more)
     names |= {
-        told["id"]: f"evt_bench_{number}", paid["payment_intent"]: f"pi_bench_{NUMBER}",
+        told["id"]: f"evt_bench_{NUMBER}_{number}", paid["payment_intent"]: f"pi_bench_{NUMBER}",
         paid["customer_details"]["email"]: f"buyer{BACKWARDS}@example.org",
     }  # fmt: skip
     return signed(_renamed(told, names))[0].decode()

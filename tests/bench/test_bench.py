@@ -57,7 +57,7 @@ _DOUBLED = {
     "a grant": "update grants set order_id = 'ord_bench_00000001' where order_id = 'ord_bench_00000002'",
     "a receipt": "update {dbos}workflow_status set workflow_uuid = workflow_uuid || ':again' "
     "where workflow_uuid = 'receipt:ord_bench_00000001'",
-    "an event": "update stripe_events set id = 'evt_of_another' where id = 'evt_bench_00000001'",
+    "an event": "update stripe_events set id = 'evt_of_another' where id = 'evt_bench_00000001_00000001'",
     "an order": "update orders set status = 'fulfilled' where id = 'ord_bench_00000003'",
 }
 _LOST = {
@@ -65,7 +65,7 @@ _LOST = {
     "a grant that may be used": "update grants set state = 'suspended' where order_id = 'ord_bench_00000001'",
     "an entry that it was paid": "delete from fulfillment_log where order_id = 'ord_bench_00000001' and event = 'paid'",
     "an order that is fulfilled": "update orders set status = 'paid' where id = 'ord_bench_00000001'",
-    "an event that was applied": "update stripe_events set state = 'failed' where id = 'evt_bench_00000001'",
+    "an event that was applied": "update stripe_events set state = 'failed' where id = 'evt_bench_00000001_00000001'",
 }
 
 

@@ -43,15 +43,17 @@ class Plan:
     @property
     def receipts(self) -> int:
         """How many receipts of the order have come; what renewals were paid, and what changed, is told in letters of their own."""
-        number = self.order["number"]
-        subjects = [letter["subject"] for letter in self.stand.letters_so_far(self.buyer.email)]
-        return sum(number in each and "was renewed" not in each and each not in self.changes for each in subjects)
+        number, others = self.order["number"], self.changes
+        return sum(number in each and "was renewed" not in each and each not in others for each in self._subjects)
 
     @property
     def changes(self) -> list[str]:
         """The subjects of the letters that have come about a change of the plan."""
-        subjects = [letter["subject"] for letter in self.stand.letters_so_far(self.buyer.email)]
-        return [each for each in subjects if each.startswith("A change of Tally")]
+        return [each for each in self._subjects if each.startswith("A change of Tally")]
+
+    @property
+    def _subjects(self) -> list[str]:
+        return [letter["subject"] for letter in self.stand.letters_so_far(self.buyer.email)]
 
     def comes_to(self, status: str, state: str, quantity: int) -> None:
         """The shop has heard of it, or soon does."""
