@@ -46,9 +46,12 @@ os.environ.setdefault("XDG_RUNTIME_DIR", os.environ["XDG_CONFIG_HOME"])
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# Who is started in the background by a shell hears no interrupt, and neither does whatever it starts.
+# Who is started in the background by a shell hears no interrupt, and by `nohup` not that its line broke; neither does whatever
+# it starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Hypothesis would read each module for numbers and words that it then tries too: other examples after each change anywhere and
 # with each other order of tests, for seconds at the start of each process.
