@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 
 import streamlit as st
+import streamlit.error_util
 import streamlit.logger
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -22,7 +23,7 @@ from core.foundation import settings
 from core.foundation.settings import Settings
 from core.foundation.signals.heartbeats import Kind
 from core.foundation.telemetry import logs
-from storefront import process, sentences, stylesheets
+from storefront import failures, process, stylesheets
 from storefront.serving import addresses, first_html
 from storefront.serving.addresses import DeadEnds
 from storefront.serving.crowd import CountCrowd, Crowd
@@ -39,6 +40,7 @@ from webhook.app import create_app
 # Streamlit gives each of its loggers a handler of its own, some of them only when they are first used.
 streamlit.logger.setup_formatter = logs.adopt
 logs.set_up()
+streamlit.logger.get_logger(streamlit.error_util.__name__).addFilter(failures.is_news)
 # It looks at each file of its settings five times a second, for as long as it runs: they are read when it starts.
 PollingPathWatcher._schedule = lambda _watcher: None  # type: ignore[assignment, method-assign]
 stylesheets.tell_kept_theme()
@@ -99,12 +101,12 @@ def _where_to_click(settings: Settings, name: str) -> str:
 
 # Addresses that stand in letters and calendars have no /api in them: the same sidecar answers.
 letters_lead_to = [Route(f"/{page}/{{rest:path}}", sidecar) for page in ("order", "ticket", "join", "waiting")]
-plain = PlainPages(shop)
+plain, closed = PlainPages(shop), WhileAway(shop)
 routes: list[BaseRoute] = [
     Mount("/api", app=sidecar),
     *letters_lead_to,
-    *first_html.routes(plain, crowd, WhileAway(shop)),
-    *addresses.routes(shop, plain),
+    *first_html.routes(plain, crowd, closed),
+    *addresses.routes(shop, plain, closed),
 ]
 app = st.App(
     Path(__file__).with_name("pages.py"),
@@ -120,5 +122,5 @@ app = st.App(
         Middleware(DeadEnds, known=routes, plain=plain),
         Middleware(CountCrowd, crowd=crowd),
     ],
-    on_script_error=sentences.on_script_error,
+    on_script_error=failures.on_script_error,
 )

@@ -1,9 +1,7 @@
 """Sentences: what went wrong, in words for buyers. Core knows no wording; this is the one place that has it."""
 
 import streamlit as st
-import structlog
 
-from core.foundation import database
 from core.foundation.errors import (
     AddressUnfit,
     AddressUnproven,
@@ -55,8 +53,6 @@ from storefront import frame, links
 from storefront.amounts import price
 from storefront.dates import day, weekday
 from storefront.words import plain
-
-log = structlog.get_logger()
 
 NO_COOKIES = marked(
     "Your browser keeps no cookies for this shop, so it can't hold a cart. Allow cookies here and reload the page."
@@ -247,20 +243,6 @@ def _unfit(why: Unfit) -> str:
             return _("This email can't be right. Type your full email, such as name@company.com.")
         case Unfit.EMPTY | Unfit.NO_AT:
             return _("Type your full email, such as name@company.com.")
-
-
-def on_script_error(error: Exception) -> bool:
-    """Called by Streamlit, which has logged the traceback, when a page fails: buyers get a sentence and no details."""
-    if database.is_away(error):
-        log.warning("database_away", path="page")
-        st.error(_("We can't get at our records right now. Nothing is lost: reload the page in a minute."))
-        return True
-    log.error("page_failed", error=type(error).__name__)
-    said = _(
-        "Something went wrong on our side. Reload the page, and if it stays, write to {address} and we'll put it right."
-    )
-    st.error(said.format(address=plain(frame.support())))
-    return True
 
 
 def _too_few_places(left: int, day: str) -> str:

@@ -17,8 +17,9 @@ from core.foundation.errors import StorageUnreachable
 from core.shop import Shop
 from storefront import frame
 from storefront.serving.first_html import Documents
-from storefront.serving.plain_html import PlainPages
+from storefront.serving.plain_html import AGAIN, PlainPages
 from storefront.serving.share_pictures import SharePictures
+from storefront.serving.while_away import WhileAway
 
 P = ParamSpec("P")
 
@@ -44,8 +45,8 @@ _NOT_FOR_SEARCHING = (
 )  # fmt: skip
 
 
-def routes(shop: Shop, plain: PlainPages) -> list[Route]:
-    """A route for each of them."""
+def routes(shop: Shop, plain: PlainPages, closed: WhileAway) -> list[Route]:
+    """A route for each of them; `closed` stands in for what asks the database while that is away."""
     made = SharePictures(shop)
 
     async def robots(_request: Request) -> Response:
@@ -84,11 +85,15 @@ def routes(shop: Shop, plain: PlainPages) -> list[Route]:
             image, name = about.cover, about.name
         return await _drawn(_A_DAY, "image/png", made.of, image, name)
 
+    def later(_request: Request) -> Response:
+        return Response(status_code=503, headers={"Retry-After": str(AGAIN)})
+
     found = {
-        "/robots.txt": robots, "/sitemap.xml": sitemap, "/favicon.ico": favicon, "/favicon.png": favicon,
-        "/apple-touch-icon.png": touch_icon, "/share.png": share, "/share/{product}.png": share,
+        "/sitemap.xml": sitemap, "/favicon.ico": favicon, "/favicon.png": favicon, "/apple-touch-icon.png": touch_icon,
+        "/share.png": share, "/share/{product}.png": share,
     }  # fmt: skip
-    return [Route(path, endpoint) for path, endpoint in found.items()]
+    asking = [Route(path, closed.unless_away(endpoint, later)) for path, endpoint in found.items()]
+    return [Route("/robots.txt", robots), *asking]
 
 
 async def _drawn(

@@ -57,11 +57,11 @@ def browser(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]
     with shop.transaction() as session:
         session.merge(ShopText(key="terms", text="## All sales\n\nare *final*."))
         session.merge(ShopText(key="intro", text="Books & tools"))
-    plain = PlainPages(shop)
+    plain, closed = PlainPages(shop), WhileAway(shop)
     routes: list[BaseRoute] = [
         Mount("/api", app=create_app(shop)),
-        *first_html.routes(plain, Crowd(most=0), WhileAway(shop)),
-        *addresses.routes(shop, plain),
+        *first_html.routes(plain, Crowd(most=0), closed),
+        *addresses.routes(shop, plain, closed),
     ]
     streamlit = Route("/{rest:path}", lambda _: PlainTextResponse("Streamlit"))
     app = Starlette(routes=[*routes, streamlit], middleware=[Middleware(DeadEnds, known=routes, plain=plain)])
@@ -287,5 +287,9 @@ def test_while_the_database_is_away_every_page_says_so_and_asks_again(
         page = parsed(answer.text)
         assert (answer.status_code, [each.get("http-equiv") for each in page.iter("meta")].count("refresh")) == (503, 1)
         assert "We'll be right back" in text_of(page)
+    for address in ("/sitemap.xml", "/favicon.ico", "/apple-touch-icon.png", "/share.png", "/share/guide.png"):
+        assert browser.get(address).status_code == 503, address
+        assert browser.get(address).headers["retry-after"] == "5"
+    assert browser.get("/robots.txt").status_code == 200
     assert browser.get("/nowhere").status_code == 404
     engine.dispose()
