@@ -79,6 +79,7 @@ def read_ahead(session: Session, order_ids: Collection[str], addresses: Collecti
 def settle(session: Session, cases: Sequence[Case], *, now: datetime) -> list[Settled]:
     """Derive and converge each of these orders, each once. What is read and written, is so for all of them at once."""
     earlier = [announcements.before(case.order) for case in cases]
+    _attribute(session, [case.ledger for case in cases])
     tasks = [_begun(case, now=now) for case in cases]
     found = convergence.converge(session, tasks, now=now)
     billing = [_summed_up(session, task) for task in tasks]
@@ -94,9 +95,18 @@ def settle(session: Session, cases: Sequence[Case], *, now: datetime) -> list[Se
     return settled
 
 
+def _attribute(session: Session, books: Sequence[Ledger]) -> None:
+    """Say of refunds and disputes which payments they are about. Few name a PaymentIntent that paid a part alone."""
+    for book in books:
+        book.attribute()
+    if unknown := {name for book in books for name in book.unattributed}:
+        parts = payments.with_parts(session, unknown)
+        for book in books:
+            book.attribute(parts)
+
+
 def _begun(case: Case, *, now: datetime) -> Task:
     order, ledger, paid = case.order, case.ledger, case.ledger.paid
-    ledger.attribute()
     log = Entries(order.id, case.actor, now, paid.stripe_checkout_session_id if paid else None)
     if paid:
         log.add("paid")

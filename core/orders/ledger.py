@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sqlmodel import Session
@@ -239,17 +240,26 @@ class Ledger:
         """Whether a Session was paid under the address that the order belongs to."""
         return self.paid is not None and _person(row) == _person(self.paid)
 
-    def attribute(self) -> None:
-        """Say of each refund and dispute which payment it is about, as far as that is known."""
+    @property
+    def unattributed(self) -> set[str]:
+        """The PaymentIntents of refunds and disputes of which it is not known yet which payment they are about."""
+        named: list[Refund | Dispute] = [*self.refunds, *self.disputes]
+        unknown = (each.stripe_payment_intent_id for each in named if each.payment_id is None)
+        return {name for name in unknown if name}
+
+    def attribute(self, parts: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Say of each refund and dispute which payment it is about, as far as that is known. `parts` are the payments that further
+        PaymentIntents paid a part of."""
         for refund in self.refunds:
-            if refund.payment_id is None and (
-                payment := payments.named(self.payments, refund.stripe_payment_intent_id)
-            ):
+            if refund.payment_id is None and (payment := self._known_as(parts, refund.stripe_payment_intent_id)):
                 refund.payment_id = payment.id
         for dispute in self.disputes:
             names = (dispute.stripe_payment_intent_id, dispute.stripe_charge_id)
-            if dispute.payment_id is None and (payment := payments.named(self.payments, *names)):
+            if dispute.payment_id is None and (payment := self._known_as(parts, *names)):
                 dispute.payment_id = payment.id
+
+    def _known_as(self, parts: Mapping[str, str], *names: str | None) -> Payment | None:
+        return payments.named(self.payments, *names, *(parts.get(name) for name in names if name))
 
     @cached_property
     def _received(self) -> list[Checkout]:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from sqlalchemy import ColumnElement, literal_column
 from sqlmodel import Field, Session, col, or_, select
 
-from core.foundation.records import index_where, minor_units
+from core.foundation.records import Record, index_where, minor_units
 from core.foundation.signals.corrections import Dated
 from core.foundation.writes.rows import Rows
 from core.gateway.objects import id_of, moment
@@ -70,6 +70,17 @@ class Payment(Dated, table=True):
             self.id, self.stripe_payment_intent_id, self.stripe_charge_id, self.stripe_checkout_session_id,
             self.stripe_invoice_id,
         )  # fmt: skip
+
+
+class PaymentPart(Record, table=True):
+    """A further PaymentIntent, by its id, that paid a part of a payment: an invoice may be paid by several. A refund or dispute of
+    such a part names it alone."""
+
+    __tablename__ = "payment_parts"
+
+    id: str = Field(primary_key=True)
+    payment_id: str = Field(foreign_key="payments.id", index=True)
+    stripe_charge_id: str | None = Field(default=None, index=True)
 
 
 _OF_ORDERS = Rows(Payment, "order_id")
@@ -178,6 +189,8 @@ def record(
         known.append(row)
     _merge(row, facts, lines_known=lines_known)
     known.sort(key=_age)
+    if facts.payment_intent and facts.payment_intent != row.stripe_payment_intent_id:
+        _note_part(session, row, facts.payment_intent, facts.charge)
     return row
 
 
@@ -206,10 +219,22 @@ def named(payments: Sequence[Payment], *names: str | None) -> Payment | None:
 
 def owners_of(session: Session, names: Collection[str]) -> dict[str, str]:
     """The ids of the orders that received the payments of these names, each by all names that its payment has: its own id,
-    and those of its PaymentIntent, charge and invoice."""
+    and those of its PaymentIntent, charge and invoice, and of what paid a part of it."""
     columns = (Payment.id, Payment.stripe_payment_intent_id, Payment.stripe_charge_id, Payment.stripe_invoice_id)
-    query = select(Payment.order_id, *columns).where(or_(*(col(each).in_(names) for each in columns)))  # type: ignore[call-overload]
-    return {name: row[0] for row in session.exec(query) for name in row[1:] if name}
+    whole = select(Payment.order_id, *columns).where(or_(*(col(each).in_(names) for each in columns)))  # type: ignore[call-overload]
+    part, charge = PaymentPart.id, PaymentPart.stripe_charge_id
+    parts = select(Payment.order_id, part, part, charge, part)  # type: ignore[call-overload]
+    parts = parts.join(PaymentPart, col(PaymentPart.payment_id) == Payment.id)
+    parts = parts.where(or_(col(part).in_(names), col(charge).in_(names)))
+    # Each looks in its own indexes: asked with one condition, PostgreSQL would read all.
+    found = session.execute(whole.union_all(parts))
+    return {name: row[0] for row in found for name in row[1:] if name}
+
+
+def with_parts(session: Session, names: Collection[str]) -> dict[str, str]:
+    """The ids of the payments that these further PaymentIntents paid a part of, by the PaymentIntent's."""
+    query = select(PaymentPart.id, PaymentPart.payment_id).where(col(PaymentPart.id).in_(names))
+    return dict(session.exec(query).all())
 
 
 def of_charge(session: Session, order_id: str, charge: str | None) -> str | None:
@@ -225,6 +250,13 @@ def with_unknown_lines(session: Session, *, livemode: bool, now: datetime, limit
         _LINES_UNKNOWN, *asked_about(livemode=livemode), ~setbacks.resting(col(Payment.id), now=now)
     )  # fmt: skip
     return list(session.exec(query.order_by(col(Payment.id)).limit(limit)))
+
+
+def _note_part(session: Session, payment: Payment, payment_intent: str, charge: str | None) -> None:
+    session.flush()  # it refers to the payment, which may be new
+    part = session.get(PaymentPart, payment_intent) or PaymentPart(id=payment_intent, payment_id=payment.id)
+    part.stripe_charge_id = part.stripe_charge_id or charge
+    session.add(part)
 
 
 def _row_of(known: Sequence[Payment], facts: PaymentFacts) -> Payment | None:

@@ -48,7 +48,8 @@ Lifetime = Books | Aged | Cleared | With | Few
 _BOOKS = (
     "balance_entries", "checkouts", "consents", "disputes", "downloads", "entitlement_records", "fraud_warnings",
     "fulfillment_log", "given_orders", "grants", "invoices", "letters", "license_activations", "lost_orders", "license_keys",
-    "order_lines", "orders", "past_customers", "past_orders", "payment_lines", "payments", "payouts",
+    "order_lines", "orders", "past_customers", "past_orders", "payment_lines", "payment_parts", "payments",
+    "payouts",
     "place_cancellations", "promotion_discounts", "promotion_uses", "refunds", "renewal_discounts",
     "reminders", "reservations", "subscription_changes",
     "subscription_items", "subscriptions", "withdrawals", "customers", "attendees", "seats", "audit_log",

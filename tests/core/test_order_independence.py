@@ -170,7 +170,7 @@ def clean(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
         for table in (
             "consents",
             "balance_entries", "stripe_events", "fulfillment_log", "license_keys", "grants", "attendees", "reservations",
-            "payment_lines", "payments", "order_lines", "checkouts", "orders", "customer_addresses", "customers",
+            "payment_lines", "payment_parts", "payments", "order_lines", "checkouts", "orders", "customer_addresses", "customers",
             builders.jobs_table(session),
         ):  # fmt: skip
             session.execute(text(f"delete from {table}"))

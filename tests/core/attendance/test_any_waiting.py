@@ -135,7 +135,7 @@ def clean(shop: Shop, clock: Clock) -> None:
         for table in (
             "consents",
             "waiting_entries", "attendees", "place_cancellations", "balance_entries", "stripe_events", "fulfillment_log",
-            "grants", "reservations", "payment_lines", "refunds", "payments", "order_lines", "checkouts", "orders",
+            "grants", "reservations", "payment_lines", "payment_parts", "refunds", "payments", "order_lines", "checkouts", "orders",
             "customer_addresses", "customers", builders.jobs_table(session),
         ):  # fmt: skip
             session.execute(text(f"delete from {table}"))
