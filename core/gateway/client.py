@@ -240,7 +240,9 @@ class StripeApi(Asking):
 
     def payment_intent_of_invoice(self, invoice: str) -> str | None:
         """The PaymentIntent by which an invoice was paid: what a refund of it must name. None if it was paid without one."""
-        payment = self._first(lambda: self._client.v1.invoice_payments.list({"invoice": invoice, "limit": 1}))
+        # Others of an invoice may have been given up, or be about to pay it: of those the list would name the newest.
+        paid: dict[str, Any] = {"invoice": invoice, "status": "paid", "limit": 1}
+        payment = self._first(lambda: self._client.v1.invoice_payments.list(paid))  # type: ignore[arg-type]
         return id_of((payment["payment"] or {}).get("payment_intent")) if payment else None
 
     def open_portal(self, customer: str, *, configuration: str, return_url: str, cancel: str = "") -> str:

@@ -180,6 +180,23 @@ def test_an_invoice_that_was_covered_by_a_credit_was_paid_by_no_payment() -> Non
     receiver.close()
 
 
+def test_an_invoice_that_is_still_to_be_paid_was_paid_by_no_payment() -> None:
+    """Nor was one that is void: what was to pay it never succeeded, and no refund may name it."""
+    receiver = Endpoint()
+    with running(receiver, webhook_url="") as world:
+        api = StripeApi(KEY, base=world.settings.base_url)
+        plan = world.subscribed()
+        world.act("fail-next", plan.id)
+        world.act("renew", plan.id)
+        owed, _ = world.api.invoices.list({"subscription": plan.id}).data
+        (promised,) = world.api.invoice_payments.list({"invoice": owed.id}).data
+        assert (owed.status, promised.status, api.payment_intent_of_invoice(owed.id)) == ("open", "open", None)
+        world.api.invoices.void_invoice(owed.id)
+        (given_up,) = world.api.invoice_payments.list({"invoice": owed.id}).data
+        assert (given_up.status, api.payment_intent_of_invoice(owed.id)) == ("canceled", None)
+    receiver.close()
+
+
 def test_nothing_is_listed_of_what_stripe_does_not_have() -> None:
     """Stripe refuses such a list rather than to leave it empty."""
     receiver = Endpoint()
