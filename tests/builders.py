@@ -404,3 +404,12 @@ class Broken:
     @staticmethod
     def grant(*_: object, **__: object) -> str:
         raise OSError("no more keys")
+
+
+def waiting_for_locks(shop: Shop) -> int:
+    """How many of the shop's connections to PostgreSQL wait for a lock."""
+    with shop.engine.connect() as connection:
+        query = text(
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        )
+        return int(connection.execute(query).scalar_one())

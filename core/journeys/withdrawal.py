@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from core.foundation.database import repeatable
 from core.foundation.errors import NothingSaid, WithdrawalNotFound
 from core.people import deeds
 from core.people.deeds import Deed
@@ -25,7 +26,7 @@ def assign(shop: Shop, withdrawal_id: str, order_id: str, *, actor: str = "owner
     def act(session: Session, who: str, now: datetime) -> None:
         withdrawals.assign(session, withdrawal_id, order_id, actor=who, now=now)
 
-    _carry_out(shop, withdrawal_id, act, f"about {order_id}", actor=actor, deed=deed)
+    _carry_out(shop, withdrawal_id, act, f"about {order_id}", also=(order_id,), actor=actor, deed=deed)
 
 
 def accept_without_refund(shop: Shop, withdrawal_id: str, *, actor: str = "owner", deed: Deed | None = None) -> None:
@@ -66,12 +67,14 @@ def acknowledge_again(shop: Shop, withdrawal_id: str, *, deed: Deed) -> str:
         return row.email
 
 
+@repeatable
 def _carry_out(
-    shop: Shop, withdrawal_id: str, act: Callable[[Session, str, datetime], None], detail: str, *, actor: str,
-    deed: Deed | None,
+    shop: Shop, withdrawal_id: str, act: Callable[[Session, str, datetime], None], detail: str, *,
+    also: tuple[str, ...] = (), actor: str, deed: Deed | None,
 ) -> None:  # fmt: skip
     now = shop.now()
     with shop.transaction() as session:
+        withdrawals.lock_with_order(session, withdrawal_id, *also)
         if deed:
             subject = {"subject": withdrawal_id, "detail": detail}
             actor = deeds.begin(session, shop.settings, deed, Action.WITHDRAWAL, **subject, now=now).role

@@ -11,6 +11,7 @@ from sqlalchemy import JSON, ColumnElement, Index, or_
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.addresses import fold
+from core.foundation.database import Overtaken
 from core.foundation.errors import WithdrawalDecided, WithdrawalNotFound
 from core.foundation.jobs import outbox
 from core.foundation.jobs.kinds import Job
@@ -98,6 +99,16 @@ def lock_open(session: Session, withdrawal_id: str) -> Withdrawal:
     if row.state is not State.OPEN:
         raise WithdrawalDecided(withdrawal=withdrawal_id)
     return row
+
+
+def lock_with_order(session: Session, withdrawal_id: str, *more: str) -> None:
+    """Lock the order that it is about, and `more` orders, and then the withdrawal: a refund that accepts it locks them in that turn
+    as well. Raises Overtaken if somebody said meanwhile which order is meant."""
+    about = select(Withdrawal.order_id).where(Withdrawal.id == withdrawal_id)
+    known = session.exec(about).first()
+    orders.lock_all(session, {each for each in (known, *more) if each})
+    if session.exec(about.with_for_update()).first() != known:
+        raise Overtaken
 
 
 def accept(

@@ -62,14 +62,6 @@ def places_taken(shop: Shop) -> int:
     return next(date.taken for date in builders.rows(shop, WorkshopDate) if date.product_id == "clinic")
 
 
-def waiting_for_locks(shop: Shop) -> int:
-    with shop.engine.connect() as connection:
-        query = text(
-            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-        )
-        return int(connection.execute(query).scalar_one())
-
-
 def open_sessions(stripe: FakeStripe) -> list[str]:
     return [each["id"] for each in stripe.sessions.values() if each["status"] == "open"]
 
@@ -686,7 +678,7 @@ def test_a_crowd_that_waits_for_one_date_leaves_connections_to_everybody_else(
         waiting = [
             pool.submit(checkout.start, own, a_basket("clinic-eur", cart=f"c{number}")) for number in range(MANY)
         ]
-        eventually(lambda: waiting_for_locks(shop) > 0)
+        eventually(lambda: builders.waiting_for_locks(shop) > 0)
         time.sleep(1)  # as many come as get in
         with waiting_for_nobody():
             checkout.start(own, a_basket("guide-eur", cart="guide"))

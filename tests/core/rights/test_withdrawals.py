@@ -1,6 +1,9 @@
 """Withdrawals: nobody is refused, nobody learns whose an order is, and each is acknowledged and decided once."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event
 from typing import Any
 
 import pytest
@@ -29,7 +32,7 @@ from core.people.staff import Role
 from core.privacy import erasure, persons
 from core.registers import withdrawals as register
 from core.registers.paging import Place
-from core.rights import declarations
+from core.rights import declarations, withdrawals
 from core.rights.declarations import BY_ADDRESS, Declaration, Visitor
 from core.rights.withdrawals import Proof, State, Withdrawal
 from core.shop import Shop
@@ -38,6 +41,7 @@ from tests.builders import bought
 from tests.colleagues import deed, works_as
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
+from tests.machine import eventually
 
 NORA = "nora@lindqvist.example"
 STRANGER = "eve@example.com"
@@ -293,3 +297,37 @@ def test_the_evidence_has_the_withdrawal(shop: Shop, stripe: FakeStripe) -> None
     pack = evidence.pack(shop, order_id)
     assert [(each["state"], each["words"]) for each in pack["withdrawals"]] == [("open", "<i>no</i>")]
     assert "&lt;i&gt;no" in evidence.page(pack)
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+@pytest.mark.parametrize("late", ["decline", "accept_without_refund", "assign"])
+def test_whoever_decides_while_somebody_sends_the_money_back_comes_too_late(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch, late: str
+) -> None:
+    """Each locks the order and the withdrawal: in two turns, each would wait for the other until the database ended one of them."""
+    order_id = bought(shop, stripe, "guide-eur")
+    declares(shop, by=Visitor(signed_in=NORA), order_id=order_id)
+    row = only(shop)
+    held, go_on, accept = Event(), Event(), withdrawals.accept
+
+    def accept_later(*given: Any, **named: Any) -> Withdrawal:
+        held.set()
+        assert go_on.wait(30)
+        return accept(*given, **named)
+
+    monkeypatch.setattr(withdrawals, "accept", accept_later)
+    acts: dict[str, Callable[[], None]] = {
+        "decline": lambda: withdrawal.decline(shop, row.id, reason="Opened"),
+        "accept_without_refund": lambda: withdrawal.accept_without_refund(shop, row.id),
+        "assign": lambda: withdrawal.assign(shop, row.id, order_id),
+    }
+    with ThreadPoolExecutor(2) as people:
+        first = people.submit(refund.request, shop, order_id, withdrawal=row.id, actor="owner")
+        assert held.wait(30)
+        second = people.submit(acts[late])
+        eventually(lambda: builders.waiting_for_locks(shop) == 1)
+        go_on.set()
+        assert first.result(60).parts
+        with pytest.raises(WithdrawalDecided):
+            second.result(60)
+    assert only(shop).state is State.ACCEPTED
