@@ -23,8 +23,8 @@ def on_script_error(error: Exception) -> bool:
         log.warning("database_away", path="page")
         st.error(
             _(
-                "We can't get at our records right now. What you did just now may have to be done again; nothing else is lost."
-                " This page tries again by itself."
+                "We can't get at our records right now. What you paid for stays yours. This page tries again by itself: if what"
+                " you clicked is not done then, click it once more."
             )
         )
         _come_back()

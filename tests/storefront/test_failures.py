@@ -48,11 +48,13 @@ def draw(shop: Shop, nobody: Engine, monkeypatch: pytest.MonkeyPatch) -> Draw:
 
 
 @on_sqlite
-def test_a_page_says_that_what_was_done_may_have_to_be_done_again(draw: Draw) -> None:
+def test_a_page_says_that_what_was_clicked_may_have_to_be_clicked_again(draw: Draw) -> None:
     """Also where the database is there again at once, as where only a lock was waited for."""
     tab = draw()
     (said,) = (each.value for each in tab.error)
-    assert "may have to be done again" in said
+    assert "if what you clicked is not done then, click it once more" in said
+    # Who has just paid, and waits here, is not told to do that again.
+    assert "What you paid for stays yours." in said
     assert [each.value for each in tab.header] == []
 
 
