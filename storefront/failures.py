@@ -18,7 +18,7 @@ _LOOKS = "5s"
 
 
 def on_script_error(error: Exception) -> bool:
-    """Called by Streamlit, which has logged the traceback, when a page fails: buyers get a sentence and no details."""
+    """Called by Streamlit when a page fails; it has logged the traceback if that `is_news`. Buyers get a sentence, no details."""
     if database.is_away(error):
         log.warning("database_away", path="page")
         st.error(
