@@ -40,9 +40,9 @@ def draw_subscription(row: SubscriptionRow, me: Staff) -> None:
             st.markdown(line)
         if row.comment and (row.standing is Standing.ENDED or row.ends_at):
             words.quiet(f"“{words.plain(row.comment)}”")
-        with st.container(horizontal=True, gap="small", key=f"plan-actions-{row.id}"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if row.standing is not Standing.ENDED and row.quantity and me.may(Action.CHANGE_PLAN):
-                links.to(links.ORDER, "Change seats", "group", where=f"seats-{row.id}", id=row.order.id)
+                links.open_by(links.ORDER, "Change seats", "group", id=row.order.id)
             if row.standing is not Standing.ENDED and me.may(Action.END_PLAN):
                 opener("End it", "cancel", f"end-{row.id}")
             if row.in_portal and me.may(Action.PORTAL):
