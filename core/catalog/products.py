@@ -12,6 +12,7 @@ from sqlmodel import Field, Session, col, func, select
 
 from core.foundation.database import lock_names
 from core.foundation.records import Record, minor_units, text_enum
+from core.foundation.settings import Settings
 from core.foundation.writes.rows import answer_ahead, answer_to
 
 
@@ -154,6 +155,13 @@ def thumb(image: str) -> str:
 def picture_path(image: str) -> str:
     """The path of a product's picture at the storefront."""
     return quote(f"/api/{image}" if image.startswith(UPLOADED) else f"/app/static/{image}")
+
+
+def pictured(settings: Settings, image: str) -> dict[str, list[str]]:
+    """What tells Stripe to show this picture of a product; nothing where it could not."""
+    # Stripe itself neither reaches a laptop nor draws SVG; the sandbox does both.
+    shown = settings.demo or (settings.livemode and image.startswith(UPLOADED))
+    return {"images": [f"{settings.public_url}{picture_path(thumb(image))}"]} if image and shown else {}
 
 
 def page_path(product_id: str) -> str:

@@ -206,7 +206,8 @@ def draw_details(offer: Offer, *, narrow: bool = False) -> None:
             st.markdown(words.plain(part.summary))
         if apart := _apart(offer):
             words.quiet(_("Bought one by one they cost {price}.").format(price=amounts.price(apart, short=True)))
-        st.markdown("  \n".join(f":material/{icon}: &nbsp;{words.plain(text)}" for icon, text in offer.gets))
+        with st.container(key="gets"):
+            st.markdown("\n".join(f"- :material/{icon}: &nbsp;{words.plain(text)}" for icon, text in offer.gets))
     with questions:
         if offer.faq:
             st.header(_("Before you buy"), anchor=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from core.catalog import plan_prices, tax
+from core.catalog import plan_prices, products, tax
 from core.catalog.plan_prices import OnSale
 from core.catalog.products import Price, Priced, Product
 from core.foundation.errors import StripeKeyRefused
@@ -127,7 +127,7 @@ def _product_of(shop: Shop, product: Product) -> str:
         known = plan_prices.product_of(session, product.id, shop.settings.mode)
     if known and (shop.stripe.find_product(known) or {}).get("active"):
         return known
-    named = {**_said(product), "metadata": {"product_id": product.id, "shop_id": shop.id}}
+    named = {**_said(shop, product), "metadata": {"product_id": product.id, "shop_id": shop.id}}
     # Of what was made under a key before, Stripe says the same again, though it is gone by now.
     said = sha256(orjson.dumps([named, known])).hexdigest()[:16]
     return str(shop.stripe.make_product(named, key=f"product:{shop.id}:{product.id}:{said}")["id"])
@@ -137,12 +137,13 @@ def _describe(shop: Shop, product: Product, there: Any) -> None:
     """Have Stripe's product say what ours says, if it is one that the shop has made."""
     if not isinstance(there, dict) or (there.get("metadata") or {}).get("shop_id") != shop.id:
         return
-    if changes := {field: said for field, said in _said(product).items() if there.get(field) != said}:
+    if changes := {field: said for field, said in _said(shop, product).items() if there.get(field) != said}:
         shop.stripe.change_product(there["id"], changes)
 
 
-def _said(product: Product) -> dict[str, Any]:
-    return {"name": product.name, "tax_code": tax.code_of(product.kind, product.tax_code)}
+def _said(shop: Shop, product: Product) -> dict[str, Any]:
+    said = {"name": product.name, "tax_code": tax.code_of(product.kind, product.tax_code)}
+    return said | products.pictured(shop.settings, product.image)
 
 
 def _fits(shop: Shop, price: Price, there: dict[str, Any]) -> bool:

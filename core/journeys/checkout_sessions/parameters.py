@@ -136,10 +136,7 @@ def _line_item(shop: Shop, draft: LineDraft, dates: Sequence[DateView]) -> dict[
     product: dict[str, Any] = {"name": draft.name, "metadata": {"product_id": draft.product_id}}
     if date := next((each for each in dates if each.id == draft.workshop_date_id), None):
         product["description"] = _when(date)
-    uploaded = shop.settings.livemode and draft.image.startswith(products.UPLOADED)
-    if draft.image and (shop.settings.demo or uploaded):
-        # Stripe itself neither reaches a laptop nor draws SVG; the sandbox does both.
-        product["images"] = [f"{shop.settings.public_url}{products.picture_path(products.thumb(draft.image))}"]
+    product |= products.pictured(shop.settings, draft.image)
     price: dict[str, Any] = {"currency": draft.currency, "unit_amount": draft.unit_amount, "product_data": product}
     if shop.settings.tax == "stripe":
         product["tax_code"], price["tax_behavior"] = draft.tax_code, draft.tax_behavior

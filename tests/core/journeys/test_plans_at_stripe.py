@@ -11,6 +11,7 @@ from core.catalog.products import Price, Product
 from core.correspondence import drafts
 from core.foundation.errors import PermissionMissing, StripeRefused, StripeUnreachable
 from core.foundation.money import Money
+from core.foundation.settings import SANDBOX_KEY
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
 from core.journeys import checkout
@@ -184,6 +185,34 @@ def test_a_plan_that_is_called_otherwise_is_so_at_stripe(shop: Shop, stripe: Fak
     plans_at_stripe.bring(shop, "plan")
     (product,) = stripe.products.values()
     assert (product["name"], product["tax_code"]) == ("Studio", "txcd_10103001")
+
+
+@builders.on_sqlite
+@pytest.mark.parametrize(
+    ("key", "image", "shown"),
+    [
+        ("sk_live_x", "pictures/plan/1.png", ["https://shop.example/api/pictures/plan/1.png"]),
+        ("sk_live_x", "covers/plan.svg", None),  # which Stripe does not draw
+        ("sk_test_x", "pictures/plan/1.png", None),  # it may be of a machine that Stripe does not reach
+        (SANDBOX_KEY, "covers/plan.svg", ["https://shop.example/app/static/covers/plan-sq.svg"]),  # the sandbox does both
+    ],
+)
+def test_a_plan_is_shown_by_its_picture_where_stripe_can_as_what_is_paid_once_is(
+    shop: Shop, stripe: FakeStripe, key: str, image: str, shown: list[str] | None
+) -> None:
+    said = {"stripe_secret_key": SecretStr(key), "app_url": "https://shop.example"}
+    there = replace(shop, settings=shop.settings.model_copy(update=said))
+    plans_at_stripe.bring(there, "plan")
+    (made,) = stripe.products.values()
+    assert made.get("images") is None
+    with there.transaction() as session:
+        for each in ("plan", "guide"):
+            session.get_one(Product, each).image = image
+    plans_at_stripe.bring(there, "plan")
+    (described,) = stripe.products.values()
+    assert described.get("images") == shown
+    _, session_id = builders.opened(there, "guide-eur")
+    assert lines(stripe, session_id)[0]["price_data"]["product_data"].get("images") == shown  # type: ignore[index]
 
 
 @builders.on_sqlite
