@@ -82,7 +82,8 @@ _COLUMNS = (
 )  # fmt: skip
 _WITH_GRANTS: Any = select(*_COLUMNS).join(Grant, col(Grant.id) == LicenseKey.grant_id, isouter=True)  # type: ignore[call-overload]
 _BY_KEY = _WITH_GRANTS.where(col(LicenseKey.key_hash) == bindparam("key_hash"))
-_LOCKED = _BY_KEY.with_for_update(of=LicenseKey)
+_FREE = _BY_KEY.with_for_update(of=LicenseKey, skip_locked=True)
+_HELD = select(LicenseKey.id).where(col(LicenseKey.key_hash) == bindparam("key_hash")).with_for_update()
 
 
 def by_key(session: Session, text: str, *, lock: bool, now: datetime) -> FoundLicense | None:
@@ -91,7 +92,11 @@ def by_key(session: Session, text: str, *, lock: bool, now: datetime) -> FoundLi
     With `lock` nobody else takes a place of it until this transaction ends.
     """
     values = {"key_hash": license_keys.fingerprint(text), "now": now}
-    row = session.execute(_LOCKED if lock else _BY_KEY, values).first()
+    row = session.execute(_FREE if lock else _BY_KEY, values).first()
+    # What PostgreSQL reads along with a row that it has to wait for is of before it waited: a refund of meanwhile would not be
+    # seen. So it is waited for first, where somebody else has it, and read afterwards.
+    if lock and row is None and session.execute(_HELD, values).first():
+        row = session.execute(_BY_KEY, values).first()
     return FoundLicense(*row) if row else None
 
 
