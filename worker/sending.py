@@ -57,6 +57,10 @@ class ClaimLost(Exception):
     """Another worker may be at the letter by now: this one was silent for too long."""
 
 
+class ReaderChanged(Exception):
+    """Whom a letter is for has another address since it was written, or is to be written to no more."""
+
+
 class MailboxGone(Exception):
     """Letters to this address come back: another one would only harm the sender's name."""
 
@@ -94,10 +98,16 @@ def _claim(post: Post, turn: Turn, letter: Draft) -> Claim | None:
 
 
 def _attempt(post: Post, turn: Turn, letter: Draft, claim: Claim) -> None:
+    with post.shop.reading() as session:
+        written_to = letter.to(session)
+
     def check() -> None:
         with post.shop.transaction() as session:
             if not letters.hold(session, claim):
                 raise ClaimLost
+            # A mail server may take its time until it agrees to an address.
+            if letter.to(session) != written_to:
+                raise ReaderChanged
 
     try:
         message = drafts.write(post.shop, letter)
@@ -157,7 +167,7 @@ def _note_failure(post: Post, turn: Turn, letter: Draft, claim: Claim, error: Ex
     counters.LETTERS.labels("refused" if for_good else "server_down" if down else "put_off").inc()
     if down:
         post.breaker.failed()
-    if isinstance(error, (*mail.MailTrouble, ClaimLost, MailboxGone)):
+    if isinstance(error, (*mail.MailTrouble, ClaimLost, ReaderChanged, MailboxGone)):
         # The mail server's own words may name the buyer's address: they stand with the letter, not in the log.
         log.warning("letter_failed", letter=letter.id, error=type(error).__name__, for_good=for_good)
     else:

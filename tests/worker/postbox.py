@@ -1,7 +1,7 @@
 """A mail server on loopback that keeps what it takes, and refuses when it is told to."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -17,7 +17,8 @@ from tests.machine import free_port
 class Postbox:
     """`letters` are what it took. `answers[address]` are its next replies to letters for that address; for
     one in `undecided` it takes in the letter, counts it there, and does not answer. When it hears of a recipient in
-    `silent`, it says nothing for as long as they stand there. `of_old` is one that knows ASCII alone."""
+    `silent`, it says nothing for as long as they stand there, and what stands in `meanwhile` is done once before it agrees to
+    one. `of_old` is one that knows ASCII alone."""
 
     def __init__(self, *, of_old: bool = False) -> None:
         self._of_old = of_old
@@ -26,6 +27,7 @@ class Postbox:
         self.answers: dict[str, list[str]] = {}
         self.undecided: dict[str, int] = {}
         self.silent: set[str] = set()
+        self.meanwhile: list[Callable[[], object]] = []
         self.asked_for: list[str] = []
         self.senders: list[str] = []
         self._controller: Controller | None = None
@@ -62,6 +64,8 @@ class Postbox:
         self.asked_for.append(address)
         while address in self.silent:
             await asyncio.sleep(0.05)
+        while self.meanwhile:
+            self.meanwhile.pop()()
         if replies := self.answers.get(address):
             return replies.pop(0)
         envelope.rcpt_tos.append(address)

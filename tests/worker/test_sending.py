@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from pydantic import SecretStr
 from sqlmodel import select
 
@@ -11,7 +12,10 @@ from core.foundation.signals.heartbeats import Kind
 from core.mailboxes import marks
 from core.messages.letters import Letter, LetterState
 from core.orders.disputes import Dispute
+from core.orders.orders import Order
 from core.owner.needs import attention
+from core.people import address_changes
+from core.people.customers import How
 from core.privacy import erasure
 from core.shop import Shop
 from tests import builders
@@ -19,7 +23,7 @@ from tests.builders import deliver
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
 from tests.worker.postbox import mail_server
-from worker import jobs
+from worker import jobs, sending
 from worker.breaker import Breaker
 from worker.sending import Post
 
@@ -102,6 +106,47 @@ def test_a_letter_to_somebody_who_was_erased_is_dropped(shop: Shop, stripe: Fake
         letter = run(with_mail(shop, postbox.url), Job.RECEIPT, order_id)
         assert (letter.state, letter.sent_at) == (LetterState.DROPPED, None)
         assert postbox.letters == []
+
+
+def patiently(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a mail server think for as long as it likes."""
+    monkeypatch.setattr(sending, "_PATIENCE", (60.0,))
+
+
+def test_nothing_goes_to_an_address_that_was_erased_while_its_server_thought_about_it(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patiently(monkeypatch)
+    order_id = builders.bought(shop, stripe)
+    with mail_server() as postbox:
+        postbox.meanwhile.append(lambda: erasure.from_terminal(shop, "nora@lindqvist.example"))
+        letter = run(with_mail(shop, postbox.url), Job.RECEIPT, order_id)
+        assert postbox.asked_for == ["nora@lindqvist.example"]
+        assert (letter.state, letter.sent_at) == (LetterState.RETRYING, None)
+        letter = run(with_mail(shop, postbox.url), Job.RECEIPT, order_id, number=1)
+        assert (letter.state, letter.sent_at, postbox.letters) == (LetterState.DROPPED, None, [])
+
+
+def test_a_receipt_goes_to_whom_the_order_was_given_while_a_server_thought_about_another(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first address was mistyped: whoever has it must not read what was bought."""
+    patiently(monkeypatch)
+    order_id, new = builders.bought(shop, stripe), "nora@berg.example"
+
+    def correct() -> None:
+        with shop.transaction() as session:
+            owner = session.get_one(Order, order_id).customer_id
+            address_changes.change_of_order(
+                session, order_id, new, owner=owner, how=How.OWNER, actor="owner", now=shop.now()
+            )
+
+    with mail_server() as postbox:
+        postbox.meanwhile.append(correct)
+        run(with_mail(shop, postbox.url), Job.RECEIPT, order_id)
+        letter = run(with_mail(shop, postbox.url), Job.RECEIPT, order_id, number=1)
+        assert [mail["To"] for mail in postbox.letters] == [new]
+        assert letter.state is LetterState.SENT
 
 
 @builders.on_sqlite
