@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
@@ -85,12 +86,13 @@ def _add_files(shop: Shop, writer: Writer, progress: Callable[[str], object]) ->
     sold = _sold(shop)
     for key, size in sorted(shop.storage.everything()):
         progress(key)
-        media_type, name = sold.get(key) or (mimetypes.guess_type(key)[0] or _ANY_TYPE, "")
+        chunks = shop.storage.read_in_chunks(key)
         try:
-            chunks = shop.storage.read_in_chunks(key)
-            writer.add(f"{FILES}{key}", size, chunks, media_type=media_type, sold_as=name)
+            first = next(chunks, b"")  # before anything is written of it: what was begun there is to be ended
         except FileNotFoundError:
             continue  # it was removed since it was listed, and so by nobody needed
+        media_type, name = sold.get(key) or (mimetypes.guess_type(key)[0] or _ANY_TYPE, "")
+        writer.add(f"{FILES}{key}", size, chain([first], chunks), media_type=media_type, sold_as=name)
 
 
 def _sold(shop: Shop) -> _Kinds:

@@ -261,6 +261,24 @@ def test_a_file_that_is_shorter_than_the_storage_said_makes_no_backup(
 
 
 @on_sqlite
+def test_what_is_removed_while_the_files_are_put_in_spoils_no_backup(
+    request: pytest.FixtureRequest, shop: Shop, tmp_path: Path
+) -> None:
+    """The pieces of an upload are, once it is whole."""
+    shop.storage.put("uploads/up_1/pc_1", b"a piece", media_type="application/octet-stream")
+
+    def finish(said: str) -> None:
+        if said == "uploads/up_1/pc_1":
+            shop.storage.clear("uploads/up_1")
+
+    made = making.make(shop, tmp_path / "shop.backup", progress=finish)
+    assert [part.name for part in made.files] == [f"files/{key}" for key in sorted(files(shop))]
+    with new_machine(request, shop, tmp_path / "elsewhere") as new:
+        assert restoring.restore(new, tmp_path / "shop.backup").manifest == made
+        assert files(new) == files(shop)
+
+
+@on_sqlite
 def test_a_full_disk_makes_no_backup_and_keeps_nothing_of_it(shop: Shop, tmp_path: Path) -> None:
     """It is full while SQLite copies, or while the archive is put together."""
     place = tmp_path / "full"
