@@ -130,11 +130,13 @@ def ping(session: Session, endpoint_id: str, *, now: datetime) -> str:
 
 def send_again(session: Session, delivery_id: str, *, now: datetime) -> WebhookDelivery:
     """Owe a message to its endpoint once more, with the id that it has. Raises HookNotFound."""
-    query = select(WebhookDelivery).where(WebhookDelivery.id == delivery_id).with_for_update()
-    row = session.exec(query).first()
+    # The endpoint first, as whoever notes what came of sending it.
+    endpoint = session.exec(select(WebhookDelivery.endpoint_id).where(WebhookDelivery.id == delivery_id)).first()
+    if endpoint:
+        endpoints.locked(session, endpoint)
+    row = session.get(WebhookDelivery, delivery_id, with_for_update=True)
     if row is None:
         raise HookNotFound(endpoint=delivery_id)
-    endpoints.locked(session, row.endpoint_id)
     _owe_again(session, [row], now=now)
     return row
 

@@ -3,6 +3,7 @@
 import socket
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
 from tests.core.outgoing.receiver import Receiver, deliveries, listens, receiving, work
+from tests.machine import eventually
 
 
 @pytest.fixture
@@ -217,6 +219,26 @@ def test_of_two_chains_whose_turns_are_due_together_the_later_one_s_alone_goes_o
     clock.pass_(seconds=WAITS[1])
     sending.deliver(shop, Turn(Job.WEBHOOK, "once more", 2, (row.id,)))
     assert len(receiver.heard) == 5
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_who_sends_a_message_again_and_who_notes_what_came_of_it_do_not_wait_for_each_other(shop: Shop) -> None:
+    made = listens(shop, "http://127.0.0.1:9/")
+    with shop.transaction() as session:
+        messages.ping(session, made.id, now=shop.now())
+    [delivery] = deliveries(shop)
+
+    def again() -> DeliveryState:
+        with shop.transaction() as session:
+            return messages.send_again(session, delivery.id, now=shop.now()).state
+
+    with ThreadPoolExecutor(1) as owner:
+        with shop.transaction() as session:
+            endpoints.locked(session, made.id)  # as whoever notes it, who has the delivery next
+            waiting = owner.submit(again)
+            eventually(lambda: builders.waiting_for_locks(shop) == 1)
+            session.get_one(WebhookDelivery, delivery.id, with_for_update=True)
+        assert waiting.result(60) is DeliveryState.WAITING
 
 
 def test_410_ends_the_endpoint(shop: Shop, receiver: Receiver) -> None:
