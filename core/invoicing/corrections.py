@@ -80,10 +80,8 @@ def _correct(shop: Shop, theirs: Invoices, task: _Task, row: Invoice) -> None:
         new = theirs.mark_paid(new["id"], key=task.key("paid", row.id))
     with shop.transaction() as session:
         orders.lock(session, row.order_id)
-        known = session.get_one(Invoice, row.id)
         if note:
-            known.credit_note, known.credit_note_number = note["id"], note.get("number") or ""
-            known.credit_note_pdf_url = note.get("pdf") or ""
+            invoices.credit(session, session.get_one(Invoice, row.id), note)
         invoices.record(
             session, new, order_id=row.order_id, payment_id=row.payment_id, revision=task.details.revision,
             replaces=row.id, now=shop.now(),

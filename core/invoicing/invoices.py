@@ -83,6 +83,14 @@ def record(
     return row
 
 
+def credit(session: Session, row: Invoice, note: dict[str, Any]) -> None:
+    """Keep by what an invoice was taken back. The order must be locked."""
+    row.credit_note, row.credit_note_number = note["id"], note.get("number") or ""
+    if not _of_somebody_erased(session, row.order_id):
+        row.credit_note_pdf_url = note.get("pdf") or ""
+    session.flush()
+
+
 def _of_somebody_erased(session: Session, order_id: str) -> bool:
     """Whether its buyer was erased: nothing that is told late may lead to who they were."""
     erased = select(Checkout.id).where(Checkout.order_id == order_id, Checkout.erased_as != "").limit(1)

@@ -1,5 +1,6 @@
 """Attempts: each request to an endpoint with what was sent and what was answered, kept for a month."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,13 +44,9 @@ def note(
     )  # fmt: skip
 
 
-def forget_person(session: Session, customer_id: str) -> None:
-    """What endpoints answered about somebody who is erased goes: their programs may have said who it is."""
-    theirs = (
-        select(WebhookDelivery.id)
-        .join(WebhookMessage, col(WebhookMessage.id) == WebhookDelivery.message_id)
-        .where(WebhookMessage.person == customer_id, WebhookMessage.person != "")
-    )
+def forget_answers(session: Session, message_ids: Collection[str]) -> None:
+    """What endpoints answered to these messages goes: their programs may have said who somebody is."""
+    theirs = select(WebhookDelivery.id).where(col(WebhookDelivery.message_id).in_(message_ids))
     session.exec(update(WebhookAttempt).where(col(WebhookAttempt.delivery_id).in_(theirs)).values(answer=""))
 
 
@@ -62,7 +59,8 @@ def of(session: Session, delivery_id: str) -> list[WebhookAttempt]:
 def forget(session: Session, *, now: datetime) -> int:
     """Remove messages older than KEPT with all that is known of them; return how many there were, some at a time."""
     old = select(WebhookMessage.id).where(WebhookMessage.created_at < now - KEPT)
-    ids = session.exec(old.order_by(col(WebhookMessage.created_at)).limit(_AT_ONCE)).all()
+    oldest = old.order_by(col(WebhookMessage.created_at)).limit(_AT_ONCE)
+    ids = session.exec(oldest.with_for_update(skip_locked=True)).all()
     if ids:
         theirs = session.exec(select(WebhookDelivery.id).where(col(WebhookDelivery.message_id).in_(ids))).all()
         session.exec(delete(WebhookAttempt).where(col(WebhookAttempt.delivery_id).in_(theirs)))

@@ -32,7 +32,7 @@ _FOLLOW = 100
 
 
 class WebhookMessage(Record, table=True):
-    """What is told. `body` is sent as it is; `person` is the customer whom it is about, if it is about one."""
+    """What is told. `body` is sent as it is; `person` is the customer whom it is about, if it is about one who was not erased."""
 
     __tablename__ = "webhook_messages"
     __table_args__ = (Index("ix_webhook_messages_created_at", "created_at"),)
@@ -200,13 +200,19 @@ def join(session: Session, other: str, customer_id: str) -> None:
     session.exec(theirs.values(person=customer_id))
 
 
-def forget_person(session: Session, customer_id: str) -> None:
-    """What was told of somebody who is erased stays without the id that they have at the seller's."""
-    for row in session.exec(select(WebhookMessage).where(WebhookMessage.person == customer_id)) if customer_id else ():
+def forget_person(session: Session, customer_id: str) -> list[str]:
+    """What was told of somebody who is erased stays without the id that they have at the seller's; return which messages those are,
+    to which no answer is kept from now on."""
+    theirs = select(WebhookMessage).where(WebhookMessage.person == customer_id).order_by(col(WebhookMessage.id))
+    found = session.exec(theirs.with_for_update()).all() if customer_id else []
+    for row in found:
+        row.person = ""
         said = orjson.loads(row.body)
         if said["data"].get("external_id"):
             said["data"]["external_id"] = None
             row.body = orjson.dumps(said).decode()
+    session.flush()
+    return [row.id for row in found]
 
 
 def _write(session: Session, announced: Sequence[Announcement]) -> None:

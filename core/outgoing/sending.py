@@ -4,7 +4,7 @@ Where the process dies between the two, the same message is sent again under the
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -33,9 +33,11 @@ _GONE = 410
 
 @dataclass(frozen=True)
 class _Task:
-    """A message to be sent now."""
+    """A message to be sent now; `person` is the customer whom it is about, if it is about one."""
 
     delivery_id: str
+    message_id: str
+    person: str
     endpoint_id: str
     url: str
     body: bytes
@@ -78,7 +80,8 @@ def _begin(session: Session, shop: Shop, turn: Turn) -> _Task | None:
         row.failure = endpoints.UNREADABLE
         _settle(delivery, DeliveryState.HELD, now=None)
         return None
-    return _Task(delivery.id, row.id, row.url, body, headers | signatures.headers(message.id, body, keys, at=now))
+    signed = headers | signatures.headers(message.id, body, keys, at=now)
+    return _Task(delivery.id, message.id, message.person, row.id, row.url, body, signed)
 
 
 def _is_overtaken(delivery: WebhookDelivery, turn: Turn, *, now: datetime) -> bool:
@@ -92,7 +95,11 @@ def _is_overtaken(delivery: WebhookDelivery, turn: Turn, *, now: datetime) -> bo
 
 
 def _note(session: Session, task: _Task, turn: Turn, answer: Answer, *, now: datetime) -> None:
-    """Keep what came of it. The endpoint is locked first, by everybody: many messages to it may end at once."""
+    """Keep what came of it. The endpoint is locked before its deliveries, by everybody: many messages to it may end at once. And
+    the message before both, as by whoever erases the person whom it is about."""
+    message = session.get_one(WebhookMessage, task.message_id, with_for_update=True)
+    if task.person and not message.person:
+        answer = replace(answer, text="")  # who was erased meanwhile may be named in it
     row = session.get_one(WebhookEndpoint, task.endpoint_id, with_for_update=True)
     delivery = session.get_one(WebhookDelivery, task.delivery_id, with_for_update=True)
     attempts.note(session, task.delivery_id, task.url, task.headers, answer, now=now)

@@ -209,6 +209,8 @@ def _forget_attempts(attempts: Iterable[Checkout], person: Person, *, erased_as:
 def _forget_beside(session: Session, person: Person, *, now: datetime) -> None:
     """What stands beside their orders: who took a file from where, who has a seat, what was noted."""
     grants = select(Grant.id).where(col(Grant.order_id).in_(person.order_ids))
+    # Whoever counts a download has its grant locked.
+    session.exec(grants.order_by(col(Grant.id)).with_for_update()).all()
     session.exec(update(Download).where(col(Download.grant_id).in_(grants)).values(ip=""))
     in_seat = or_(col(Seat.grant_id).in_(grants), person.sits())
     sitting = session.exec(select(Seat.customer_id).where(in_seat)).all()
@@ -258,8 +260,7 @@ def _forget_places(session: Session, person: Person) -> None:
 
 
 def _forget_customer(session: Session, person: Person, *, now: datetime) -> None:
-    messages.forget_person(session, person.customer_id)
-    attempts.forget_person(session, person.customer_id)
+    attempts.forget_answers(session, messages.forget_person(session, person.customer_id))
     session.exec(delete(PastCustomer).where(col(PastCustomer.customer_id) == person.customer_id))
     bought = update(PastOrder).where(col(PastOrder.customer_id) == person.customer_id)
     session.exec(bought.values(email="", name=""))

@@ -11,8 +11,10 @@ from core.foundation.errors import DetailsTooLate, DetailsUnfit, OrderNotFound, 
 from core.gateway.invoice_calls import StripeInvoices
 from core.invoicing import billing_details, corrections, invoices, receipts
 from core.invoicing.billing_details import Details
+from core.invoicing.invoices import Invoice
 from core.journeys import checkout, ownership
 from core.orders.payments import Payment
+from core.privacy import erasure
 from core.shop import Shop
 from tests import builders
 from tests.contract.sandbox_side import CARD, TYPED, SandboxSide
@@ -185,3 +187,20 @@ def test_who_may_write_what_and_for_how_long(shop: Shop, sandbox: SandboxSide) -
     sandbox.clock.pass_(days=31)
     with pytest.raises(DetailsTooLate):
         refused()()
+
+
+def test_who_is_erased_while_their_invoice_is_corrected_is_led_to_by_no_paper(shop: Shop, sandbox: SandboxSide) -> None:
+    order_id = bought(shop, sandbox, "kit-eur")
+    billing_details.write(shop, order_id, COMPANY, email=NORA)
+
+    class Meanwhile(StripeInvoices):
+        def credit(self, parameters: dict[str, Any], *, key: str) -> dict[str, Any]:
+            note = super().credit(parameters, key=key)
+            erasure.from_terminal(shop, NORA)
+            return note
+
+    corrections.correct(shop, order_id, "1", Meanwhile(KEY, base=sandbox.world.settings.base_url))
+    old, new = sorted(builders.rows(shop, Invoice), key=lambda row: row.revision)
+    assert (old.credit_note_number, new.replaces) == (f"{old.number}-CN-01", old.id)
+    for row in (old, new):
+        assert (row.hosted_url, row.pdf_url, row.credit_note_pdf_url) == ("", "", "")
