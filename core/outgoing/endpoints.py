@@ -18,7 +18,7 @@ from sqlalchemy.orm import object_session
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import signing
-from core.foundation.database import SECRET
+from core.foundation.database import SECRET, lock_names
 from core.foundation.errors import HookNotFound, HookUnfit, SealBroken
 from core.foundation.records import Record, new_id, text_enum
 from core.outgoing import signatures
@@ -207,12 +207,18 @@ def checked(url: str, *, livemode: bool) -> str:
 
 
 def of_setting(session: Session, variable: str, url: str, *, secret: str = "", now: datetime) -> None:
-    """Have the endpoint that a setting names, at its address of today; without an address there is none any more. What is
+    """Have the one endpoint that a setting names, at its address of today; without an address there is none any more. What is
     sent there is signed by this `secret` if one is known already."""
+    # Processes that start at once would each find none: the later one waits for the earlier one, and then finds its endpoint.
+    lock_names(session, f"endpoint of {variable}")
     query = select(WebhookEndpoint).where(
         WebhookEndpoint.variable == variable, col(WebhookEndpoint.removed_at).is_(None)
     )
-    row = session.exec(query.with_for_update()).first()
+    oldest_first = query.order_by(col(WebhookEndpoint.created_at), col(WebhookEndpoint.id))
+    found = session.exec(oldest_first.with_for_update()).all()
+    row = found[0] if found else None
+    for doubled in found[1:]:  # as versions of before made them
+        doubled.removed_at = now
     if row is None and url:
         session.add(
             WebhookEndpoint(
@@ -225,6 +231,7 @@ def of_setting(session: Session, variable: str, url: str, *, secret: str = "", n
     elif row is not None:
         row.url = url
         row.sealed = _seal(session, secret) if secret else row.sealed
+    session.flush()
 
 
 def _seal(session: Session, secret: str) -> str:

@@ -12,8 +12,12 @@ def follow(shop: Shop) -> None:
     """Bring them to what the settings say. Changes nothing where they say what they said."""
     wanted = _wanted(shop.settings)
     with shop.reading() as session:
-        there = {row.variable: row.url for row in endpoints.everything(session) if row.variable}
-    changed = {name: url for name, url in wanted.items() if there.get(name, "") != url}
+        there = [(row.variable, row.url) for row in endpoints.everything(session) if row.variable]
+    changed = {
+        name: url
+        for name, url in wanted.items()
+        if [each for each in there if each[0] == name] != ([(name, url)] if url else [])
+    }
     if not changed:
         return
     with shop.transaction() as session:

@@ -1,10 +1,12 @@
 """What is owed to endpoints: in the transaction that caused it, once, to those that want it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import orjson
 import pytest
 from pydantic import SecretStr
+from sqlmodel import update
 
 from core.foundation import database
 from core.foundation.errors import HookNotFound, HookUnfit
@@ -23,6 +25,7 @@ from tests import builders
 from tests.conftest import Clock
 from tests.core.outgoing.receiver import deliveries, listens
 from tests.fakes import FakeStripe
+from tests.machine import eventually
 
 NOWHERE = "http://127.0.0.1:9/"
 
@@ -164,6 +167,34 @@ def test_the_environment_makes_two_endpoints_follows_them_and_takes_them_away(sh
     ops = next(row for row in builders.rows(shop, WebhookEndpoint) if row.variable == "OPS_WEBHOOK_URL")
     with pytest.raises(HookUnfit), shop.transaction() as session:
         endpoints.remove(session, ops.id, now=shop.now())
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_processes_that_start_at_once_make_one_endpoint_of_a_setting(shop: Shop) -> None:
+    url = "https://ops.example/a"
+    set_ = builders.replace(shop, settings=shop.settings.model_copy(update={"ops_webhook_url": url}))
+    with ThreadPoolExecutor(1) as another:
+        with shop.transaction() as session:
+            endpoints.of_setting(session, "OPS_WEBHOOK_URL", url, now=shop.now())
+            session.flush()
+            opens = another.submit(environment.follow, set_)
+            eventually(lambda: opens.done() or builders.waiting_for_locks(shop) == 1)
+        opens.result(60)
+    assert [row.removed_at for row in builders.rows(shop, WebhookEndpoint)] == [None]
+
+
+@builders.on_sqlite
+def test_of_two_endpoints_that_were_made_of_one_setting_the_first_stays(shop: Shop) -> None:
+    for number in (2, 1):
+        listens(shop, f"https://ops.example/{number}")
+    with shop.transaction() as session:
+        session.exec(update(WebhookEndpoint).values(variable="OPS_WEBHOOK_URL", url="https://ops.example/a"))
+    first, _ = sorted(row.id for row in builders.rows(shop, WebhookEndpoint))
+    for url, left in (("https://ops.example/a", [first]), ("", [])):
+        settings = shop.settings.model_copy(update={"ops_webhook_url": url})
+        environment.follow(builders.replace(shop, settings=settings))
+        with shop.reading() as session:
+            assert [row.id for row in endpoints.everything(session)] == left
 
 
 @builders.on_sqlite
