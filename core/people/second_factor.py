@@ -19,6 +19,7 @@ from core.foundation import signing
 from core.foundation.database import lock_names
 from core.foundation.errors import SealBroken
 from core.foundation.records import Record, minor_units, new_id
+from core.foundation.writes.inserts import InsertOnce
 from core.people.sign_in import SignIn
 
 # Wrong ones on one sign-in: then it is over, and begins with a mailed code again.
@@ -70,6 +71,7 @@ class StaffRule(Record, table=True):
 
 
 REQUIRED = "second_factor"
+_RULE = InsertOnce(StaffRule)
 
 
 class Standing(StrEnum):
@@ -194,9 +196,7 @@ def is_required(session: Session) -> StaffRule | None:
 
 def require(session: Session, *, who: str, now: datetime) -> None:
     """Ask it of everybody who works here, from their next click on."""
-    if is_required(session) is None:
-        session.add(StaffRule(name=REQUIRED, since=now, who=who))
-        session.flush()
+    _RULE(session, [{"name": REQUIRED, "since": now, "who": who}])
 
 
 def require_no_more(session: Session) -> None:

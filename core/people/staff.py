@@ -16,6 +16,7 @@ from core.foundation.addresses import fold
 from core.foundation.jobs import outbox
 from core.foundation.jobs.kinds import Job
 from core.foundation.records import Record, minor_units, new_id, text_enum
+from core.foundation.writes.inserts import InsertOnce
 from core.people import second_factor
 from core.people.second_factor import Standing
 from core.people.sign_in import SignIn
@@ -191,17 +192,20 @@ def of_address(session: Session, address: str, *, owners: Collection[str]) -> St
     return Staff(member.email, member.role, member.refund_limit) if member else None
 
 
+# Of two who invite somebody at once the later one finds the earlier one's row.
+_NEW = InsertOnce(StaffMember, conflict="(folded) do nothing")
+
+
 def invite(session: Session, address: str, role: Role, *, by: str, now: datetime) -> StaffMember:
     """Let somebody work here, in this role, and owe them the letter that says so. Whoever does already gets the role."""
-    query = select(StaffMember).where(StaffMember.folded == fold(address)).with_for_update()
-    member = session.exec(query).first() or StaffMember(
-        id=new_id("staff"), email=address, folded=fold(address), role=role, invited_by=by, invited_at=now
-    )
+    new = StaffMember(id=new_id("staff"), email=address, folded=fold(address), role=role, invited_by=by, invited_at=now)
+    _NEW(session, [new.model_dump()])
+    query = select(StaffMember).where(StaffMember.folded == new.folded).with_for_update()
+    member = session.exec(query.execution_options(populate_existing=True)).one()
     member.email, member.role, member.invited_by, member.invited_at = address, role, by, now
     if member.removed_at or role is not Role.SUPPORT:
         member.refund_limit = None  # what they were trusted with before they left, or in another role, is over
     member.removed_at = None
-    session.add(member)
     session.flush()
     time = outbox.stamp(now)  # a second invitation is a second letter
     outbox.owe(session, Job.INVITATION, member.id, time, key=f"{member.id}:{time}")

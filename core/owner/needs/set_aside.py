@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlmodel import Field, select
 
 from core.foundation.records import Record
+from core.foundation.writes.inserts import InsertOnce
 from core.owner.needs import attention
 from core.owner.needs.items import Item
 from core.people import deeds
@@ -28,6 +29,13 @@ class SetAside(Record, table=True):
     who: str
 
 
+# Of two who do so at once, what the later one says counts.
+_PUT = InsertOnce(
+    SetAside,
+    conflict="(item) do update set since = excluded.since, until = excluded.until, note = excluded.note, who = excluded.who",
+)
+
+
 def name(item: Item) -> str:
     """By what an item is known again."""
     return f"{item.topic}:{item.subject}"
@@ -39,7 +47,8 @@ def put(shop: Shop, item: Item, *, until: datetime | None, note: str, deed: Deed
     with shop.transaction() as session:
         detail = f"until {until:%Y-%m-%d}: {note}" if until else f"dismissed: {note}"
         who = deeds.begin(session, shop.settings, deed, Action.SET_ASIDE, subject=name(item), detail=detail, now=now)
-        session.merge(SetAside(item=name(item), since=item.since, until=until, note=note, who=who.email))
+        row = {"item": name(item), "since": item.since, "until": until, "note": note, "who": who.email}
+        _PUT(session, [row])
 
 
 def needs(shop: Shop) -> list[Item]:

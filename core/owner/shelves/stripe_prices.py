@@ -10,6 +10,7 @@ from core.catalog import plan_prices
 from core.catalog.products import Price, Product
 from core.foundation.money import Money
 from core.foundation.records import Record, minor_units
+from core.foundation.writes.inserts import InsertOnce
 from core.gateway.objects import id_of
 from core.people import deeds
 from core.people.deeds import Deed
@@ -31,6 +32,15 @@ class StripePrice(Record, table=True):
     product_name: str = ""
     product_active: bool = False
     seen_at: datetime
+
+
+# The worker and an owner may ask at once: what was asked last stands.
+_SAID = ("missing", "active", "amount", "currency", "interval", "product_name", "product_active", "seen_at")
+_KEEP = InsertOnce(
+    StripePrice,
+    conflict=f"(id) do update set {', '.join(f'{each} = excluded.{each}' for each in _SAID)}"
+    " where stripe_prices.seen_at <= excluded.seen_at",
+)
 
 
 @dataclass(frozen=True)
@@ -81,11 +91,10 @@ def look(shop: Shop) -> int:
     """Ask Stripe about every price on sale that it knows; return how many those are. Raises StripeTrouble."""
     with shop.reading() as session:
         query = select(Price.stripe_price_id).where(col(Price.active), col(Price.stripe_price_id).is_not(None))
-        named = [str(each) for each in session.exec(query)]
+        named = sorted({str(each) for each in session.exec(query)})
     seen = [_seen(each, shop.stripe.find_price(each), now=shop.now()) for each in named]
     with shop.transaction() as session:
-        for row in seen:
-            session.merge(row)
+        _KEEP(session, [row.model_dump() for row in seen])
     return len(seen)
 
 
