@@ -51,7 +51,8 @@ class _Span:
 async def download(token: str, request: Request, shop: OpenShop) -> Response:
     """The file, or the part of it that was asked for. 410 when the link is too old, 403 when it opens nothing (any more)."""
     try:
-        opened, silent = await run_in_threadpool(_open, shop, token)
+        goes_on = "range" in request.headers and "if-range" not in request.headers
+        opened, silent = await run_in_threadpool(_open, shop, token, goes_on=goes_on)
         if not await threads.AT_STORAGE.run(_is_there, shop, opened, silent=silent):
             return _gone(shop)
         if opened.limit and _is_guess(request):
@@ -170,10 +171,12 @@ async def _bytes(shop: Shop, opened: OpenedFile, span: _Span) -> AsyncIterator[b
         yield bytes(chunk)
 
 
-def _open(shop: Shop, token: str) -> tuple[OpenedFile, bool]:
+def _open(shop: Shop, token: str, *, goes_on: bool) -> tuple[OpenedFile, bool]:
     """What is asked for, and whether the storage did not answer whoever asked last."""
     with shop.reading() as session:
-        opened = file_versions.open_file(session, token, livemode=shop.settings.livemode, signing_key=shop.signing_key)
+        opened = file_versions.open_file(
+            session, token, livemode=shop.settings.livemode, signing_key=shop.signing_key, goes_on=goes_on
+        )
         return opened, milestones.last(session, Name.STORAGE_SILENT) is not None
 
 

@@ -63,7 +63,7 @@ index_where(WITH_ADDRESS, "ix_downloads_with_address", Download.created_at)
 @dataclass(frozen=True)
 class OpenedFile:
     """A file that the bearer of a token may have right now. `id` names this download for `count`, and `named` is the number of
-    the version that the token is for, 0 for whichever is there now. An `older` one is what buyers get whose updates had ended."""
+    the version that the token is for, 0 for whichever is there now."""
 
     id: str
     grant_id: str
@@ -77,7 +77,6 @@ class OpenedFile:
     limit: int
     was_missing: bool
     named: int = 0
-    older: bool = False
 
 
 def key_of(digest: str, name: str) -> str:
@@ -130,8 +129,8 @@ def _newest_taken(session: Session, grant_ids: Collection[str]) -> dict[tuple[st
 
 
 def open_file(session: Session, token: str, *, livemode: bool, signing_key: str) -> OpenedFile:
-    """What this token opens now. Raises LinkExpired when its minutes are over, LinkInvalid when forged or taken back, or where
-    what was bought with test money is asked of a shop that is live.
+    """What this token opens now. Raises LinkExpired when its minutes are over, LinkInvalid when forged or taken back, where buyers
+    get the file no more, or where what was bought with test money is asked of a shop that is live.
 
     What one opens that is for a version is found by `file_versions.open_file`.
     """
@@ -144,7 +143,8 @@ def open_file(session: Session, token: str, *, livemode: bool, signing_key: str)
         .join(Grant, col(Grant.product_id) == DownloadFile.product_id)
         .join(Product, col(Product.id) == DownloadFile.product_id)
         .join(Order, col(Order.id) == Grant.order_id)
-        .where(Grant.id == grant_id, DownloadFile.id == file_id, Grant.state == GrantState.ACTIVE)
+        .where(Grant.id == grant_id, Grant.state == GrantState.ACTIVE)
+        .where(DownloadFile.id == file_id, col(DownloadFile.active))
     ).first()
     if not found:
         raise LinkInvalid()
@@ -159,14 +159,18 @@ def open_file(session: Session, token: str, *, livemode: bool, signing_key: str)
 
 
 def count(session: Session, opened: OpenedFile, *, ip: str, now: datetime) -> bool:
-    """Count this download once: resumed and repeated requests with the same token are the same download. Returns whether it
-    is the first that this grant makes of this version.
+    """Count this download once: resumed and repeated requests with the same token are the same download of the same version.
+    Returns whether it is the first that this grant makes of this version.
 
     Raises DownloadsUsedUp if the catalogue limits them and another one would be too many: a new version is counted anew.
     """
     # Two at once must not both find the last one free: they take turns at the grant's row.
     session.exec(select(Grant.id).where(Grant.id == opened.grant_id).with_for_update()).one()
-    if session.get(Download, opened.id):
+    download_id = opened.id
+    if (begun := session.get(Download, download_id)) and begun.number != opened.number:
+        download_id = f"{opened.id}/{opened.number}"  # the file has a newer version since the link was used first
+        begun = session.get(Download, download_id)
+    if begun:
         return False
     taken = session.exec(
         select(func.count()).where(
@@ -178,10 +182,17 @@ def count(session: Session, opened: OpenedFile, *, ip: str, now: datetime) -> bo
         raise DownloadsUsedUp(limit=opened.limit)
     session.add(
         Download(
-            id=opened.id, grant_id=opened.grant_id, file_id=opened.file_id, number=opened.number, ip=ip, created_at=now
+            id=download_id, grant_id=opened.grant_id, file_id=opened.file_id, number=opened.number, ip=ip, created_at=now
         )
     )  # fmt: skip
     return not taken
+
+
+def begun(session: Session, opened: OpenedFile) -> int:
+    """The number of the version that was taken last by means of this token; 0 if none was."""
+    own = (col(Download.id) == opened.id) | col(Download.id).startswith(f"{opened.id}/", autoescape=True)
+    query = select(func.max(Download.number)).where(Download.grant_id == opened.grant_id, own)
+    return session.exec(query).one() or 0
 
 
 def missing(session: Session) -> Sequence[DownloadFile]:

@@ -59,7 +59,7 @@ class NewFile:
 def put_up(session: Session, product_id: str, new: NewFile, *, position: int, now: datetime) -> DownloadFile:
     """Have buyers of the product get this file, in place of one of the same name. Other bytes are a new version of it."""
     file_id = f"{product_id}/{new.name}"
-    known = session.get(DownloadFile, file_id)
+    known = session.get(DownloadFile, file_id, with_for_update=True, populate_existing=True)
     number = 1 if known is None else known.number + (known.sha256 != new.digest)
     is_new = known is None or number != known.number
     if known is not None and is_new and known.missing_since:
@@ -91,18 +91,22 @@ def put_up(session: Session, product_id: str, new: NewFile, *, position: int, no
     return merged
 
 
-def open_file(session: Session, token: str, *, livemode: bool, signing_key: str) -> OpenedFile:
-    """What this token opens now: the version that it is for, or the one there is. Raises LinkExpired or LinkInvalid."""
+def open_file(
+    session: Session, token: str, *, livemode: bool, signing_key: str, goes_on: bool = False
+) -> OpenedFile:  # fmt: skip
+    """What this token opens now: the version that it is for, or the one there is. Whoever `goes_on` with what they have begun, and
+    does not say of which version that is, gets no part of another. Raises LinkExpired or LinkInvalid."""
     opened = downloads.open_file(session, token, livemode=livemode, signing_key=signing_key)
-    if opened.named in (0, opened.number):
+    number = opened.named or (downloads.begun(session, opened) if goes_on else 0)
+    if number in (0, opened.number):
         return opened
-    query = select(FileVersion).where(FileVersion.file_id == opened.file_id, FileVersion.number == opened.named)
+    query = select(FileVersion).where(FileVersion.file_id == opened.file_id, FileVersion.number == number)
     version = session.exec(query).first()
     if version is None:
         raise LinkInvalid()
     return replace(
         opened, key=version.key, name=version.name, size=version.size, sha256=version.sha256, number=version.number,
-        was_missing=version.missing_since is not None, older=True,
+        was_missing=version.missing_since is not None,
     )  # fmt: skip
 
 
@@ -176,12 +180,18 @@ def note_taken(session: Session, opened: downloads.OpenedFile) -> None:
 def note_missing(session: Session, opened: OpenedFile, *, now: datetime) -> None:
     """Write down that what was opened is not there, or not whole; since when, if it is known already."""
     if not opened.was_missing:
-        _mark(session, opened.file_id, opened.number if opened.older else None, now)
+        _mark(session, opened.file_id, _older(session, opened), now)
 
 
 def note_found(session: Session, opened: OpenedFile) -> None:
     """Write down that what was opened is there again."""
-    _mark(session, opened.file_id, opened.number if opened.older else None, None)
+    _mark(session, opened.file_id, _older(session, opened), None)
+
+
+def _older(session: Session, opened: OpenedFile) -> int | None:
+    """The number of what was opened, if buyers get another one by now; None if they get this one, and nobody puts up another."""
+    query = select(DownloadFile.number).where(DownloadFile.id == opened.file_id)
+    return None if session.exec(query.with_for_update()).one() == opened.number else opened.number
 
 
 def _mark(session: Session, file_id: str, number: int | None, since: datetime | None) -> None:

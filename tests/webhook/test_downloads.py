@@ -18,7 +18,7 @@ from core.catalog.products import Product
 from core.foundation import signing
 from core.foundation.records import new_id
 from core.foundation.storage import Storage
-from core.kinds import file_versions
+from core.kinds import downloads, file_versions
 from core.kinds.downloads import Download, DownloadFile
 from core.kinds.file_versions import NewFile
 from core.kinds.grants import Grant
@@ -126,6 +126,64 @@ def test_an_interrupted_download_is_resumed_and_counts_once(
     rest = client.get(url, headers={"Range": "bytes=100-", "If-Range": first.headers["etag"]})
     assert (rest.status_code, first.content + rest.content) == (206, BYTES)
     assert counted(shop) == 1
+
+
+def put_up(shop: Shop, data: bytes) -> None:
+    """Have buyers of the guide get this, in place of what they got."""
+    digest = sha256(data).hexdigest()
+    key = downloads.key_of(digest, NAME)
+    shop.storage.put(key, data, media_type="application/toml")
+    new = NewFile(NAME, "TOML", "application/toml", key, len(data), digest, version="2")
+    with shop.transaction() as session:
+        file_versions.put_up(session, "guide", new, position=0, now=shop.now())
+
+
+def test_who_goes_on_after_a_newer_version_was_put_up_gets_the_rest_of_what_they_began(
+    shop: Shop, client: TestClient, link: Callable[[], str]
+) -> None:
+    """Else the file that they end up with would be of two versions: not every program says which it has begun."""
+    limit_downloads(shop, 1)
+    url, newer = link(), BYTES[::-1]
+    first = client.get(url, headers={"Range": "bytes=0-99"})
+    put_up(shop, newer)
+    rest = client.get(url, headers={"Range": "bytes=100-"})
+    assert (rest.status_code, first.content + rest.content) == (206, BYTES)
+    assert rest.headers["etag"] == first.headers["etag"]
+    # Who says which version they have begun is told that there is another, and gets all of that.
+    whole = client.get(url, headers={"Range": "bytes=100-", "If-Range": first.headers["etag"]})
+    assert (whole.status_code, whole.content) == (200, newer)
+    rest = client.get(url, headers={"Range": "bytes=100-"})
+    assert (rest.status_code, rest.content) == (206, newer[100:])
+    assert [client.get(url).content for _ in range(2)] == [newer, newer]
+    assert sorted(row.number for row in builders.rows(shop, Download)) == [1, 2]
+    assert client.get(link()).status_code == 403
+
+
+def test_what_was_found_missing_when_a_newer_one_took_its_place_is_not_said_of_that(
+    shop: Shop, link: Callable[[], str]
+) -> None:
+    """Whoever asked for the older one may have looked for it before, and says so afterwards."""
+    token = link().rpartition("/")[2]
+    with shop.reading() as session:
+        older = file_versions.open_file(session, token, livemode=False, signing_key=shop.signing_key)
+    put_up(shop, b"newer")
+    with shop.transaction() as session:
+        file_versions.note_missing(session, older, now=shop.now())
+    assert [each.topic for each in attention.items(shop)] == ["older_file_missing"]
+    with shop.transaction() as session:
+        newer = file_versions.open_file(session, token, livemode=False, signing_key=shop.signing_key)
+        file_versions.note_missing(session, newer, now=shop.now())
+        file_versions.note_found(session, older)
+    assert [each.topic for each in attention.items(shop)] == ["file_missing"]
+
+
+@builders.on_sqlite
+def test_a_link_handed_out_before_stops_with_its_file(shop: Shop, client: TestClient, link: Callable[[], str]) -> None:
+    """A seller who has put up the wrong one takes it away at once."""
+    url = link()
+    with shop.transaction() as session:
+        session.exec(update(DownloadFile).values(active=False))
+    assert (client.get(url).status_code, counted(shop)) == (403, 0)
 
 
 # What is no range, or several, or not one of this world, is not understood: all of it is the answer.
