@@ -499,6 +499,11 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
                 "A dispute was prevented",
                 f"Stripe gave the money back before the bank could dispute it. {access}",
             )
+        case disputes.Stage.BLOCKED:
+            return "A dispute was stopped", (
+                "It ended before the bank took any money by it: access stays as it was. What was refunded meanwhile stays with"
+                " the buyer."
+            )
         case disputes.Stage.LOST if letter.in_part:
             return "A part of a payment was lost", f"That part stays with the buyer. {_PARTLY_LOST}"
         case disputes.Stage.LOST:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import Index
+from sqlalchemy import Index, and_, not_
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.records import Record, index_where, minor_units
@@ -43,6 +43,7 @@ class Stage(StrEnum):
     DISPUTED = "disputed"
     FUNDS_WITHDRAWN = "funds_withdrawn"
     PREVENTED = "dispute_prevented"
+    BLOCKED = "dispute_blocked"
     LOST = "dispute_lost"
     WON = "dispute_won"
 
@@ -58,7 +59,7 @@ class Dispute(Dated, table=True):
     __tablename__ = "disputes"
     __table_args__ = (Index("ix_disputes_status_created_at_id", "status", "created_at", "id"),)
     dated: ClassVar[str] = "created_at"
-    counted: ClassVar[frozenset[str]] = frozenset(("created_at", "amount", "currency", "status"))
+    counted: ClassVar[frozenset[str]] = frozenset(("created_at", "amount", "currency", "status", "withdrawn"))
 
     id: str = Field(primary_key=True)
     order_id: str = Field(foreign_key="orders.id", index=True)
@@ -76,8 +77,12 @@ class Dispute(Dated, table=True):
     created_at: datetime = Field(index=True)
 
 
+# Stripe prevents some before they take anything: by what it tells the bank, or since the payment was refunded meanwhile.
+_BLOCKED = and_(col(Dispute.status) == "prevented", col(Dispute.withdrawn).is_(False))
 # That took the money for good, or for as long as an appeal lasts.
-LOST = col(Dispute.status).in_(_LOST)
+LOST = and_(col(Dispute.status).in_(_LOST), not_(_BLOCKED))
+# That took money, be it for good or not.
+TAKING = and_(col(Dispute.status).not_in(INQUIRY), not_(_BLOCKED))
 
 
 class FraudWarning(Record, table=True):
@@ -185,10 +190,9 @@ def of_orders(session: Session, order_ids: Collection[str]) -> list[Dispute]:
 
 def standing(disputes: Sequence[Dispute]) -> str:
     """What the disputes come to: "lost" if one is, else "open" if one is, else an empty string."""
-    statuses = {dispute.status for dispute in disputes}
-    if statuses & set(_LOST):
+    if lost_ones(disputes):
         return "lost"
-    return "open" if statuses - {"won", *INQUIRY} else ""
+    return "open" if {each.status for each in disputes} - {"won", *_LOST, *INQUIRY} else ""
 
 
 def stage(dispute: Dispute) -> Stage:
@@ -201,7 +205,7 @@ def stage(dispute: Dispute) -> Stage:
         case "won":
             return Stage.WON
         case "prevented":
-            return Stage.PREVENTED
+            return Stage.PREVENTED if dispute.withdrawn else Stage.BLOCKED
         case status if status in _LOST:
             return Stage.LOST
         case _:
@@ -225,7 +229,7 @@ def is_news(dispute: Dispute, told: Stage) -> bool:
 
 def lost_ones(disputes: Sequence[Dispute]) -> list[Dispute]:
     """Those that took the money for good, or for as long as an appeal lasts."""
-    return [dispute for dispute in disputes if dispute.status in _LOST]
+    return [dispute for dispute in disputes if dispute.status in _LOST and stage(dispute) is not Stage.BLOCKED]
 
 
 def loss(disputes: Sequence[Dispute], *, of: int, currency: str) -> int:

@@ -1,6 +1,8 @@
 """Disputes and early warnings: access waits while the bank decides, and follows its verdict, in whatever order it is told."""
 
 from collections.abc import Callable
+from itertools import permutations
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -11,6 +13,9 @@ from core.kinds.workshops import WorkshopDate
 from core.messages import contents
 from core.orders.disputes import Dispute
 from core.orders.refunds import Refund
+from core.owner.figures import sales, sums
+from core.owner.figures.days import Days
+from core.owner.figures.sales import Sales
 from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
@@ -278,3 +283,71 @@ def test_two_tellings_of_one_warning_at_once_both_succeed(
     told = [stripe.tell("radar.early_fraud_warning.created", warning) for _ in range(4)]
     answers = builders.at_once(*[lambda event=event: post(client, event).status_code for event in told])
     assert answers == [200] * 4
+
+
+# -- disputes that Stripe prevents: by what it tells the bank nothing is taken, and what is paid back for one goes back once
+
+
+def prevented(stripe: FakeStripe, payment: str, case: str) -> dict[str, Any]:
+    """A dispute that was prevented before it could take anything, as Stripe tells of it."""
+    dispute = stripe.dispute(payment, status="prevented")
+    assert dispute["balance_transactions"] == []
+    card = {"brand": "visa", "case_type": case, "network": "visa", "network_reason_code": "10.4"}
+    return {
+        **dispute,
+        "payment_method_details": {"type": "card", "card": card},
+        "is_charge_refundable": case == "block",
+    }
+
+
+def test_a_dispute_that_was_blocked_took_nothing_and_ends_nothing(
+    shop: Shop, stripe: FakeStripe, client: TestClient
+) -> None:
+    order_id, subscription = builders.subscribed(shop, stripe)
+    said = prevented(stripe, builders.payment_of(shop, order_id), "block")
+    for kind in ("created", "closed"):
+        post(client, stripe.tell(f"charge.dispute.{kind}", said))
+    builders.ask_stripe(shop)
+    post(client, stripe.tell("charge.dispute.closed", said))
+    builders.end_plans(shop)
+    assert standing(shop, order_id) == ("fulfilled", {"active"})
+    assert stripe.subscriptions[subscription]["status"] == "active"
+    assert (news(shop, order_id), attention.items(shop)) == (["dispute_blocked"], [])
+    assert sold(shop).lost == 0
+
+
+@pytest.mark.parametrize("told", [*permutations(("refund", "created", "closed"))])
+def test_what_goes_back_for_a_dispute_that_was_prevented_is_a_refund_and_counts_once(
+    shop: Shop, stripe: FakeStripe, client: TestClient, order_id: str, told: tuple[str, ...]
+) -> None:
+    payment = builders.payment_of(shop, order_id)
+    said = prevented(stripe, payment, "resolution")
+    back = stripe.make_refund(payment, said["amount"])
+    for kind in told:
+        event = ("refund.created", back) if kind == "refund" else (f"charge.dispute.{kind}", said)
+        post(client, stripe.tell(*event))
+    assert standing(shop, order_id) == ("refunded", {"revoked"})
+    assert (sold(shop).returned, sold(shop).lost) == (said["amount"], 0)
+    assert attention.items(shop) == []
+
+
+def test_of_a_dispute_that_was_prevented_and_took_the_money_access_ends_whenever_that_is_told(
+    shop: Shop, stripe: FakeStripe, client: TestClient, order_id: str
+) -> None:
+    said = prevented(stripe, builders.payment_of(shop, order_id), "resolution")
+    post(client, stripe.tell("charge.dispute.created", said))
+    assert standing(shop, order_id) == ("fulfilled", {"active"})
+    post(client, stripe.tell("charge.dispute.funds_withdrawn", said))
+    assert standing(shop, order_id) == ("charged_back", {"revoked"})
+    assert news(shop, order_id) == ["dispute_prevented"]
+    assert sold(shop).lost == said["amount"]
+    post(client, stripe.tell("charge.dispute.closed", said))
+    assert standing(shop, order_id) == ("charged_back", {"revoked"})
+
+
+def sold(shop: Shop) -> Sales:
+    """What was sold, went back and was taken today."""
+    zone, today = shop.settings.zone, shop.now().astimezone(shop.settings.zone).date()
+    with shop.reading() as session:
+        asked = sums.ask(session, zone, livemode=shop.settings.livemode)
+        return sales.of_days(session, Days(today, today, zone), asked)["eur"]

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 
 from core.orders.balance.entries import BalanceEntry, Origin
 from core.orders.balance.payouts import Payout
-from core.orders.disputes import INQUIRY, Dispute
+from core.orders.disputes import TAKING, Dispute
 from core.orders.orders import Order
 from core.orders.payments import Payment
 from core.orders.refunds import GONE, Refund
@@ -147,8 +147,7 @@ class _Reader:
 
     def disputes(self) -> Iterator[Movement]:
         """A row for each dispute that took money; what is won again is a movement of the balance."""
-        real = col(Dispute.status).not_in(INQUIRY)
-        for found in self._facts(Dispute, col(Dispute.created_at), col(Dispute.id), real):
+        for found in self._facts(Dispute, col(Dispute.created_at), col(Dispute.id), TAKING):
             known = _orders(self._session, found)
             entries = self._entries("dispute", [dispute.id for dispute in found])
             for dispute in found:
@@ -233,7 +232,7 @@ _PAID = exists().where(
     )
 )
 _REFUNDED = exists().where(col(Refund.stripe_refund_id) == BalanceEntry.source, col(Refund.status).in_(GONE))
-_DISPUTED = exists().where(col(Dispute.id) == BalanceEntry.source, col(Dispute.status).not_in(INQUIRY))
+_DISPUTED = exists().where(col(Dispute.id) == BalanceEntry.source, TAKING)
 _EXPLAINED = or_(
     and_(col(BalanceEntry.category) == "charge", _PAID),
     and_(col(BalanceEntry.category) == "refund", _REFUNDED),

@@ -121,7 +121,7 @@ DEFINITIONS: dict[Figure, Definition] = {
     ),
     Figure.DISPUTED: Definition(
         "Disputed is what cardholders' banks took back, by the day the dispute began; what was won again is taken off, and "
-        "an inquiry takes nothing.",
+        "an inquiry takes nothing, nor does a dispute that was stopped before.",
         (_of(facts.DISPUTES, "disputed", less=("disputes_won",)),),
     ),
     Figure.RECEIVED: Definition(

@@ -30,7 +30,7 @@ from core.foundation.records import beside
 from core.gateway.sessions import Money
 from core.orders.balance.entries import BalanceEntry
 from core.orders.checkouts import AT_STRIPE, Checkout
-from core.orders.disputes import INQUIRY, Dispute
+from core.orders.disputes import TAKING, Dispute
 from core.orders.orders import Order, OrderLine
 from core.orders.payment_lines import PaymentLine
 from core.orders.payments import CHECKOUT, FIRST_OF_PLAN, Payment
@@ -148,7 +148,7 @@ DISPUTES = Fact(
     "dispute", Dispute, col(Dispute.created_at), col(Dispute.id), col(Dispute.order_id), _mode_of(Dispute.order_id),
     col(Dispute.currency),
     {"disputed": col(Dispute.amount), "disputes_won": _if(col(Dispute.status) == "won", col(Dispute.amount))},
-    conditions=(col(Dispute.status).not_in(INQUIRY),),
+    conditions=(TAKING,),
 )  # fmt: skip
 ORDERS = Fact(
     "order", Order, col(Order.paid_at), col(Order.id), col(Order.id), beside(Order.livemode), col(Order.currency),

@@ -364,6 +364,7 @@ CLAIMS = {
     Stage.DISPUTED: ("A payment was disputed", "suspended until the bank has decided", True),
     Stage.FUNDS_WITHDRAWN: ("Disputed money was taken", "from your balance", True),
     Stage.PREVENTED: ("A dispute was prevented", "has ended", False),
+    Stage.BLOCKED: ("A dispute was stopped", "access stays as it was", False),
     Stage.LOST: ("A dispute was lost", "stays with the buyer", False),
     Stage.WON: ("A dispute was won", "open again", False),
     "refund_refused": ("A refund was refused", "No money has moved", False),

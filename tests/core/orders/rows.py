@@ -50,11 +50,13 @@ def back(payment: str | None, amount: int, status: RefundStatus = RefundStatus.S
     )  # fmt: skip
 
 
-def dispute(payment: str | None, status: str, amount: int = 10800, *, currency: str = "eur") -> Dispute:
-    """About all of a payment, however much it brought, unless a part is named."""
+def dispute(
+    payment: str | None, status: str, amount: int = 10800, *, currency: str = "eur", withdrawn: bool = True
+) -> Dispute:
+    """About all of a payment, however much it brought, unless a part is named. Its money was taken, unless it is said not to be."""
     return Dispute(
         id=f"du_{payment}", order_id="ord_1", payment_id=payment, amount=amount, currency=currency, reason="fraudulent",
-        status=status, created_at=DAY,
+        status=status, withdrawn=withdrawn, created_at=DAY,
     )  # fmt: skip
 
 

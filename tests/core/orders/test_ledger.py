@@ -59,6 +59,10 @@ def test_of_what_a_bank_holds_nothing_can_go_back(status: str, left: int) -> Non
         ([], [], 0, 10800, False),
         ([dispute("pi_1", "lost", 3000)], [], 3000, 7800, False),
         ([dispute("pi_1", "prevented", 3000)], [], 3000, 7800, False),
+        # Some are prevented before they take anything, as where the payment was refunded meanwhile.
+        ([dispute("pi_1", "prevented", 3000, withdrawn=False)], [], 0, 10800, False),
+        ([dispute("pi_1", "prevented", withdrawn=False)], [back("pi_1", 10800)], 0, 0, True),
+        ([dispute("pi_1", "prevented", withdrawn=False), dispute("pi_1", "lost", 3000)], [], 3000, 7800, False),
         ([dispute("pi_1", "appeal_under_review", 3000)], [], 3000, 7800, False),
         ([dispute("pi_1", "won", 3000)], [], 0, 10800, False),
         ([dispute("pi_2", "lost", 3000)], [], 0, 10800, False),

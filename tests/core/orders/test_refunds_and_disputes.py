@@ -136,6 +136,15 @@ def test_what_a_dispute_comes_to_follows_from_its_status(status: str, standing: 
     assert disputes.entry(row) == ["dispute:du_pi_1", *history]
 
 
+def test_what_was_prevented_before_it_took_anything_is_not_lost() -> None:
+    row: Dispute = dispute("pi_1", "prevented", withdrawn=False)
+    assert (disputes.standing([row]), disputes.lost_ones([row])) == ("", [])
+    assert disputes.standing([row, dispute("pi_1", "needs_response")]) == "open"
+    assert disputes.standing([row, dispute("pi_1", "lost")]) == "lost"
+    assert disputes.entry(row) == ["dispute:du_pi_1", "dispute_prevented:du_pi_1"]
+    assert disputes.lost_ones([dispute("pi_1", "lost", withdrawn=False)]) != []
+
+
 def test_without_disputes_there_is_nothing_to_wait_for() -> None:
     assert disputes.standing([]) == ""
 
@@ -439,6 +448,9 @@ def test_disputes_stand_in_the_order_in_which_they_were_made(shop: Shop) -> None
         ("under_review", {"withdrawn_later": True}, "disputed", ["disputed", "funds_withdrawn"],
          ["disputed", "funds_withdrawn"]),
         ("prevented", {}, "dispute_prevented", ["disputed", "dispute_prevented"], ["dispute_prevented"]),
+        ("prevented", {"withdrawn": False}, "dispute_blocked", ["disputed", "dispute_blocked"], ["dispute_blocked"]),
+        ("prevented", {"withdrawn_later": True}, "dispute_prevented",
+         ["disputed", "funds_withdrawn", "dispute_prevented"], ["dispute_prevented"]),
         ("lost", {"withdrawn_later": True}, "dispute_lost", ["disputed", "funds_withdrawn", "dispute_lost"],
          ["dispute_lost"]),
         ("appeal_under_review", {}, "dispute_lost", ["disputed", "dispute_lost"], ["dispute_lost"]),

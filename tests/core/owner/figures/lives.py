@@ -135,6 +135,7 @@ def _payment(
         yield Dispute(
             id=f"dp_{name}", order_id=order.id, payment_id=f"pi_{name}", amount=chance.randint(0, 5000),
             currency=order.currency, reason="fraudulent", status=chance.choice(_STATUSES), created_at=a_moment(chance, zone),
+            withdrawn=chance.random() < 0.5,
         )  # fmt: skip
 
 
@@ -197,7 +198,7 @@ def changes() -> st.SearchStrategy[dict[type[SQLModel], dict[str, Any]]]:
     return st.fixed_dictionaries(
         {
             Refund: st.sampled_from(({"status": RefundStatus.FAILED}, {"amount_tax": 7})),
-            Dispute: st.sampled_from(({"status": "won"}, {"status": "lost"})),
+            Dispute: st.sampled_from(({"status": "won"}, {"status": "lost"}, {"status": "prevented", "withdrawn": False})),
             Checkout: st.just({"money": Money.PAID}),
             Payment: st.sampled_from(({"amount": 3}, {"amount_tax": 11}, {"paid_at": datetime(2026, 10, 21, tzinfo=UTC)})),
             BalanceEntry: st.just({"origin": Origin.FOREIGN, "order_id": None}),

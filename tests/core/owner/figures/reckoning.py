@@ -76,7 +76,9 @@ class Reckoning:
             if gone and self.within(back.created_at, first, last):
                 add(back.currency, refunds=back.amount - back.amount_tax, refunded_tax=back.amount_tax)
         for dispute in self.disputes:
-            if self.within(dispute.created_at, first, last) and not dispute.status.startswith("warning_"):
+            stopped = dispute.status == "prevented" and not dispute.withdrawn
+            asks = stopped or dispute.status.startswith("warning_")
+            if self.within(dispute.created_at, first, last) and not asks:
                 add(dispute.currency, disputed=dispute.amount)
                 add(dispute.currency, disputes_won=dispute.amount if dispute.status == "won" else 0)
         for checkout in self.checkouts:
