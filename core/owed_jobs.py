@@ -151,6 +151,7 @@ def _worries(ledger: Ledger, trouble: str) -> list[str]:
     worries += [_failure_of(refund) for refund in ledger.refunds if refund.status in failed]
     worries += ["paid_twice"] if ledger.paid_twice else []
     worries += [f"paid_after_end:{payment.id}" for payment in ledger.paid_after_end]
+    worries += [f"not_billed:{plan.unbilled_invoice}" for plan in plan_billing.unbilled(ledger.subscriptions)]
     return [*worries, "blocked"] if trouble else worries
 
 

@@ -43,6 +43,8 @@ class FakeBilling(FakePayments):
         of_items = [each for item in found["items"]["data"] for each in item.get("discounts", [])] if found else []
         for discount in [*found["discounts"], *of_items] if found else []:
             discount["source"]["coupon"] = deepcopy(self.coupons[discount["source"]["coupon"]])
+        if found:
+            found["latest_invoice"] = deepcopy(next(reversed(self.invoices_of(subscription)), None))
         return found
 
     def invoices_of_subscription(self, subscription: str) -> list[dict[str, Any]]:
@@ -185,6 +187,15 @@ class FakeBilling(FakePayments):
         subscription["status"] = "past_due"
         invoice = self._invoice(subscription, "subscription_cycle", self._period_lines(subscription))
         self.refuse(self._payment_for(invoice))
+        return invoice
+
+    def fail_to_bill(self, subscription_id: str, code: str = "customer_tax_location_invalid") -> dict[str, Any]:
+        """A renewal is due, and its invoice cannot be made out: it stays a draft, and the plan goes on. Returns the draft."""
+        subscription = self.subscriptions[subscription_id]
+        self._next_period(subscription)
+        invoice = self._invoice(subscription, "subscription_cycle", self._period_lines(subscription))
+        error = {"type": "invalid_request_error", "code": code, "message": "The customer's location isn't recognized."}
+        invoice.update(status="draft", last_finalization_error=error)
         return invoice
 
     def raise_seats(

@@ -277,6 +277,7 @@ HANDLERS: Mapping[str, Handler] = {
     "invoice.payment_succeeded": _PAID_INVOICE,
     "invoice.payment_failed": _INVOICE,
     "invoice.payment_action_required": _INVOICE,
+    "invoice.finalization_failed": _INVOICE,
     "invoice.marked_uncollectible": _INVOICE,
     "invoice.voided": _INVOICE,
     "payout.created": _PAYOUT,

@@ -141,8 +141,8 @@ class StripeApi(Asking):
 
     def find_subscription(self, subscription: str) -> dict[str, Any] | None:
         """A subscription as it is now, with the products that its prices are for, and the coupons of its discounts and of those of
-        its items, with what these apply to. Where a schedule changes it, with that one."""
-        wanted = ["items.data.price.product", "discounts.source.coupon.applies_to"]
+        its items, with what these apply to, and its newest invoice. Where a schedule changes it, with that one."""
+        wanted = ["items.data.price.product", "discounts.source.coupon.applies_to", "latest_invoice"]
         found = self._find(lambda: self._client.v1.subscriptions.retrieve(subscription, {"expand": wanted}))
         for item in found["items"]["data"] if found else []:
             if item.get("discounts"):

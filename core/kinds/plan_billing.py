@@ -1,6 +1,6 @@
 """What a plan's subscription bills for, held against what its buyer may use: what to end, and what to tell the owner."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlmodel import Session
@@ -78,8 +78,14 @@ def look(ledger: Ledger, plans: Sequence[OrderLine], keeps_after_refund: set[str
             *(f"plan_bills_on: {name}" for name in billing),
             *(f"foreign_price: {each}" for each in _foreign(ledger, alive, plans)),
             *(f"plan_beside: {each}" for each in _beside(ledger, alive, plans)),
+            *(f"not_billed: {each.id} {each.unbilled_invoice}, {each.unbilled_reason}" for each in unbilled(alive)),
         ),
     )
+
+
+def unbilled(subscriptions: Iterable[Subscription]) -> list[Subscription]:
+    """Those of these that go on though Stripe could not bill for their period."""
+    return [each for each in subscriptions if each.unbilled_invoice and not each.is_over]
 
 
 def _ended(ledger: Ledger, subscription: Subscription, plans: Sequence[OrderLine], keeps: set[str]) -> set[str]:

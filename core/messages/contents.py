@@ -11,12 +11,12 @@ from core.foundation.errors import NoOwners
 from core.foundation.jobs import outbox
 from core.foundation.money import Money
 from core.invoicing import invoices
-from core.kinds import deliverables, workshops
+from core.kinds import deliverables, plan_billing, workshops
 from core.kinds.grants import Delivery
 from core.kinds.seats import Seat, SeatState
 from core.kinds.workshops import Times
 from core.messages import place_letters
-from core.orders import disputes, ledger, orders, payments, refunds
+from core.orders import disputes, ledger, orders, payments, refunds, subscriptions
 from core.orders.disputes import Stage
 from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
@@ -254,6 +254,8 @@ def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:
             return replace(plain, detail=refund.failure, amount=Money(refund.amount, refund.currency))
         if name == "paid_after_end":
             return _of_payment(session.get_one(Payment, subject), plain)
+        if name == "not_billed":
+            return _of_unbilled(session, order_id, subject, plain)
         if name == "plan_bills_on" and not session.get_one(Subscription, subject.partition(":")[0]).bills_on:
             return None
     return replace(plain, detail=order.attention.partition("\n")[0]) if name == "blocked" else plain
@@ -262,6 +264,12 @@ def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:
 def _of_payment(payment: Payment, plain: NoticeLetter) -> NoticeLetter | None:
     gone = payment.amount_refunded >= payment.amount
     return None if gone else replace(plain, amount=Money(payment.amount, payment.currency))
+
+
+def _of_unbilled(session: Session, order_id: str, invoice: str, plain: NoticeLetter) -> NoticeLetter | None:
+    found = plan_billing.unbilled(subscriptions.of_orders(session, [order_id]))
+    row = next((each for each in found if each.unbilled_invoice == invoice), None)
+    return replace(plain, amount=Money(row.amount, row.currency), detail=row.unbilled_reason or "") if row else None
 
 
 def _of_dispute(dispute: disputes.Dispute, plain: NoticeLetter, *, in_part: bool) -> NoticeLetter | None:

@@ -525,6 +525,12 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
                 "Its buyer may not use it any more, and Stripe goes on billing them. Cancel the subscription in Stripe's"
                 " dashboard, or agree with them on how it goes on."
             )
+        case "not_billed":
+            return "A plan could not be billed", (
+                "Stripe could not make out the invoice for its new period: its buyer is not charged, and the plan goes on. Mend the"
+                " reason at Stripe, as by correcting the customer's address, and finalize the draft there. pushcart attention"
+                " names it until it is paid or given up."
+            )
         case "paid_twice":
             return "An order was paid twice", "pushcart attention names the payment to send back, and how."
         case "paid_after_end":

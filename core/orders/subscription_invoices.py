@@ -27,6 +27,24 @@ class Standing:
     paid_before: frozenset[str] | None = frozenset()
 
 
+@dataclass(frozen=True)
+class Unbilled:
+    """An invoice that Stripe could not make out, by its id, and why not in Stripe's words: it stays a draft, which nobody pays, and
+    its plan goes on."""
+
+    invoice: str
+    reason: str
+
+
+def read_unbilled(invoices: Sequence[dict[str, Any] | str | None]) -> Unbilled | None:
+    """The first of these invoices that could not be made out. Of one that was not expanded nothing is known."""
+    for invoice in invoices:
+        error = invoice.get("last_finalization_error") if isinstance(invoice, dict) else None
+        if isinstance(invoice, dict) and error and invoice.get("status") == "draft":
+            return Unbilled(invoice["id"], error.get("code") or error.get("type") or "")
+    return None
+
+
 def needed(subscription: dict[str, Any]) -> bool:
     """Whether a subscription does not say by itself until when it is paid for."""
     plain = subscription.get("status") in ("active", "trialing") and not subscription.get("pause_collection")

@@ -17,7 +17,7 @@ from core.gateway.objects import id_of, moment
 from core.gateway.schedules import Change
 from core.orders import setbacks, subscription_changes, subscription_invoices, subscription_items
 from core.orders.orders import AdmittedOrder, Order, asked_about
-from core.orders.subscription_invoices import Standing
+from core.orders.subscription_invoices import Standing, Unbilled
 from core.orders.subscription_items import ItemFacts
 
 OVER = ("canceled", "incomplete_expired")
@@ -48,6 +48,7 @@ class Subscription(Record, table=True):
     that ends by itself does at `resumes_at`. `end_reason` is why in Stripe's words, `end_feedback` and `end_comment` what its buyer
     chose and wrote in the portal. `amount` is what is billed per `interval`, `monthly_amount` what counts as its monthly revenue.
     By a schedule of Stripe's it `changes_at` a moment to come, and bills the `next_amount` from then on, null if that is not known.
+    `unbilled_invoice` is one that Stripe could not make out, for the `unbilled_reason`: for its period nobody is asked to pay.
     """
 
     __tablename__ = "subscriptions"
@@ -89,6 +90,8 @@ class Subscription(Record, table=True):
     end_reason: str = ""
     end_feedback: str = ""
     end_comment: str = ""
+    unbilled_invoice: str | None = None
+    unbilled_reason: str | None = None
     fetched_at: datetime | None = None
     lapses_at: datetime | None = Field(default=None, index=True)
     refresh_at: datetime | None = Field(default=None, index=True)
@@ -170,12 +173,16 @@ class SubscriptionFacts:
     end_comment: str = ""
     resumes_at: datetime | None = None
     change: Change | None = None
+    unbilled: Unbilled | None = None
     standing: Standing = field(default_factory=Standing)
     codes: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_subscription(subscription: dict[str, Any], invoices: Sequence[dict[str, Any]] = ()) -> SubscriptionFacts:
-    """Read a `subscription` in the present shape or an older one, with its invoices where they are needed.
+def read_subscription(
+    subscription: dict[str, Any], invoices: Sequence[dict[str, Any]] = (), *, awaited: dict[str, Any] | None = None
+) -> SubscriptionFacts:
+    """Read a `subscription` in the present shape or an older one, with its invoices where they are needed, and the one that could
+    not be made out when it was read before.
 
     Since 2025-03-31 the period stands on the items; since 2025-09-30 "cancel at period end" may come as `cancel_at`.
     """
@@ -212,6 +219,7 @@ def read_subscription(subscription: dict[str, Any], invoices: Sequence[dict[str,
         resumes_at=moment((subscription.get("pause_collection") or {}).get("resumes_at")),
         standing=subscription_invoices.read_standing(invoices),
         change=schedules.change_of(subscription),
+        unbilled=subscription_invoices.read_unbilled([awaited, subscription.get("latest_invoice")]),
         codes={name: code for part in (subscription, *raw) for name, code in discounts.codes(part).items()},
     )
 
@@ -289,6 +297,8 @@ def _columns(facts: SubscriptionFacts, grace: timedelta) -> dict[str, Any]:
         "end_reason": facts.end_reason, "end_feedback": facts.end_feedback,
         "changes_at": facts.change.at if facts.change else None,
         "next_amount": facts.change.amount if facts.change else None,
+        "unbilled_invoice": facts.unbilled.invoice if facts.unbilled else None,
+        "unbilled_reason": facts.unbilled.reason if facts.unbilled else None,
     }  # fmt: skip
 
 

@@ -41,7 +41,7 @@ QUESTIONS: Mapping[str, list[Callable[[Stripe, str], Any]]] = {
 # Told by no story: what the shop never does or the fake never has, and what tells nothing that others do not.
 UNTOLD = {
     "customer.subscription.paused", "customer.subscription.resumed",
-    "invoice.payment_action_required", "invoice.marked_uncollectible", "invoice.voided",
+    "invoice.payment_action_required", "invoice.marked_uncollectible", "invoice.voided", "invoice.finalization_failed",
     "product.updated", "product.deleted", "price.deleted", "payout.canceled", "payout.reconciliation_completed",
 }  # fmt: skip
 

@@ -10,6 +10,7 @@ from core.events import questions, reconciliation
 from core.foundation.errors import PlanNotActive, StripeRefused
 from core.journeys import refund
 from core.journeys.billing import billed_plans, plans
+from core.messages import contents
 from core.orders.refunds import Refund
 from core.orders.subscription_changes import SubscriptionChange
 from core.orders.subscription_items import SubscriptionItem
@@ -422,6 +423,64 @@ def test_a_plan_that_is_added_takes_no_line_from_the_item_whose_price_became_for
     assert topics(shop) == [("foreign_price", f"{name} {foreign}"), ("plan_beside", f"{name} {bigger}")]
     with pytest.raises(PlanNotActive):
         billed_plans.of_grant(shop, builders.deliveries(shop, order_id)[0].grant_id)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_renewal_whose_invoice_cannot_be_made_out_is_for_the_owner_until_it_is_billed(
+    shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock, heard: bool
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    clock.time = PERIOD_END + timedelta(minutes=6)
+    draft = stripe.fail_to_bill(name)
+    if heard:
+        for _ in range(2):
+            assert tell("invoice.finalization_failed", draft) == "applied"
+    else:
+        reconciliation.sweep(shop)
+    # Stripe lets the plan go on, and so does the shop: its buyer has done nothing wrong, and nobody asked them for money.
+    assert grant(shop, order_id) == ("plan", "active", 1)
+    assert topics(shop) == [("not_billed", f"{name} {draft['id']}, customer_tax_location_invalid")]
+    told = f"not_billed:{draft['id']}"
+    assert [job for job in builders.jobs(shop) if "not_billed" in job] == [f"owner_notice:{order_id}:{told}"]
+    letter = contents.to_owners(shop, order_id, told)
+    assert letter
+    assert (letter.topic, letter.amount.amount, letter.detail) == ("not_billed", 900, "customer_tax_location_invalid")
+    # The next one is paid: of the one before nothing was.
+    clock.time = PERIOD_END + timedelta(days=32)
+    tell("invoice.paid", stripe.renew(name))
+    assert [topic for topic, _ in topics(shop)] == ["not_billed"]
+    tell("invoice.paid", stripe.pay_invoice(draft["id"]))
+    assert (topics(shop), contents.to_owners(shop, order_id, told)) == ([], None)
+
+
+@pytest.mark.parametrize("end", ["voided", "deleted", "ended"])
+def test_what_was_not_billed_is_nobodys_any_more_when_the_owner_gave_it_up(
+    shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock, end: str
+) -> None:
+    _, name = builders.subscribed(shop, stripe)
+    clock.time = PERIOD_END + timedelta(minutes=6)
+    draft = stripe.fail_to_bill(name)
+    tell("invoice.finalization_failed", draft)
+    assert [topic for topic, _ in topics(shop)] == ["not_billed"]
+    match end:
+        case "voided":
+            tell("invoice.voided", stripe.give_up_invoice(draft["id"], "void"))
+        case "deleted":
+            del stripe.invoices[draft["id"]]
+            settle_at(shop, clock, clock.time + timedelta(days=2))
+        case _:
+            tell("customer.subscription.deleted", stripe.end(name))
+    assert topics(shop) == []
+
+
+def test_a_renewal_that_is_still_a_draft_is_waited_for(
+    shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock
+) -> None:
+    _, name = builders.subscribed(shop, stripe)
+    clock.time = PERIOD_END + timedelta(minutes=6)
+    stripe.fail_to_bill(name)["last_finalization_error"] = None
+    tell("customer.subscription.updated", stripe.subscriptions[name])
+    assert topics(shop) == []
 
 
 def test_a_price_of_ours_for_something_else_is_no_plan(shop: Shop, stripe: FakeStripe, tell: Tell) -> None:

@@ -1,5 +1,7 @@
 """Plans at Stripe: fetching how a subscription stands, and ending one that nobody may use any more."""
 
+from typing import Any
+
 from sqlmodel import Session
 
 from core import fulfillment
@@ -8,6 +10,7 @@ from core.foundation.errors import MadeUp, OrderNotFound, OtherMode
 from core.foundation.jobs import outbox
 from core.foundation.jobs.kinds import Job
 from core.foundation.settings import Settings
+from core.gateway.objects import id_of
 from core.journeys import ownership
 from core.kinds import plan_billing
 from core.orders import ledger, orders, subscription_invoices, subscriptions
@@ -36,7 +39,7 @@ def refresh(shop: Shop, subscription_id: str) -> bool:
         return False
     needed = subscription_invoices.needed(found)
     invoices = shop.stripe.invoices_of_subscription(subscription_id) if needed else []
-    facts = subscriptions.read_subscription(found, invoices)
+    facts = subscriptions.read_subscription(found, invoices, awaited=_awaited(shop, found))
     with shop.transaction() as session:
         order = orders.lock(session, order_id)
         assert order is not None
@@ -44,6 +47,14 @@ def refresh(shop: Shop, subscription_id: str) -> bool:
         news = subscriptions.record(session, order_id, facts, grace=shop.settings.grace, fetched_at=asked_at)
         fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
     return news
+
+
+def _awaited(shop: Shop, found: dict[str, Any]) -> dict[str, Any] | None:
+    """The invoice of a subscription that could not be made out when it was fetched last, where another has come after it since."""
+    with shop.reading() as session:
+        row = session.get(Subscription, found["id"])
+    known = row.unbilled_invoice if row else None
+    return shop.stripe.find_invoice(known) if known and known != id_of(found.get("latest_invoice")) else None
 
 
 def end(shop: Shop, subscription_id: str, cause: str) -> None:

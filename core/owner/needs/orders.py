@@ -59,6 +59,9 @@ _BILLING = {
     "plan_bills_on": "Its buyer may not use the plan, and Stripe bills on. Cancel the subscription in Stripe's dashboard.",
     "foreign_price": "At Stripe the plan has a price that the catalogue does not know, so access stays as it was paid for."
     " Bring the price into the catalogue, or the plan back to one of its own.",
+    "not_billed": "Stripe could not make out this invoice, so its buyer is not charged for a period that they use. Mend the"
+    " reason at Stripe, as by correcting the customer's address, and finalize the draft there; or delete it, if they shall not"
+    " pay.",
     "plan_beside": "At Stripe a plan of the catalogue is billed with this order, which did not buy it: nobody gets it. Take it out"
     " of the subscription in Stripe's dashboard, and sell it to its buyer by an order of its own.",
 }

@@ -82,6 +82,7 @@ def test_discounts_of_single_items_are_asked_for_by_themselves_and_only_where_th
     assert [item["discounts"] for item in found["items"]["data"]] == [[], [{"id": "di_1", "promotion_code": "promo_1"}]]
     assert len(lean.asked) == 1
     assert "discounts.source.coupon.applies_to" in full.asked[0]
+    assert "=latest_invoice" in full.asked[0]
     assert "/subscription_items/si_2?" in full.asked[1]
     assert "=discounts.source.coupon.applies_to" in full.asked[1]
 

@@ -103,10 +103,8 @@ def _access(*, opened: bool) -> AccessLetter:
 
 SOLD_OUT = _delivery(Kind.WORKSHOP, state=GrantState.BLOCKED, reason="sold_out")
 DUE = datetime(2026, 12, 10, 16, tzinfo=UTC)
-NOTICES = {
-    topic: _notice(topic, detail="product_not_received", due_by=DUE)
-    for topic in (*Stage, "refund_refused", "refund_failed", "paid_twice", "paid_after_end", "plan_bills_on", "blocked")
-}
+_OTHERS = ("refund_refused", "refund_failed", "paid_twice", "paid_after_end", "plan_bills_on", "not_billed", "blocked")
+NOTICES = {topic: _notice(topic, detail="product_not_received", due_by=DUE) for topic in (*Stage, *_OTHERS)}
 
 
 LETTERS = {
@@ -372,6 +370,7 @@ CLAIMS = {
     "paid_twice": ("An order was paid twice", "names the payment to send back", False),
     "paid_after_end": ("A payment came after its plan had ended", "the buyer was told so", False),
     "plan_bills_on": ("A plan bills on", "goes on billing them", False),
+    "not_billed": ("A plan could not be billed", "finalize the draft", False),
     "blocked": ("A paid order could not be delivered", "is waiting", False),
 }
 

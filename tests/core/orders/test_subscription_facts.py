@@ -16,7 +16,7 @@ from core.orders import (
     subscriptions,
 )
 from core.orders.subscription_changes import Movement
-from core.orders.subscription_invoices import Standing
+from core.orders.subscription_invoices import Standing, Unbilled
 from core.orders.subscription_items import ItemFacts, Known
 from core.orders.subscriptions import Subscription, SubscriptionFacts
 from tests.core.orders.rows import DAY, line, plan
@@ -393,3 +393,40 @@ def test_a_subscription_bills_on_unless_it_is_over_or_told_to_end_or_paused(
 )
 def test_an_invoice_names_its_subscription_in_one_of_two_places(invoice: dict[str, Any], expected: str | None) -> None:
     assert subscriptions.subscription_of(invoice) == expected
+
+
+DRAFT: dict[str, Any] = {
+    "id": "in_1", "object": "invoice", "status": "draft", "last_finalization_error": {
+        "type": "invalid_request_error", "code": "customer_tax_location_invalid", "message": "The location isn't recognized.",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("newest", "reason"),
+    [
+        (DRAFT, "customer_tax_location_invalid"),
+        ({**DRAFT, "last_finalization_error": {"type": "api_error", "code": None}}, "api_error"),
+        ({**DRAFT, "last_finalization_error": {"type": "of_the_future"}}, "of_the_future"),
+        # Made out after all, or not tried yet; and by its id alone nothing is told.
+        ({**DRAFT, "status": "open"}, None),
+        ({**DRAFT, "status": "void"}, None),
+        ({**DRAFT, "last_finalization_error": None}, None),
+        ({"id": "in_1", "status": "draft"}, None),
+        ("in_1", None),
+        (None, None),
+    ],
+)
+def test_an_invoice_that_could_not_be_made_out_is_known_by_its_reason(newest: Any, reason: str | None) -> None:
+    found = subscriptions.read_subscription({**SUBSCRIPTION, "latest_invoice": newest}).unbilled
+    assert found == (Unbilled("in_1", reason) if reason is not None else None)
+
+
+def test_what_could_not_be_made_out_before_counts_until_it_is() -> None:
+    newer = {**SUBSCRIPTION, "latest_invoice": {"id": "in_2", "status": "paid", "last_finalization_error": None}}
+    found = subscriptions.read_subscription(newer, awaited=DRAFT).unbilled
+    assert found == Unbilled("in_1", "customer_tax_location_invalid")
+    assert subscriptions.read_subscription(newer, awaited={**DRAFT, "status": "paid"}).unbilled is None
+    failed = {**newer, "latest_invoice": {**DRAFT, "id": "in_2"}}
+    found = subscriptions.read_subscription(failed, awaited={**DRAFT, "status": "paid"}).unbilled
+    assert found == Unbilled("in_2", "customer_tax_location_invalid")

@@ -14,7 +14,7 @@ from core.gateway.discounts import Discount
 from core.journeys import checkout
 from core.orders import orders, subscription_changes, subscription_items, subscriptions
 from core.orders.orders import OrderLine
-from core.orders.subscription_invoices import Standing
+from core.orders.subscription_invoices import Standing, Unbilled
 from core.orders.subscription_items import ItemFacts, SubscriptionItem
 from core.orders.subscriptions import Subscription, SubscriptionFacts
 from core.shop import Shop
@@ -56,6 +56,7 @@ def test_all_that_was_fetched_is_kept(shop: Shop) -> None:
             end_reason="too dear",
             end_feedback="unused",
             end_comment="Sorry.",
+            unbilled=Unbilled("in_1", "api_error"),
         )
         assert row.model_dump() == {
             "id": "sub_1", "order_id": order_id, "status": "active", "stripe_customer_id": "cus_1", "amount": 2700,
@@ -65,7 +66,7 @@ def test_all_that_was_fetched_is_kept(shop: Shop) -> None:
             "end_feedback": "unused", "end_comment": "Sorry.",
             "unpaid_amount": 0, "payment_url": "", "end_changed_at": None, "billing_changed_at": None,
             "pause_changed_at": None, "plan_changed_at": None, "in_force": None, "changes_at": None,
-            "next_amount": None, "resumes_at": None,
+            "next_amount": None, "resumes_at": None, "unbilled_invoice": "in_1", "unbilled_reason": "api_error",
                 "fetched_at": DAY, "lapses_at": None, "refresh_at": day(1), "failures": 0,
         }  # fmt: skip
         assert news

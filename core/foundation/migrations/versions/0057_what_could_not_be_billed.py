@@ -1,0 +1,23 @@
+"""the invoice of a plan that Stripe could not make out"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlmodel import AutoString
+
+revision = "0057"
+down_revision = "0055"
+branch_labels = None
+depends_on = None
+
+COLUMNS = ("unbilled_invoice", "unbilled_reason")
+
+
+def upgrade() -> None:
+    # Without values, so that processes of before go on writing beside these.
+    for name in COLUMNS:
+        op.add_column("subscriptions", sa.Column(name, AutoString(), nullable=True))
+
+
+def downgrade() -> None:
+    for name in reversed(COLUMNS):
+        op.drop_column("subscriptions", name)
