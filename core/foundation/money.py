@@ -53,6 +53,9 @@ class Money:
     def __mul__(self, times: int) -> "Money":
         return Money(self.amount * times, self.currency)
 
+    def __abs__(self) -> "Money":
+        return Money(abs(self.amount), self.currency)
+
     def __bool__(self) -> bool:
         return self.amount != 0
 

@@ -103,6 +103,12 @@ class Receipt:
     by_link: bool = False
 
     @property
+    def settled(self) -> Money:
+        """What of it was settled with the buyer's balance at Stripe, so that less was paid; or more, where it is negative."""
+        taxes = sum((each.tax for each in self.taxes if not each.included), start=Money(0, self.total.currency))
+        return self.subtotal - self.discount + taxes - self.total
+
+    @property
     def left(self) -> Money:
         """What stays paid."""
         return self.total - sum((each.amount for each in self.refunds), start=Money(0, self.total.currency))

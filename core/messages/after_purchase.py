@@ -196,8 +196,7 @@ def about_renewed(shop: Shop, order_id: str, payment_id: str) -> RenewedLetter |
 
 def _tax_of(payment: Payment) -> Money | None:
     """The tax in what was paid. Of an invoice that was paid in part by a credit, nobody says how much of the rest is tax."""
-    billed = payment.amount_subtotal - payment.amount_discount + payment.amount_tax - payment.tax_included
-    known = payment.amount_tax and payment.amount == billed
+    known = payment.amount_tax and payment.amount == payment.billed
     return Money(payment.amount_tax, payment.currency) if known else None
 
 

@@ -119,8 +119,7 @@ def _why(ledger: Ledger, payment: Payment, rest: int) -> NothingLeft | None:
         if status in taken:
             return why
     if payment.amount == 0:
-        billed = payment.amount_subtotal - payment.amount_discount + payment.amount_tax - payment.tax_included
-        return NothingLeft.CREDIT if billed > 0 else NothingLeft.FREE
+        return NothingLeft.CREDIT if payment.billed > 0 else NothingLeft.FREE
     return None
 
 

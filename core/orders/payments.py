@@ -64,6 +64,11 @@ class Payment(Dated, table=True):
     receipt_place: int | None = None
 
     @property
+    def billed(self) -> int:
+        """What was asked for, in minor units. What its amount is less or more was settled with the buyer's balance at Stripe."""
+        return self.amount_subtotal - self.amount_discount + self.amount_tax - self.tax_included
+
+    @property
     def names(self) -> tuple[str | None, ...]:
         """The ids of Stripe's by which somebody may mean it."""
         return (

@@ -157,6 +157,9 @@ def draw_money(sheet: Sheet, me: Staff) -> None:
                 amounts.pair(label, price(amount))
         if sheet.price.discount and sheet.price.discount.amount:
             amounts.pair("Discount", f"−{price(sheet.price.discount)}")
+        if balance := sheet.price.settled:
+            sign = "−" if balance.amount > 0 else ""
+            amounts.pair("Settled with their balance at Stripe", f"{sign}{price(abs(balance))}")
         amounts.pair("Paid" if sheet.paid else "To be paid", price(sheet.price.total), strong=True)
         if sheet.price.refunded.amount:
             amounts.pair("Went back", f"−{price(sheet.price.refunded)}")

@@ -1,6 +1,8 @@
 """Receipts of our own: who may open one, and what stands on it."""
 
+import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -8,6 +10,7 @@ from starlette.testclient import TestClient
 
 from core.catalog.products import ShopText
 from core.foundation import signing
+from core.foundation.money import Money
 from core.invoicing import billing_details, receipts
 from core.invoicing.billing_details import Details
 from core.journeys import checkout
@@ -15,6 +18,7 @@ from core.journeys.checkout import Basket, Item
 from core.messages import after_purchase, contents
 from core.orders.orders import Order
 from core.orders.payments import Payment
+from core.owner.order_book import detail
 from core.shop import Shop
 from tests import builders
 from tests.colleagues import signed_in
@@ -211,6 +215,62 @@ def test_the_letter_about_a_renewal_opens_the_receipt_of_that_payment(
     # A payment of another order is no way of this one's.
     other = somebody.post(link.replace(renewal, "in_of_another"))
     assert other.headers["location"] == f"/order?id={order_id}"
+
+
+@pytest.mark.parametrize(
+    ("language", "settled", "paid"),
+    [("en", "Settled with your balance", "Paid"), ("de", "Mit Ihrem Guthaben verrechnet", "Bezahlt")],
+)
+@builders.on_sqlite
+def test_what_was_settled_with_a_balance_at_stripe_stands_on_the_receipt(
+    shop: Shop, stripe: FakeStripe, clock: Clock, language: str, settled: str, paid: str
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe, ("plan-month", 3))
+    credited = stripe.raise_seats(name, 1)
+    clock.pass_(days=31)
+    renewed = stripe.renew(name)
+    renewed.update(amount_due=500, amount_paid=500, starting_balance=-400, ending_balance=0)
+    clock.pass_(days=30)
+    # Less than can be charged was left to pay before.
+    late = stripe.renew(name)
+    late.update(amount_due=930, amount_paid=930, starting_balance=30, ending_balance=0)
+    for invoice in (credited, renewed, late):
+        builders.deliver(shop, stripe.tell("invoice.paid", invoice))
+    here = browser(shop, email=NORA)
+
+    def sums(invoice: dict[str, Any]) -> list[tuple[str, str]]:
+        page = here.get(f"/receipts/{invoice['id']}", headers={"Accept-Language": language}).text
+        return re.findall(r'<th scope="row">([^<]*)</th><td class="amount">([^<]*)</td>', page)
+
+    def money(amount: int) -> str:
+        return Money(amount, "eur").format(language)
+
+    assert sums(credited) == [(settled, money(1800)), (paid, money(0))]
+    assert sums(renewed) == [(settled, f"−{money(400)}"), (paid, money(500))]
+    assert sums(late) == [(settled, money(30)), (paid, money(930))]
+    price = detail.sheet(shop, order_id).price
+    assert (price.settled.amount, price.total.amount) == (400 - 1800 - 30, 2700 + 500 + 930)
+
+
+@builders.on_sqlite
+def test_tax_on_top_is_not_told_as_included_where_some_was_settled_with_a_balance(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    clock.pass_(days=31)
+    renewed = stripe.renew(name)
+    tax = {"amount": 171, "taxable_amount": 900, "tax_behavior": "exclusive", "taxability_reason": "standard_rated"}
+    renewed["lines"]["data"][0]["taxes"] = [tax]
+    renewed.update(total=1071, total_taxes=[tax], amount_due=671, amount_paid=671, starting_balance=-400)
+    builders.deliver(shop, stripe.tell("invoice.paid", renewed))
+    price = detail.sheet(shop, order_id).price
+    assert (price.tax_included, price.settled.amount) == (False, 400)
+    assert price.tax == Money(171, "eur")
+    assert price.subtotal == Money(1800, "eur")
+    assert price.total == Money(900 + 671, "eur")
+    page = browser(shop, email=NORA).get(f"/receipts/{renewed['id']}").text
+    assert "€1.71" in page
+    assert '<th scope="row">Settled with your balance</th><td class="amount">−€4.00</td>' in page
 
 
 @builders.on_sqlite

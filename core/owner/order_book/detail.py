@@ -50,7 +50,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Price:
-    """How what was paid came about; None for what nobody has told yet. `left` is what can still go back."""
+    """How what was paid came about; None for what nobody has told yet. `left` is what can still go back, and `settled` what was
+    settled with the buyer's balance at Stripe, so that less was paid; or more, where it is negative."""
 
     subtotal: Money | None
     discount: Money | None
@@ -58,6 +59,7 @@ class Price:
     total: Money
     refunded: Money
     left: Money
+    settled: Money
 
     @property
     def kept_back(self) -> bool:
@@ -69,7 +71,8 @@ class Price:
         """Whether the prices had the tax in them."""
         if self.subtotal is None or self.discount is None or not self.tax or not self.tax.amount:
             return False
-        return self.total.amount < self.subtotal.amount - self.discount.amount + self.tax.amount
+        billed = self.total.amount + self.settled.amount
+        return billed < self.subtotal.amount - self.discount.amount + self.tax.amount
 
 
 @dataclass(frozen=True)
@@ -230,7 +233,7 @@ def _sheet(session: Session, order: Order, *, livemode: bool, signing_key: str) 
         made_up=order.from_season,
         given=_given(session, order),
         stripe_ids=tuple(dict.fromkeys(each for each in map(at_stripe, ids) if each)), lines=tuple(map(_line, lines)),
-        price=_price(order, allocation.left(list(open_ones.values()))),
+        price=_price(order, received, allocation.left(list(open_ones.values()))),
         payments=tuple(_payment(each, open_ones[each.id]) for each in received),
         refunds=tuple(map(_refund, refunds.of_order(session, order.id))),
         disputes=tuple(map(_dispute, disputes.of_order(session, order.id))), settled=_settled(session, order.id),
@@ -283,7 +286,7 @@ def _refundable(session: Session, order: Order, received: Sequence[payments.Paym
     return {each.payment_id: each for each in refund.refundable(session, order.id)}
 
 
-def _price(order: Order, left: int) -> Price:
+def _price(order: Order, received: Sequence[payments.Payment], left: int) -> Price:
     def money(amount: int | None) -> Money | None:
         return None if amount is None else Money(amount, order.currency)
 
@@ -291,6 +294,7 @@ def _price(order: Order, left: int) -> Price:
     return Price(
         money(order.amount_subtotal), money(order.amount_discount), money(order.amount_tax),
         Money(total, order.currency), Money(order.amount_refunded, order.currency), Money(left, order.currency),
+        Money(sum(each.billed - each.amount for each in received), order.currency),
     )  # fmt: skip
 
 

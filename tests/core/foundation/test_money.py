@@ -191,3 +191,7 @@ def test_what_stands_in_a_field_is_typed_as_its_reader_does_and_read_as_the_same
     money = Money(amount, currency)
     assert Money.parse(money.typed(locale), currency) == money
     assert (Money(123450, "eur").typed("de"), Money(123450, "eur").typed("en")) == ("1234,50", "1234.50")
+
+
+def test_an_amount_without_its_sign_is_of_the_same_currency() -> None:
+    assert [abs(Money(amount, "jpy")) for amount in (-5, 0, 5)] == [Money(5, "jpy"), Money(0, "jpy"), Money(5, "jpy")]

@@ -56,6 +56,17 @@ def test_the_page_says_everything_that_is_known(visitor: Visitor, order_id: str)
         assert text in said, text
 
 
+def test_what_was_settled_with_a_balance_at_stripe_stands_beside_what_was_paid(visitor: Visitor) -> None:
+    visitor.works_as(Role.OWNER)
+    order_id, name = subscribed(visitor.shop, visitor.stripe)
+    renewed = visitor.stripe.renew(name)
+    renewed.update(amount_due=500, amount_paid=500, starting_balance=-400)
+    builders.deliver(visitor.shop, visitor.stripe.tell("invoice.paid", renewed))
+    said = words(opens(visitor, order_id))
+    assert "Settled with their balance at Stripe" in said
+    assert "−€4.00" in said
+
+
 def test_a_dialog_that_was_left_open_is_not_the_next_order_s(visitor: Visitor, order_id: str) -> None:
     other = bought(visitor.shop, visitor.stripe, "guide-eur", cart="cart_2")
     tab = begins(visitor, order_id, "take_back")
