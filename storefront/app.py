@@ -27,6 +27,7 @@ from storefront import failures, process, stylesheets
 from storefront.serving import addresses, first_html
 from storefront.serving.addresses import DeadEnds
 from storefront.serving.crowd import CountCrowd, Crowd
+from storefront.serving.form_files import FormFiles
 from storefront.serving.headers import PageHeaders
 from storefront.serving.hosts import OneHost
 from storefront.serving.packed_files import AsTheyAre, PackedFiles
@@ -120,6 +121,7 @@ app = st.App(
         Middleware(AsTheyAre),
         Middleware(BackFromProvider),
         Middleware(DeadEnds, known=routes, plain=plain),
+        Middleware(FormFiles, shop=shop),
         Middleware(CountCrowd, crowd=crowd),
     ],
     on_script_error=failures.on_script_error,

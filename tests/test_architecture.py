@@ -267,8 +267,8 @@ ROOMS: dict[str, set[str]] = {
     },
     "storefront/serving": {
         "core/connections",
-        "core/traffic", "core/foundation", "core/rights", "core/shop", "core/catalog", "core/kinds", "storefront",
-        "storefront/goods",
+        "core/traffic", "core/foundation", "core/people", "core/rights", "core/shop", "core/catalog", "core/kinds",
+        "storefront", "storefront/goods",
     },
     # The composition root mounts the sidecar and may run the worker; nobody else reaches over the fence.
     "storefront/app": {
