@@ -12,7 +12,6 @@ from core.journeys.checkout import Basket, Item, PaymentLink
 from core.shop import Shop
 from core.traffic import challenges
 from core.traffic.counting import Sender
-from core.traffic.senders import household_of
 from webhook.requests import cookies, senders
 from webhook.requests.bodies import JsonBody, JsonRoute
 from webhook.requests.dependencies import OpenShop
@@ -79,4 +78,4 @@ async def start(body: BasketBody, request: Request, response: Response, shop: Op
 
 def _start(request: Request, shop: Shop, basket: Basket, browser: str) -> PaymentLink:
     basket = replace(basket, signed_in=cookies.signed_in(request, shop))
-    return checkout_limits.start(shop, basket, Sender(household_of(senders.address_of(request)), browser))
+    return checkout_limits.start(shop, basket, Sender(senders.household_of(request), browser))

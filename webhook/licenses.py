@@ -17,7 +17,6 @@ from core.licensing import answers, calls, offline_tokens, signing_keys
 from core.licensing.answers import Answer, Code
 from core.licensing.calls import Call, Question, Reply
 from core.shop import Shop
-from core.traffic.senders import household_of
 from webhook.requests import bodies, senders
 from webhook.requests.dependencies import OpenShop
 
@@ -148,7 +147,7 @@ async def no_call(request: Request, shop: OpenShop) -> Response:
     is_call = request.path_params["rest"].removesuffix("/") in list(Call)
     wrong = ("method", "Only POST is taken") if is_call else ("address", "There is no such call")
     problems = [{"field": wrong[0], "problem": wrong[1]}]
-    address = household_of(senders.address_of(request))
+    address = senders.household_of(request)
     found = await _in_every_case(shop, lambda: calls.refuse(shop, problems, address=address))
     answer = _response(found)
     if is_call and found.status == HTTPStatus.UNPROCESSABLE_ENTITY:
@@ -172,7 +171,7 @@ def keys(shop: OpenShop) -> Response:
 async def _answer(request: Request, shop: Shop, call: Call) -> Response:
     body = await bodies.within(request, _MOST_BYTES)
     said, problems = _read(b"\0" if body is None else body, request, call)  # what is too long is no question
-    address = household_of(senders.address_of(request))
+    address = senders.household_of(request)
     if said is None:
         found = await _in_every_case(shop, lambda: calls.refuse(shop, problems, address=address))
     else:

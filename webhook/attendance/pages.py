@@ -146,7 +146,7 @@ async def signed_in(request: Request) -> str:
 
 def sender_of(request: Request) -> Sender:
     """Where this request comes from, for limits."""
-    return Sender(senders.address_of(request), browser_of(request))
+    return Sender(senders.household_of(request), browser_of(request))
 
 
 def is_guess(request: Request) -> bool:

@@ -18,7 +18,6 @@ from core.languages.sentences import _
 from core.shop import Shop
 from core.traffic import challenges
 from core.traffic.counting import Sender
-from core.traffic.senders import household_of
 from webhook.buyers import form_fields, form_refusals
 from webhook.buyers.form_fields import Form
 from webhook.requests import bodies, cookies, senders
@@ -85,7 +84,7 @@ def _buy(request: Request, shop: Shop, form: Form, browser: str, known: str) -> 
         consents=form.consents, code=form.code,
         back=products.page_path(form.product), email=form.email, pageless=True,
     )  # fmt: skip
-    link = checkout_limits.start(shop, basket, Sender(household_of(senders.address_of(request)), known))
+    link = checkout_limits.start(shop, basket, Sender(senders.household_of(request), known))
     return link.url if link.is_paid else challenges.way_to(shop, link.url)
 
 

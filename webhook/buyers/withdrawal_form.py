@@ -13,7 +13,6 @@ from core.languages.sentences import _
 from core.rights import declarations
 from core.rights.declarations import Declaration, Receipt, Visitor
 from core.shop import Shop
-from core.traffic.senders import household_of
 from webhook.requests import bodies, branding, framed, senders
 from webhook.requests.dependencies import OpenShop
 from webhook.requests.errors import status_of
@@ -34,7 +33,7 @@ def page(shop: OpenShop, order: str = "") -> HTMLResponse:
 async def declare(request: Request, shop: OpenShop) -> HTMLResponse:
     """That it was received, or the form once more with what it lacks. Sent twice, it is one declaration."""
     declared = _read(await bodies.within(request, _MOST_BYTES) or b"")
-    visitor = Visitor(sender=household_of(senders.address_of(request)))
+    visitor = Visitor(sender=senders.household_of(request))
     try:
         receipt = await run_in_threadpool(declarations.declare, shop, declared, visitor)
     except (AddressUnfit, NothingSaid, TooManyTries) as error:

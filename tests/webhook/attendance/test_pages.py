@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from anyio.from_thread import BlockingPortal
 from starlette.testclient import TestClient
 
 from core.attendance import tickets, waiting
@@ -17,6 +18,7 @@ from tests import builders, colleagues
 from tests.conftest import Clock
 from tests.core.attendance.conftest import MEETING, NORA, Clinic
 from tests.fakes import FakeStripe
+from webhook.app import create_app
 
 pytestmark = builders.on_sqlite
 
@@ -129,6 +131,20 @@ def test_whoever_asks_for_codes_again_and_again_is_told_to_wait(client: TestClie
     assert [each.status_code for each in answers] == [303, 303, 303, 429]
     assert client.post("/ticket/nobody", data={"do": "send-code"}).status_code == 404
     assert client.post("/ticket/nobody", data={"do": "code", "code": "1"}).status_code == 404
+
+
+def test_a_household_is_counted_as_one_whichever_of_its_addresses_it_comes_from(
+    clinic: Clinic, portal: BlockingPortal, ticket: str
+) -> None:
+    def sends(number: int, **form: str) -> str:
+        browser = TestClient(create_app(clinic.shop), follow_redirects=False, client=(f"2001:db8:5:7::{number}", 1))
+        browser.portal = portal
+        return browser.post(ticket, data=form).text
+
+    codes_asked = [sends(number, do="send-code") for number in range(4)]
+    assert ["a lot of tries" in each for each in codes_asked] == [False] * 3 + [True]
+    tries = [sends(number, do="code", code="1") for number in range(9)]
+    assert ["a lot of tries" in each for each in tries] == [False] * 8 + [True]
 
 
 def test_a_handed_over_ticket_opens_nothing_any_more(client: TestClient, clinic: Clinic, ticket: str) -> None:
