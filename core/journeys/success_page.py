@@ -9,17 +9,24 @@ from core.foundation.jobs import outbox
 from core.journeys import ownership
 from core.orders import checkouts
 from core.shop import Shop
+from core.traffic import counting
+from core.traffic.counting import NOBODY, Count, Sender
+from core.traffic.rate_limits import Limit
 
 # What an address of ours may bring back from Stripe: anything else need not be asked for.
 _SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
 # And what stands for one where nothing was to be paid: of it the shop alone knows.
 _STANDS_IN = re.compile(f"{checkouts.GIVEN}ord_[A-Za-z0-9]{{1,100}}")
 
+# As many as begin a checkout. Stripe answers so many questions of a shop and no more: a stranger's would be at its buyers' cost.
+BY_ADDRESS = Limit("returns by address", 30)
 
-def confirm(shop: Shop, session_id: str) -> str:
+
+def confirm(shop: Shop, session_id: str, sender: Sender = NOBODY) -> str:
     """Do for a returning buyer what the webhook does, with the Session as Stripe has it now; return the order's id.
 
-    Raises CheckoutNotFound if the Session is not one of ours, or StripeTrouble, also while somebody else has its order locked.
+    Raises CheckoutNotFound if the Session is not one of ours, StripeTrouble, also while somebody else has its order locked, or
+    TooManyTries where Stripe is not asked, since it was for this sender again and again.
     """
     stands_in = _STANDS_IN.fullmatch(session_id) is not None
     if not stands_in and not _SESSION_ID.fullmatch(session_id):
@@ -31,6 +38,7 @@ def confirm(shop: Shop, session_id: str) -> str:
             return known
     if stands_in:
         raise CheckoutNotFound(session_id=session_id)
+    counting.admit(shop, [Count(BY_ADDRESS, sender.address)])
     # In a process that has just started this takes a while: not in a transaction, where others would wait for its locks.
     outbox.open_client(shop.engine)
     facts = shop.stripe.retrieve_checkout(session_id)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import streamlit as st
 import structlog
 
-from core.foundation.errors import CheckoutNotFound, StripeTrouble
+from core.foundation.errors import CheckoutNotFound, StripeTrouble, TooManyTries
 from core.journeys import success_page
 from core.languages.sentences import _
 from core.orders import checkouts
@@ -38,10 +38,12 @@ class Visit:
 def ask_stripe(visit: Visit, session_id: str) -> None:
     """Do once what the webhook does too, so that the page is right even if no webhook ever comes."""
     try:
-        visit.order_id = success_page.confirm(shop, session_id)
+        visit.order_id = success_page.confirm(shop, session_id, visitor.sender())
         visit.asked = True
     except CheckoutNotFound:
         visit.unknown = True
+    except TooManyTries:
+        return  # what the webhook tells is found all the same
     except StripeTrouble as error:
         # The webhook tells the database all the same: that is where the page keeps looking.
         log.warning("confirmation_waits", session=session_id, error=type(error).__name__, code=error.code)

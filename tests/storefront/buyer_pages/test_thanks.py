@@ -60,6 +60,28 @@ def test_stripe_is_asked_once_and_not_in_every_run(visitor: Visitor) -> None:
     assert visitor.stripe.calls == ["retrieve"]
 
 
+def test_whoever_opens_it_again_and_again_has_stripe_asked_no_more_than_anybody_returns(
+    visitor: Visitor, clock: Clock
+) -> None:
+    visitor.puts("guide-eur")
+    paid = visitor.goes_to_payment()
+    visitor.stripe.calls.clear()
+    for number in range(40):
+        visitor.returns_as(f"br_{number + 2}")
+        visitor.opens("thanks", session_id=f"cs_made_up_{number}")
+    assert visitor.stripe.calls == ["retrieve"] * 30
+    # What nobody asks for is told by the webhook, and the page finds it where it always looks.
+    visitor.stripe.pay(paid)
+    visitor.returns_as("br_1")
+    tab = visitor.opens("thanks", session_id=paid)
+    assert heading(tab) == "Confirming your payment"
+    deliver(visitor.shop, visitor.stripe.event("completed", paid))
+    assert heading(sound(tab.run())) == ALL_YOURS
+    clock.pass_(seconds=61)
+    assert heading(visitor.opens("thanks", session_id="cs_made_up_0")) == "We don't know this payment"
+    assert visitor.stripe.calls == ["retrieve"] * 31
+
+
 def test_other_browsers_see_no_name_no_address_and_nothing_to_download(visitor: Visitor) -> None:
     visitor.puts("guide-eur")
     paid = visitor.goes_to_payment()
