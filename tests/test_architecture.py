@@ -65,6 +65,7 @@ ROOMS: dict[str, set[str]] = {
         "core/people",
     },
     "core/seats": {
+        "core/traffic",
         "core/foundation", "core/shop", "core/outgoing", "core/catalog", "core/orders", "core/kinds", "core/announcements",
         "core/people", "core/seating",
     },

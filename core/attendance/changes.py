@@ -17,8 +17,11 @@ from core.kinds.places.attendees import Attendee
 from core.kinds.places.owed_letters import Topic
 from core.orders import history, orders
 from core.shop import Shop
+from core.traffic import letters_to_others
 
 MOST_LETTERS = 120
+# So often within an hour a place goes on to somebody else, who is written to.
+_MOST_HANDED_OVER = 5
 
 
 def rename(shop: Shop, token: str, name: str) -> None:
@@ -37,16 +40,21 @@ def hand_over(shop: Shop, token: str, name: str, email: str, *, signed_in: str) 
     """Give a place to somebody else: they get a ticket of their own, and this one opens nothing any more. For whoever has it, it is
     another name. Returns whether the place went to somebody else. Only with its holder's or buyer's address `signed_in`.
 
-    Raises LinkInvalid, NameMissing, AddressUnfit or PlaceFixed.
+    Raises LinkInvalid, NameMissing, AddressUnfit, PlaceFixed, or TooManyTries where it went on and on.
     """
     name, email = cleaned(name), addresses.checked(email, reachable=shop.settings.livemode)
     if not name:
         raise NameMissing()
+    with shop.reading() as session:
+        found = _place(session, shop, token)
+        goes_on = tickets.is_holder(session, found, signed_in) and not _has(found, email)
+    if goes_on:
+        letters_to_others.admit(shop, email, about=found.row.id, most=_MOST_HANDED_OVER)
     with shop.transaction() as session:
         found = _locked(session, shop, token, now=shop.now())
         _check_holder(session, found, signed_in)
         row = found.row
-        if fold(email) == fold(row.email or found.order.email):
+        if _has(found, email):
             row.name = name
             attendees.changed(session, [row])
             return False
@@ -110,6 +118,11 @@ def _locked(session: Session, shop: Shop, token: str, *, now: datetime) -> Place
     if why := found.fixed(now):
         raise PlaceFixed(why)
     return found
+
+
+def _has(found: Place, email: str) -> bool:
+    """Whether whoever has this address has the place already."""
+    return fold(email) == fold(found.row.email or found.order.email)
 
 
 def _check_holder(session: Session, found: Place, signed_in: str) -> None:

@@ -22,10 +22,13 @@ from core.people import customers, sign_in
 from core.people.customers import How
 from core.seating import Table
 from core.shop import Shop
+from core.traffic import letters_to_others
 
 # So long a letter's code is good, and so many wrong ones are taken.
 LASTS = timedelta(days=14)
 MOST_TRIES = 10
+# Of a plan so many people are asked within an hour, and two for each seat.
+_MOST_ASKED = 20
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,12 @@ def invite(shop: Shop, email: str, grant_id: str, guest: str) -> bool:
     """Ask somebody to take a seat of this buyer's plan, or ask once more. To ask oneself is to take the first seat, without a
     letter: returns whether one goes out.
 
-    Raises AccessDenied, AddressUnfit, PlanNotActive, SeatHeld, SeatsTaken.
+    Raises AccessDenied, AddressUnfit, PlanNotActive, SeatHeld, SeatsTaken, or TooManyTries where many were asked lately.
     """
     address = addresses.checked(guest, reachable=shop.settings.livemode)
+    with shop.reading() as session:
+        grant = _own(session, email, grant_id)
+    _admit(shop, grant, address)
     with shop.transaction() as session:
         table = _locked(session, email, grant_id)
         return seating.ask(session, table, address, customers.whose(session, address), now=shop.now())
@@ -97,6 +103,10 @@ def replace(shop: Shop, email: str, seat_id: str, guest: str) -> bool:
     """Take a seat from whoever has it and ask somebody else to take it. Nobody loses theirs to one who has one. Returns what
     `invite` returns, and raises what it raises, and SeatNotFound."""
     address = addresses.checked(guest, reachable=shop.settings.livemode)
+    with shop.reading() as session:
+        seat = _found(session, seat_id)
+        grant = _own(session, email, seat.grant_id)
+    _admit(shop, grant, address)
     with shop.transaction() as session:
         table, seat = _seat(session, email, seat_id)
         person = customers.whose(session, address)
@@ -204,6 +214,11 @@ def _judge(
     return None if right else SeatCodeWrong(left=MOST_TRIES - seat.tries)
 
 
+def _admit(shop: Shop, grant: Grant, address: str) -> None:
+    """Count a letter to somebody who is asked: all of a team at once, and whoever comes in place of them."""
+    letters_to_others.admit(shop, address, about=grant.id, most=_MOST_ASKED + 2 * grant.quantity)
+
+
 def _own(session: Session, email: str, grant_id: str) -> Grant:
     grant = session.get(Grant, grant_id)
     order = session.get(Order, grant.order_id) if grant else None
@@ -219,8 +234,12 @@ def _locked(session: Session, email: str, grant_id: str) -> Table:
 
 
 def _seat(session: Session, email: str, seat_id: str) -> tuple[Table, Seat]:
+    _own(session, email, _found(session, seat_id).grant_id)
+    return seating.lock_of_seat(session, seat_id)
+
+
+def _found(session: Session, seat_id: str) -> Seat:
     seat = session.get(Seat, seat_id)
     if seat is None:
         raise SeatNotFound(seat=seat_id)
-    _own(session, email, seat.grant_id)
-    return seating.lock_of_seat(session, seat_id)
+    return seat

@@ -8,7 +8,7 @@ import pytest
 from core.attendance import changes, check_in, giving_up, tickets
 from core.catalog.products import Price
 from core.correspondence import drafts
-from core.foundation.errors import Fixed, LinkInvalid, NameMissing, PlaceFixed, SoldOut, UnknownDate
+from core.foundation.errors import Fixed, LinkInvalid, NameMissing, PlaceFixed, SoldOut, TooManyTries, UnknownDate
 from core.journeys import refund, revocation
 from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
 from core.languages import sentences
@@ -288,6 +288,29 @@ def test_whoever_had_a_place_is_told_that_it_went_on_also_when_letters_were_late
     assert drafts.write(clinic.shop, made_up) is None
     [new] = clinic.tickets(order_id)
     assert all(new not in each.calendar[0].replace("\r\n ", "") for each in found.values() if each)
+
+
+@on_sqlite
+def test_a_place_is_no_way_to_write_to_the_whole_world(clinic: Clinic, clock: Clock) -> None:
+    order_id = clinic.sell()
+
+    def hands_over(number: int) -> None:
+        (token,) = clinic.tickets(order_id)
+        changes.hand_over(clinic.shop, token, "Win now", f"stranger{number}@elsewhere.example", signed_in=NORA)
+
+    for number in range(5):
+        hands_over(number)
+    with pytest.raises(TooManyTries):
+        hands_over(5)
+    assert len([job for job in clinic.letters("place_letter:") if ":ticket:" in job]) == 5
+    # Another name brings no letter.
+    (token,) = clinic.tickets(order_id)
+    assert not changes.hand_over(clinic.shop, token, "Ann", "stranger4@elsewhere.example", signed_in=NORA)
+    for _ in range(9):  # nor does whoever may not, who uses up nothing either
+        with pytest.raises(PlaceFixed):
+            changes.hand_over(clinic.shop, token, "Eve", "eve@elsewhere.example", signed_in="eve@elsewhere.example")
+    clock.pass_(minutes=61)
+    hands_over(5)
 
 
 @on_sqlite

@@ -22,6 +22,7 @@ from core.foundation.errors import (
     SeatNotFound,
     SeatsTaken,
     ShopError,
+    TooManyTries,
 )
 from core.integrations import entitlements
 from core.journeys import refund
@@ -56,6 +57,10 @@ def a_plan(shop: Shop, stripe: FakeStripe, seats: int = 3, cart: str = "cart_1")
 
 def seat_of(shop: Shop, email: str) -> Seat:
     return next(row for row in builders.rows(shop, Seat) if row.email == email)
+
+
+def standing_seat(shop: Shop, email: str) -> Seat:
+    return next(row for row in builders.rows(shop, Seat) if row.email == email and row.state is not SeatState.REMOVED)
 
 
 def code_for(shop: Shop, email: str) -> str:
@@ -115,6 +120,47 @@ def test_a_seat_is_given_by_mail_and_taken_with_the_code_alone(shop: Shop, strip
         assert [each.product for each in invitations.held_by(session, guest, livemode=False)] == ["Plan"]
     invitations.remove(shop, NORA, seat.id)
     assert not may_use(shop, guest)
+
+
+@builders.on_sqlite
+def test_a_seat_is_no_way_to_write_to_the_whole_world(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    _, _, grant = a_plan(shop, stripe, seats=2)
+    strangers = [f"stranger{number}@elsewhere.example" for number in range(40)]
+
+    def gives_on(number: int) -> None:
+        invitations.replace(shop, NORA, standing_seat(shop, strangers[number - 1]).id, strangers[number])
+
+    invitations.invite(shop, NORA, grant, strangers[0])
+    for number in range(1, 24):
+        gives_on(number)
+    with pytest.raises(TooManyTries):
+        gives_on(24)
+    with pytest.raises(TooManyTries):
+        invitations.invite(shop, NORA, grant, strangers[-1])
+    assert len([each for each in builders.jobs(shop) if each.startswith("seat_invitation:")]) == 24
+    clock.pass_(minutes=61)
+    gives_on(24)
+
+
+@builders.on_sqlite
+def test_nobody_is_asked_again_and_again_whoever_asks(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    grants = [a_plan(shop, stripe, cart=f"cart_{number}")[2] for number in range(2)]
+    for number in range(5):
+        invitations.invite(shop, NORA, grants[number % 2], PEOPLE[0])
+        clock.pass_(minutes=1)
+    for grant in grants:
+        with pytest.raises(TooManyTries):
+            invitations.invite(shop, NORA, grant, PEOPLE[0].upper())
+    invitations.invite(shop, NORA, grants[0], PEOPLE[1])
+
+
+@builders.on_sqlite
+def test_whoever_has_nothing_to_do_with_a_plan_uses_up_nothing_of_it(shop: Shop, stripe: FakeStripe) -> None:
+    _, _, grant = a_plan(shop, stripe)
+    for number in range(40):
+        with pytest.raises(AccessDenied):
+            invitations.invite(shop, PEOPLE[5], grant, f"stranger{number}@elsewhere.example")
+    invitations.invite(shop, NORA, grant, PEOPLE[0])
 
 
 @builders.on_sqlite
