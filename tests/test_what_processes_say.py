@@ -265,7 +265,7 @@ def test_what_stripe_answers_and_what_paths_bear_is_not_told(talk: Talk, webhook
         cart = {"cart_id": new_id("cart"), "items": [{"price": "kit-eur"}], "email": "someone@example.com"}
         assert webhook.post("/checkout", json=cart).status_code >= 500
     key = talk.trade.shop.signing_key
-    for path, purpose in (("/downloads/", signing.DOWNLOAD), ("/sign-in/", signing.TICKET)):
+    for path, purpose in (("/downloads/", signing.DOWNLOAD), ("/sign-in/", signing.ENTRANCE)):
         token = signing.sign(key, purpose, "x")
         talk.unspeakable.append(token)
         webhook.get(path + token)

@@ -21,6 +21,8 @@ DOWNLOAD = "download"
 BROWSER = "browser"
 LETTER = "letter"
 TICKET = "ticket"
+# A ticket on its way through an address, for one browser alone.
+ENTRANCE = "entrance"
 SIGN_IN = "sign-in"
 UPLOAD = "upload"
 # Which orders a browser has open by the links in letters.
@@ -51,6 +53,7 @@ MAX_AGE = {
     LETTER: 366 * 24 * 60 * _MINUTE,
     OPENED: 366 * 24 * 60 * _MINUTE,
     TICKET: 2 * _MINUTE,
+    ENTRANCE: 2 * _MINUTE,
     SIGN_IN: 90 * 24 * 60 * _MINUTE,
     UPLOAD: 60 * _MINUTE,
 }

@@ -87,6 +87,23 @@ def as_demo_owner(shop: Shop) -> str:
         return begin(session, shop, shop.settings.owners[0])
 
 
+def handed_to(shop: Shop, ticket: str, browser: str) -> str:
+    """The ticket as it may stand in an address: good on this browser alone. Who reads the address in a log is let in nowhere by it,
+    and nobody is led to one to be signed in as somebody else."""
+    return signing.sign(shop.signing_key, signing.ENTRANCE, [ticket, browser])
+
+
+def taken_from(shop: Shop, address: str, browser: str) -> str:
+    """The ticket that an address brought to this browser. Raises LinkExpired, or LinkInvalid also for any other browser's."""
+    try:
+        ticket, handed_to = signing.read(shop.signing_key, signing.ENTRANCE, address)
+    except ValueError:
+        raise LinkInvalid() from None
+    if not browser or handed_to != browser:
+        raise LinkInvalid()
+    return str(ticket)
+
+
 def redeem(session: Session, ticket: str, *, ip: str, signing_key: str, now: datetime) -> str:
     """The id to keep in the cookie for a ticket of the last minutes. Raises LinkExpired or LinkInvalid."""
     sign_in_id = str(signing.read(signing_key, signing.TICKET, ticket))

@@ -43,7 +43,8 @@ def draw(entrance: Entrance, *, intro: str, known: str = "") -> None:
 
 def enter(entrance: Entrance, ticket: str) -> None:
     """Let the sidecar set the cookie, which a page cannot, and go on to the page."""
-    links.redirect(f"/api/sign-in/{quote(ticket)}?next={entrance.path}", _(entrance.label))
+    handed = sign_in.handed_to(process.shop(), ticket, visitor.browser_id())
+    links.redirect(f"/api/sign-in/{quote(handed)}?next={entrance.path}", _(entrance.label))
     st.stop()
 
 

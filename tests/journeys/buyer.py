@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, WebError, WebSocket, expect
 
+from core.foundation import signing
 from core.people import sign_in
 from tests.browser import until_it_rests
 from tests.journeys import contexts
@@ -241,8 +242,17 @@ class Buyer:
         self.opens(address)
 
     def _redeems(self, ticket: str) -> None:
-        answer = self.context.request.get(f"{self.stand.url}/api/sign-in/{quote(ticket)}", max_redirects=0)
+        handed = sign_in.handed_to(self.stand.shop, ticket, self._browser())
+        answer = self.context.request.get(f"{self.stand.url}/api/sign-in/{quote(handed)}", max_redirects=0)
         assert answer.status == 303, answer.status
+
+    def _browser(self) -> str:
+        """What the shop knows this browser by, which has seen a page of it from now on."""
+        named = [each for each in self.context.cookies() if each["name"] == signing.BROWSER_COOKIE]
+        if not named:
+            assert self.context.request.get(self.stand.url).ok
+            return self._browser()
+        return signing.in_cookie(self.stand.shop.signing_key, signing.BROWSER, named[0]["value"])
 
     # ------------------------------------------------------------------ what goes wrong
 

@@ -16,10 +16,25 @@ from webhook.app import create_app
 NORA = "nora@lindqvist.example"
 
 
+BROWSER = "br_1"
+
+
+@pytest.fixture
+def client(shop: Shop, client: TestClient) -> TestClient:
+    """A browser that has seen a page of the shop."""
+    return on_its_browser(shop, client)
+
+
+def on_its_browser(shop: Shop, client: TestClient, browser: str = BROWSER) -> TestClient:
+    client.cookies.set(signing.BROWSER_COOKIE, signing.sign(shop.signing_key, signing.BROWSER, browser))
+    return client
+
+
 def a_ticket(shop: Shop) -> str:
-    """A ticket of somebody who has shown that the address is theirs."""
+    """A ticket of somebody who has shown that the address is theirs, as it stands in an address."""
     with shop.transaction() as session:
-        return sign_in.begin(session, shop, NORA)
+        ticket = sign_in.begin(session, shop, NORA)
+    return sign_in.handed_to(shop, ticket, BROWSER)
 
 
 def who(shop: Shop, client: TestClient) -> str | None:
@@ -44,8 +59,26 @@ def test_where_the_shop_is_encrypted_its_cookies_go_no_other_way(
     shop: Shop, client: TestClient, address: str, secure: bool
 ) -> None:
     encrypted = replace(shop, settings=shop.settings.model_copy(update={"app_url": address}))
-    answer = TestClient(create_app(encrypted), follow_redirects=False).get(f"/sign-in/{a_ticket(shop)}")
+    browser = on_its_browser(shop, TestClient(create_app(encrypted), follow_redirects=False))
+    answer = browser.get(f"/sign-in/{a_ticket(shop)}")
     assert ("; secure" in answer.headers["set-cookie"].lower()) is secure
+
+
+def test_an_address_that_signs_in_does_so_on_its_own_browser_alone(shop: Shop, client: TestClient) -> None:
+    address = f"/sign-in/{a_ticket(shop)}"
+    # As whoever reads it in the log of a proxy, or is led to it by somebody who wants them to buy for another's account.
+    for browser in ("", "br_2"):
+        other = TestClient(create_app(shop), follow_redirects=False)
+        answer = (on_its_browser(shop, other, browser) if browser else other).get(address)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/purchases")
+        assert "set-cookie" not in answer.headers
+    with shop.transaction() as session:
+        unbound = sign_in.begin(session, shop, NORA)
+    for ticket in (unbound, sign_in.handed_to(shop, unbound, "")):
+        assert "set-cookie" not in client.get(f"/sign-in/{ticket}").headers
+        assert "set-cookie" not in TestClient(create_app(shop)).get(f"/sign-in/{ticket}").headers
+    client.get(address)
+    assert who(shop, client) == NORA
 
 
 def test_signing_out_ends_it_on_the_server(shop: Shop, client: TestClient) -> None:
@@ -104,9 +137,13 @@ def test_a_ticket_works_for_two_minutes(shop: Shop, client: TestClient) -> None:
         def get_timestamp(self) -> int:
             return super().get_timestamp() - 121
 
-    sign_in_id = signing.read(shop.signing_key, signing.TICKET, a_ticket(shop))
+    with shop.transaction() as session:
+        ticket = sign_in.begin(session, shop, NORA)
+    sign_in_id = signing.read(shop.signing_key, signing.TICKET, ticket)
     late = URLSafeTimedSerializer(shop.signing_key, salt="pushcart.ticket", signer=Earlier).dumps(sign_in_id)
-    assert "set-cookie" not in client.get(f"/sign-in/{late}").headers
+    assert "set-cookie" not in client.get(f"/sign-in/{sign_in.handed_to(shop, late, BROWSER)}").headers
+    handed = URLSafeTimedSerializer(shop.signing_key, salt="pushcart.entrance", signer=Earlier).dumps([ticket, BROWSER])
+    assert "set-cookie" not in client.get(f"/sign-in/{handed}").headers
 
 
 @pytest.mark.parametrize(
@@ -131,7 +168,7 @@ def test_people_are_sent_on_to_where_they_were(shop: Shop, client: TestClient) -
 @pytest.mark.parametrize(("scheme", "secure"), [("https", True), ("http", False)])
 def test_a_cookie_travels_encrypted_alone_where_the_shop_does(shop: Shop, scheme: str, secure: bool) -> None:
     settings = shop.settings.model_copy(update={"app_url": f"{scheme}://shop.berg-and-sons.com"})
-    client = TestClient(create_app(replace(shop, settings=settings)), follow_redirects=False)
+    client = on_its_browser(shop, TestClient(create_app(replace(shop, settings=settings)), follow_redirects=False))
     cookies = [
         client.get(f"/sign-in/{a_ticket(shop)}").headers["set-cookie"],
         client.post("/checkout", json={"cart_id": "c1", "items": [{"price": "guide-eur"}]}).headers["set-cookie"],

@@ -7,6 +7,7 @@ import orjson
 import pytest
 from starlette.testclient import TestClient
 
+from core.foundation import signing
 from core.foundation.errors import OrderNotFound
 from core.kinds.licenses import LicenseActivation, LicenseKey
 from core.messages.letters import Letter, LetterState
@@ -46,7 +47,8 @@ def use(shop: Shop, client: TestClient, order_id: str) -> None:
     assert client.get(f"/downloads/{token}").status_code == 200
     with shop.transaction() as session:
         ticket = sign_in.begin(session, shop, builders.order(shop, order_id).email)
-    client.get(f"/sign-in/{ticket}")
+    client.cookies.set(signing.BROWSER_COOKIE, signing.sign(shop.signing_key, signing.BROWSER, "br_1"))
+    client.get(f"/sign-in/{sign_in.handed_to(shop, ticket, 'br_1')}")
     (key,) = builders.rows(shop, LicenseKey)
     now = shop.now()
     with shop.transaction() as session:

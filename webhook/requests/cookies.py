@@ -64,9 +64,11 @@ def remember_orders(response: Response, shop: Shop, said: str) -> None:
 
 @router.get("/sign-in/{ticket}")
 async def enter(ticket: str, request: Request, shop: OpenShop, next: str = "/purchases") -> Response:
-    """Turn a ticket of the last minutes into the cookie; one that is no good leads back to where one is made."""
+    """Turn a ticket of the last minutes into the cookie, on the browser that it was made for; one that is no good leads back to
+    where one is made."""
     try:
-        signed_in = await run_in_threadpool(_redeem, shop, ticket, senders.address_of(request))
+        own = sign_in.taken_from(shop, ticket, browser_of(request, shop))
+        signed_in = await run_in_threadpool(_redeem, shop, own, senders.address_of(request))
     except AccessDenied:
         return RedirectResponse(_local("/owner" if next == "/owner" else "/purchases"), 303)
     response = RedirectResponse(_local(next), 303)
