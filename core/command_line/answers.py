@@ -21,6 +21,11 @@ def say(answer: Any, text: str, as_json: bool) -> None:
     typer.echo(_plain(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode() if as_json else text))
 
 
+def pour(piece: str) -> None:
+    """Print a piece of a file: as it is for whatever keeps or reads it, and at a terminal as all that is printed there."""
+    typer.echo(_plain(piece.replace("\r\n", "\n")) if sys.stdout.isatty() else piece, nl=False)
+
+
 def tell(*lines: str) -> None:
     """Print the lines where errors go, beside the answer."""
     for line in lines:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from core.command_line.answers import Json, count, say, table
+from core.command_line.answers import Json, count, pour, say, table
 from core.foundation.money import Money
 from core.opening import open_to_restock
 
@@ -77,7 +77,7 @@ def export(
             if as_json:
                 say(tomllib.loads(written), "", as_json)
             else:
-                typer.echo(written, nl=False)
+                pour(written)
             return
         shelves.lay_out(session, shop, file)
     say({"file": str(file)}, f"The catalogue is in {file}.", as_json)

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from core.command_line.answers import Json, fail, say
+from core.command_line.answers import Json, fail, pour, say
 from core.command_line.arguments import in_order
 from core.command_line.report import From, To
 from core.opening import open_shop
@@ -51,7 +51,7 @@ def export(
         if out is None:
             sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
             for line in lines:
-                typer.echo(line, nl=False)
+                pour(line)
             return
         write(out, lines)
     say({"file": str(out)}, f"Written to {out}.", as_json)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.command_line.answers import Json, count, say
+from core.command_line.answers import Json, count, pour, say
 from core.command_line.arguments import day, in_order
 from core.foundation.money import Money
 from core.opening import open_shop
@@ -75,7 +75,7 @@ def tax(
     with shop.reading() as session:
         if as_csv:
             for line in report.lines(session, days, livemode=livemode):
-                typer.echo(line, nl=False)
+                pour(line)
             return
         found = report.of_days(session, days, livemode=livemode)
     say(found, "\n".join(map(_tax, found)) or "Nothing was sold on these days.", as_json)
@@ -112,7 +112,7 @@ def payouts(
     with shop.reading() as session:
         if as_csv:
             for line in report.lines(session, Days(first, last, shop.settings.zone), livemode=livemode):
-                typer.echo(line, nl=False)
+                pour(line)
             return
         found = report.of_days(session, first, last, livemode=livemode)
     say(found, "\n".join(map(_words, found)) or "No payouts arrive on these days.", as_json)

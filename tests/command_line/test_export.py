@@ -2,16 +2,21 @@
 
 import csv
 import json
+import os
+import pty
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from core.events import reconciliation
+from core.orders.orders import Order
 from core.shop import Shop
-from tests import builders
+from tests import builders, fork_server
 from tests.command_line.conftest import Run
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
+from tests.machine import environment
 
 NOVEMBER = ("--from", "2026-11-01", "--to", "2026-11-30")
 
@@ -36,6 +41,32 @@ def test_each_file_is_printed_with_its_ids_last(pushcart: Run, order_id: str, fi
     head = said.output.splitlines()[0]
     assert head.startswith("\ufeff")
     assert head.endswith(last)
+
+
+@builders.on_sqlite
+def test_what_a_stranger_typed_moves_no_cursor_where_a_file_is_printed_at_a_terminal(
+    shop: Shop, order_id: str, folder: Path, shop_settings: dict[str, object], database_url: str
+) -> None:
+    typed = "Eve\x1b[2J\x9b2J \u202e evE"
+    with shop.transaction() as session:
+        session.get_one(Order, order_id).name = typed
+
+    def printed(stdout: int) -> subprocess.Popen[bytes]:
+        env = environment(**shop_settings, database_url=database_url)
+        streams = {"stdin": subprocess.DEVNULL, "stdout": stdout}
+        return fork_server.start("core.cli", "export", "orders", *NOVEMBER, cwd=folder, env=env, **streams)
+
+    here, there = pty.openpty()
+    assert printed(there).wait(timeout=120) == 0
+    os.close(there)
+    at_a_terminal = os.read(here, 65536).decode()
+    os.close(here)
+    assert "Eve\\u001b[2J\\u009b2J \\u202e evE" in at_a_terminal
+    assert not {"\x1b", "\x9b", "\u202e"} & {*at_a_terminal}
+    # Whatever reads it as a file finds what is said there as it was typed.
+    as_a_file, _ = printed(subprocess.PIPE).communicate(timeout=120)
+    assert "\x9b2J \u202e evE".encode() in as_a_file
+    assert as_a_file.endswith(b"\r\n")
 
 
 @builders.on_sqlite
