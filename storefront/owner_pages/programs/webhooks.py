@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
+from urllib.parse import urlsplit
 
 import orjson
 import streamlit as st
@@ -66,9 +67,11 @@ def draw_endpoint(row: EndpointRow, me: Staff) -> None:
 
 
 def shown(url: str, me: Staff) -> str:
-    """An address, without what may be a secret in it for those who may not change it."""
-    where, asked, _ = url.partition("?")
-    return url if me.may(Action.WEBHOOKS) or not asked else f"{where}?…"
+    """An address, without what may be a secret in it for those who may not change it: whoever knows all of it may be believed
+    there."""
+    parts = urlsplit(url)
+    secret = parts.path.strip("/") or parts.query
+    return url if me.may(Action.WEBHOOKS) or not secret else f"{parts.scheme}://{parts.netloc}/…"
 
 
 def badge(row: EndpointRow) -> str:
