@@ -96,7 +96,18 @@ def seen(session: Session, order_id: str, viewer: Viewer, *, signing_key: str, n
     if not order_links.opens(session, viewer.cookie, order, signing_key=signing_key, now=now):
         return _purchase(order, mine=False)
     [found] = _purchases(session, [order], signing_key=signing_key)
-    return replace(found, by_link=True, email=addresses.veiled(found.email))
+    return _by_link(found)
+
+
+def _by_link(whole: Purchase) -> Purchase:
+    """An order without the addresses in it: its buyer's, which stands on Stripe's page of what they owe as well, and those of
+    whoever has a seat."""
+    return replace(
+        whole, by_link=True, email=addresses.veiled(whole.email),
+        deliveries=tuple(replace(each, seats=()) for each in whole.deliveries),
+        plan=whole.plan and replace(whole.plan, pay_url=""),
+        plans={line: tuple(replace(each, pay_url="") for each in found) for line, found in whole.plans.items()},
+    )  # fmt: skip
 
 
 def newest_here(session: Session, browser_id: str, *, since: datetime) -> str:

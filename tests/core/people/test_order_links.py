@@ -6,6 +6,8 @@ from sqlmodel import Session
 from core.foundation import signing
 from core.foundation.errors import LinkExpired, LinkInvalid
 from core.foundation.records import new_id
+from core.kinds.grants import Grant
+from core.kinds.seats import Seat
 from core.messages import contents
 from core.orders.orders import Order
 from core.people import address_changes, customers, purchases, sign_in
@@ -13,6 +15,7 @@ from core.people.customers import How
 from core.people.purchases import Purchase, Viewer
 from core.people.receipts import order_links
 from core.people.sign_in import SignIn
+from core.seats import invitations
 from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
@@ -67,6 +70,31 @@ def test_what_was_clicked_opens_that_order_without_addresses_and_no_other(shop: 
     changed = clicked[:-9] + ("a" if clicked[-9] != "a" else "b") + clicked[-8:]
     for forged in (None, "", changed, signing.sign(shop.signing_key, signing.LETTER, [order_id])):
         assert not seen(shop, order_id, Viewer("br_2", "", forged)).mine
+
+
+def test_a_plan_that_is_owed_shows_by_a_link_neither_who_sits_in_it_nor_stripes_page_with_its_buyers_address(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, subscription = builders.subscribed(shop, stripe, ("plan-month", 3))
+    (grant,) = builders.rows(shop, Grant)
+    invitations.invite(shop, NORA, grant.id, "ida@team.example")
+    (seat,) = builders.rows(shop, Seat)
+    invitations.accept(shop, seat.id, invitations.digits_of(seat, signing_key=shop.signing_key))
+    clock.pass_(days=31)
+    stripe.fail_renewal(subscription)["hosted_invoice_url"] = "https://invoice.stripe.com/i/1"
+    builders.deliver(shop, stripe.tell("customer.subscription.updated", stripe.subscriptions[subscription]))
+    builders.ask_stripe(shop)
+    whole = seen(shop, order_id, Viewer("br_2", NORA))
+    standings = [whole.plan, *(each for found in whole.plans.values() for each in found)]
+    assert [bool(each and each.owed and "invoice.stripe.com" in each.pay_url) for each in standings] == [True, True]
+    assert "ida@team.example" in str(whole)
+    by_link = seen(shop, order_id, Viewer("br_2", "", cookie(shop, order_id)))
+    assert by_link.by_link
+    assert [each and each.owed for each in (by_link.plan, by_link.plans[grant.order_line_id][0])] == [
+        standings[0] and standings[0].owed
+    ] * 2
+    for secret in ("invoice.stripe.com", "ida@", NORA):
+        assert secret not in str(by_link)
 
 
 def test_its_customer_who_is_signed_in_sees_it_whole_on_any_browser(shop: Shop, stripe: FakeStripe) -> None:
