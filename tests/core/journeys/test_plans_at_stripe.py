@@ -194,7 +194,11 @@ def test_a_plan_that_is_called_otherwise_is_so_at_stripe(shop: Shop, stripe: Fak
         ("sk_live_x", "pictures/plan/1.png", ["https://shop.example/api/pictures/plan/1.png"]),
         ("sk_live_x", "covers/plan.svg", None),  # which Stripe does not draw
         ("sk_test_x", "pictures/plan/1.png", None),  # it may be of a machine that Stripe does not reach
-        (SANDBOX_KEY, "covers/plan.svg", ["https://shop.example/app/static/covers/plan-sq.svg"]),  # the sandbox does both
+        (
+            SANDBOX_KEY,
+            "covers/plan.svg",
+            ["https://shop.example/app/static/covers/plan-sq.svg"],
+        ),  # the sandbox does both
     ],
 )
 def test_a_plan_is_shown_by_its_picture_where_stripe_can_as_what_is_paid_once_is(
