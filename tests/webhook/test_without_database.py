@@ -103,11 +103,12 @@ def filled(path: str, key: str) -> str:
     """The address with tokens that are ours, so that nothing is refused for being forged."""
     purpose = {
         "/downloads": signing.DOWNLOAD,
-        "/sign-in": signing.TICKET,
+        "/sign-in": signing.ENTRANCE,
         "/owner/uploads": signing.UPLOAD,
         "/order": signing.LETTER,
     }
-    token = next((signing.sign(key, each, "x") for start, each in purpose.items() if path.startswith(start)), "")
+    said = [signing.sign(key, signing.TICKET, "x"), "br_1"] if path.startswith("/sign-in") else "x"
+    token = next((signing.sign(key, each, said) for start, each in purpose.items() if path.startswith(start)), "")
     lasting = {"/ticket": signing.PLACE, "/waiting": signing.WAITING, "/join": signing.PLACE}
     for start, each in lasting.items():
         token = signing.sign_for_good(key, each, "x") if path.startswith(start) else token
@@ -122,6 +123,7 @@ def test_no_route_takes_it_for_a_fault(shop: Shop, away: Shop) -> None:
     found: dict[str, int] = {}
     with TestClient(app, raise_server_exceptions=False, follow_redirects=False) as client:
         client.cookies.set(signing.SIGN_IN_COOKIE, signed_in)
+        client.cookies.set(signing.BROWSER_COOKIE, signing.sign(shop.signing_key, signing.BROWSER, "br_1"))
         for method, path in routes_of(app):
             if "stripe" in path:
                 continue  # above, with an event that is signed

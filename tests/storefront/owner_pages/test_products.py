@@ -69,7 +69,7 @@ def test_what_is_typed_is_seen_at_once_as_buyers_will_see_it_and_kept_by_a_click
     sound(tab.text_input(key=key_of(tab, "name")).set_value("A better guide").run())
     sound(tab.text_area(key=key_of(tab, "gets")).set_value("menu_book | 40 pages\nAn index").run())
     assert [title.value for title in tab.title] == ["Field Guide", "A better guide"]
-    assert ":material/menu_book: &nbsp;40 pages  \n:material/check: &nbsp;An index" in words(tab)
+    assert "- :material/menu_book: &nbsp;40 pages\n- :material/check: &nbsp;An index" in words(tab)
     assert offer_of(owner, "guide").name == "Field Guide"
     sound(tab.button(key="save").click().run())
     assert "Kept: name, gets." in tab.success[0].value
