@@ -2,25 +2,33 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
+from typing import Any
 
 import pytest
 from sqlmodel import Session, select
 
+from core.foundation.errors import CustomerNotFound
 from core.foundation.jobs.kinds import Job, Turn
 from core.integrations import versions
 from core.kinds import downloads
 from core.kinds.downloads import Download, DownloadFile, OpenedFile
 from core.kinds.entitlement_records import EntitlementRecord
 from core.kinds.grants import Grant
+from core.mailboxes import marks
 from core.outgoing import posting, sending
 from core.outgoing.attempts import WebhookAttempt
 from core.outgoing.messages import WebhookMessage
 from core.outgoing.posting import Answer
 from core.people import customers
+from core.people.customers import CustomerAddress
+from core.people.staff import Role
 from core.privacy import erasure
 from core.privacy.erasure import Erased
+from core.registers import customers as register
 from core.shop import Shop
 from tests import builders
+from tests.colleagues import deed, works_as
 from tests.core.outgoing.receiver import deliveries, listens
 from tests.core.privacy import traces
 from tests.fakes import FakeStripe
@@ -70,6 +78,36 @@ def test_what_programs_are_told_at_that_moment_is_told_without_their_own_id_of_t
     erased_beside(shop, lambda session: versions.record(session, customer_id, livemode=False, now=shop.now()))
     assert len(builders.rows(shop, WebhookMessage)) > 1
     assert traces.of(shop, "nora-77") == []
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_who_joins_them_with_another_customer_at_that_moment_brings_no_address_back(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, theirs = works_as(shop, Role.OWNER), builders.bought(shop, stripe, "guide-eur")
+    order_id, session_id = builders.opened(shop, "guide-eur", cart="cart_2")
+    stripe.pay(session_id, email="ole@berg.example")
+    builders.deliver(shop, stripe.event("completed", session_id))
+    ole, nora = (builders.order(shop, each).customer_id or "" for each in (order_id, theirs))
+    held, go_on, forget = Event(), Event(), marks.forget
+
+    def forget_later(*given: Any, **named: Any) -> None:
+        forget(*given, **named)
+        held.set()
+        assert go_on.wait(60)
+
+    monkeypatch.setattr(marks, "forget", forget_later)
+    with ThreadPoolExecutor(2) as people:
+        first = people.submit(erasure.from_terminal, shop, NORA)
+        assert held.wait(60)
+        second = people.submit(register.merge, shop, ole, nora, deed=deed(owner))
+        eventually(lambda: builders.waiting_for_locks(shop) == 1)
+        go_on.set()
+        assert first.result(60).orders == 1
+        with pytest.raises(CustomerNotFound):
+            second.result(60)
+    assert [row.folded for row in builders.rows(shop, CustomerAddress)] == ["ole@berg.example"]
+    assert builders.order(shop, theirs).customer_id == nora
 
 
 def test_what_a_program_answers_after_that_is_not_kept(
