@@ -135,7 +135,7 @@ def sign_out_everywhere(session: Session, email: str, *, now: datetime) -> int:
     customer_id = customers.whose(session, email)
     theirs = select(CustomerAddress.folded).where(CustomerAddress.customer_id == customer_id)
     if customer_id:
-        order_links.end_all(session, customer_id, now=now)
+        order_links.end_all(session, customer_id)
     return end_all(session, {fold(email), *session.exec(theirs)}, now=now)
 
 

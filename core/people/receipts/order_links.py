@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from core.foundation import addresses, signing
 from core.foundation.addresses import fold
+from core.foundation.database import NOW
 from core.foundation.errors import LinkExpired, LinkInvalid
 from core.orders import payments
 from core.orders.checkouts import Checkout
@@ -63,27 +64,17 @@ def read(shop: Shop, token: str) -> OrderLink:
     Raises LinkExpired, with the address that a code may be sent to, where it is too old or its order is not (any more) of
     whoever has that address; LinkInvalid for one that is none of ours.
     """
-    try:
-        subject, late = str(signing.read(shop.signing_key, signing.LETTER, token)), False
-    except LinkExpired as expired:
-        subject, late = expired.subject, True
-    order_id, mark, since = _parts(subject)
     with shop.reading() as session:
-        address = addressee(session, order_id, mark)
-        if not address:
-            raise LinkInvalid()
-        if late or not _is_good(session, order_id, address, since, now=shop.now()):
-            raise LinkExpired(subject=address)
-        received = payments.of_order(session, order_id)
-        number = session.get_one(Order, order_id).number
-        return OrderLink(order_id, number, address, tuple(each.id for each in received))
+        return _opened(session, shop, token)
 
 
 def click(shop: Shop, token: str, cookie: str | None) -> tuple[OrderLink, str]:
     """What a link opens from now on, and the cookie that says so, which keeps what it said before. Raises as `read`."""
-    found = read(shop, token)
+    with shop.transaction() as session:
+        found = _opened(session, shop, token, lock=True)
+        now = shop.now()
     others = [each for each in _subjects(shop.signing_key, cookie) if _parts(each)[0] != found.order_id]
-    opened = [_subject(found.order_id, addresses.mark(found.address), shop.now()), *others]
+    opened = [_subject(found.order_id, addresses.mark(found.address), now), *others]
     return found, signing.sign(shop.signing_key, signing.OPENED, opened[:_MOST])
 
 
@@ -96,16 +87,44 @@ def opens(session: Session, cookie: str | None, order: Order, *, signing_key: st
     return False
 
 
-def end_all(session: Session, customer_id: str, *, now: datetime) -> None:
-    """End all links in letters to a customer, and what was opened by them."""
-    session.exec(update(Customer).where(col(Customer.id) == customer_id).values(links_since=now))
+def end_all(session: Session, customer_id: str) -> None:
+    """End all links in letters to a customer, and what was opened by them until this moment, also by whoever clicks just now."""
+    _lock(session, customer_id)
+    _end_until(session, customer_id, session.info[NOW]())
+
+
+def _lock(session: Session, customer_id: str) -> None:
+    query = select(Customer.id).where(Customer.id == customer_id)
+    session.exec(query.with_for_update(key_share=True)).all()
+
+
+def _end_until(session: Session, customer_id: str, moment: datetime) -> None:
+    session.exec(update(Customer).where(col(Customer.id) == customer_id).values(links_since=moment))
 
 
 def end_of_both(session: Session, other: str, customer_id: str) -> None:
     """Of a customer whom another joins, the links that either had ended stay ended."""
     ends = [session.get_one(Customer, each).links_since for each in (other, customer_id)]
     if latest := max(filter(None, ends), default=None):
-        end_all(session, customer_id, now=latest)
+        _end_until(session, customer_id, latest)
+
+
+def _opened(session: Session, shop: Shop, token: str, *, lock: bool = False) -> OrderLink:
+    try:
+        subject, late = str(signing.read(shop.signing_key, signing.LETTER, token)), False
+    except LinkExpired as expired:
+        subject, late = expired.subject, True
+    order_id, mark, since = _parts(subject)
+    address = addressee(session, order_id, mark)
+    if not address:
+        raise LinkInvalid()
+    if lock and (owner := session.get_one(Order, order_id).customer_id):
+        _lock(session, owner)
+    if late or not _is_good(session, order_id, address, since, now=shop.now()):
+        raise LinkExpired(subject=address)
+    received = payments.of_order(session, order_id)
+    number = session.get_one(Order, order_id).number
+    return OrderLink(order_id, number, address, tuple(each.id for each in received))
 
 
 def addressee(session: Session, order_id: str, mark: str) -> str:

@@ -1,5 +1,7 @@
 """Order links: what a letter's link opens, for whom, for how long, and what ends it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from sqlmodel import Session
 
@@ -20,6 +22,7 @@ from core.shop import Shop
 from tests import builders
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
+from tests.machine import eventually
 
 NORA, OTHER = "nora@lindqvist.example", "nora@work.example"
 
@@ -188,3 +191,21 @@ def test_what_was_ended_stays_so_when_two_customers_become_one(shop: Shop, strip
         address_changes.change(session, OTHER, NORA, how=How.CODE, keep=True, join=True, actor="buyer", now=shop.now())
     with pytest.raises(LinkExpired):
         order_links.read(shop, before)
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_who_clicks_while_somebody_signs_out_everywhere_has_nothing_open_afterwards(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    """Who has read the letter clicks when all is being ended, and not after that."""
+    order_id = builders.bought(shop, stripe)
+    written = token(shop, order_id)
+    clock.pass_(minutes=1)
+    with ThreadPoolExecutor(1) as stranger:
+        with shop.transaction() as session:
+            sign_in.sign_out_everywhere(session, NORA, now=shop.now())
+            clock.pass_(seconds=1)
+            clicks = stranger.submit(order_links.click, shop, written, None)
+            eventually(lambda: clicks.done() or builders.waiting_for_locks(shop) == 1)
+        with pytest.raises(LinkExpired):
+            clicks.result(60)
