@@ -230,11 +230,20 @@ def forget(engine: Engine, job_ids: list[str]) -> None:
 
 def retry(engine: Engine, job_id: str) -> bool:
     """Let a job that gave up have its turn again, in the queue that it was in; False if it has not given up (any more)."""
-    client = open_client(engine)
-    found = [job for job in _described(engine, [job_id], said=False) if job.status in _STAGES[Stage.DEAD]]
-    for job in found:
-        client.rewind_workflow(
-            job_id, application_version=APPLICATION_VERSION, queue_name=job.queue_name,
-            queue_partition_key=job.queue_partition_key,
+    found = _dead(engine, job_id)
+    if not found:
+        return False
+    try:
+        open_client(engine).rewind_workflow(
+            job_id, application_version=APPLICATION_VERSION, queue_name=found[0].queue_name,
+            queue_partition_key=found[0].queue_partition_key,
         )  # fmt: skip
-    return bool(found)
+    except Exception:
+        if _dead(engine, job_id):
+            raise
+        return False  # somebody else was first
+    return True
+
+
+def _dead(engine: Engine, job_id: str) -> list[Any]:
+    return [job for job in _described(engine, [job_id], said=False) if job.status in _STAGES[Stage.DEAD]]

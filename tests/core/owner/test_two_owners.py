@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import select, update
 
 from core.catalog.products import Price
+from core.foundation.jobs import standing
+from core.foundation.jobs.standing import Stage
 from core.foundation.records import Record
 from core.owner.needs import set_aside
 from core.owner.needs.items import Item
@@ -16,6 +20,7 @@ from core.owner.shelves.stripe_prices import StripePrice
 from core.people import second_factor, team
 from core.people.second_factor import StaffRule
 from core.people.staff import Role, StaffMember
+from core.registers import machinery
 from core.shop import Shop
 from tests import builders
 from tests.colleagues import deed, works_as
@@ -59,6 +64,25 @@ def test_who_sets_something_aside_just_after_another_has_it_set_aside(shop: Shop
     first = SetAside(item=set_aside.name(item), since=now, note="first", who="Ida")
     beside(shop, first, lambda: set_aside.put(shop, item, until=None, note="later", deed=deed(owner)))
     assert [row.note for row in builders.rows(shop, SetAside)] == ["later"]
+
+
+def test_who_has_a_job_tried_again_just_after_another_is_told_that_it_is_not_dead_any_more(
+    shop: Shop, stripe: FakeStripe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, job = works_as(shop, Role.OWNER), f"receipt:{builders.bought(shop, stripe)}"
+    with shop.transaction() as session:
+        session.execute(text(f"update {builders.jobs_table(session)} set status = 'ERROR'"))
+    look = standing._described
+
+    def look_before_another(*given: Any, **named: Any) -> list[Any]:
+        found = look(*given, **named)
+        monkeypatch.undo()
+        assert machinery.retry_job(shop, job, deed=deed(owner))
+        return found
+
+    monkeypatch.setattr(standing, "_described", look_before_another)
+    assert machinery.retry_job(shop, job, deed=deed(owner)) is False
+    assert [each.id for each in standing.jobs(shop.engine, Stage.WAITING, limit=10)] == [job]
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
