@@ -6,6 +6,7 @@ What cannot be sent now gets a later turn, owed in the transaction that notes wh
 import random
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -98,10 +99,7 @@ def _claim(post: Post, turn: Turn, letter: Draft) -> Claim | None:
 
 
 def _attempt(post: Post, turn: Turn, letter: Draft, claim: Claim) -> None:
-    with post.shop.reading() as session:
-        written_to = letter.to(session)
-
-    def check() -> None:
+    def check(written_to: str) -> None:
         with post.shop.transaction() as session:
             if not letters.hold(session, claim):
                 raise ClaimLost
@@ -110,6 +108,8 @@ def _attempt(post: Post, turn: Turn, letter: Draft, claim: Claim) -> None:
                 raise ReaderChanged
 
     try:
+        with post.shop.reading() as session:
+            written_to = letter.to(session)
         message = drafts.write(post.shop, letter)
         # Whoever it was for may have been erased.
         message = _to_who_may_be_written_to(post, turn, letter, message) if message and message.to else None
@@ -117,7 +117,8 @@ def _attempt(post: Post, turn: Turn, letter: Draft, claim: Claim) -> None:
             patience = _PATIENCE[min(turn.number, len(_PATIENCE) - 1)]
             with post.shop.reading() as session:
                 settings = brand.named(session, post.shop.settings)
-            left_out = mail.send(settings, message, letter_id=letter.id, before_data=check, patience=patience)
+            before_data = partial(check, written_to)
+            left_out = mail.send(settings, message, letter_id=letter.id, before_data=before_data, patience=patience)
             if left_out:
                 log.warning("letter_refused_for_some", letter=letter.id, recipients=left_out)
             post.breaker.worked()
