@@ -64,16 +64,19 @@ def confirm(
 
 
 def change(
-    session: Session, old: str, new: str, *, how: How, keep: bool = False, join: bool = False, actor: str, now: datetime
-) -> str:
+    session: Session, old: str, new: str, *, how: How, keep: bool = False, join: bool = False, of: str = "", actor: str,
+    now: datetime,
+) -> str:  # fmt: skip
     """Give the customer of `old` the address `new`, and take `old` away unless they `keep` it; return the customer's id.
 
-    Letters about what they bought under `old` go to `new` from now on. Raises CustomerNotFound, and AddressTaken if `new` is
-    another customer's and the two are not to `join`.
+    Letters about what they bought under `old` go to `new` from now on. Raises CustomerNotFound, also if `new` was to be `of` a
+    customer whose it is no more, and AddressTaken if it is another customer's and the two are not to `join`.
     """
     seated = _lock_orders(session, old, new)
     customer = _locked(session, old, new)
     other = customers.take(session, new, customer, how=how, now=now)
+    if of not in ("", other):
+        raise CustomerNotFound()  # who has been erased meanwhile is brought back by nobody
     if other != customer and not join:
         raise AddressTaken(orders=len(_orders_of(session, other)))
     theirs = _orders_of(session, customer, other)

@@ -209,16 +209,12 @@ def merge(shop: Shop, customer_id: str, other_id: str, *, deed: Deed) -> None:
     now = shop.now()
     with shop.transaction() as session:
         who = deeds.begin(session, shop.settings, deed, Action.READDRESS, subject=customer_id, detail="merged", now=now)
-        # Locked, since somebody may be erasing one of them right now: their address would become the other's. What one of them is
-        # paying for goes on meanwhile.
-        both = select(Customer).where(col(Customer.id).in_((customer_id, other_id))).order_by(col(Customer.id))
-        known = {row.id: row for row in session.exec(both.with_for_update(key_share=True))}
-        this, other = known.get(customer_id), known.get(other_id)
+        this, other = session.get(Customer, customer_id), session.get(Customer, other_id)
         if this is None or other is None or this.erased_at or other.erased_at or this is other:
             raise CustomerNotFound()
         address = customers.as_stored(session, other.email)
         address_changes.change(
-            session, this.email, address, how=How.OWNER, keep=True, join=True, actor=who.role, now=now
+            session, this.email, address, how=How.OWNER, keep=True, join=True, of=other_id, actor=who.role, now=now
         )
 
 
