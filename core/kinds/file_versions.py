@@ -59,7 +59,8 @@ class NewFile:
 def put_up(session: Session, product_id: str, new: NewFile, *, position: int, now: datetime) -> DownloadFile:
     """Have buyers of the product get this file, in place of one of the same name. Other bytes are a new version of it."""
     file_id = f"{product_id}/{new.name}"
-    known = session.get(DownloadFile, file_id, with_for_update=True, populate_existing=True)
+    # So that those who take it wait for nobody who puts up another: they only name it.
+    known = session.get(DownloadFile, file_id, with_for_update={"key_share": True}, populate_existing=True)
     number = 1 if known is None else known.number + (known.sha256 != new.digest)
     is_new = known is None or number != known.number
     if known is not None and is_new and known.missing_since:
@@ -191,7 +192,7 @@ def note_found(session: Session, opened: OpenedFile) -> None:
 def _older(session: Session, opened: OpenedFile) -> int | None:
     """The number of what was opened, if buyers get another one by now; None if they get this one, and nobody puts up another."""
     query = select(DownloadFile.number).where(DownloadFile.id == opened.file_id)
-    return None if session.exec(query.with_for_update()).one() == opened.number else opened.number
+    return None if session.exec(query.with_for_update(key_share=True)).one() == opened.number else opened.number
 
 
 def _mark(session: Session, file_id: str, number: int | None, since: datetime | None) -> None:

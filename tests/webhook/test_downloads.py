@@ -28,6 +28,7 @@ from core.owner.doctor.findings import Level
 from core.owner.needs import attention
 from core.shop import Shop
 from tests import builders
+from tests.conftest import Block
 from tests.fakes import FakeStripe
 from webhook.app import create_app
 
@@ -175,6 +176,18 @@ def test_what_was_found_missing_when_a_newer_one_took_its_place_is_not_said_of_t
         file_versions.note_missing(session, newer, now=shop.now())
         file_versions.note_found(session, older)
     assert [each.topic for each in attention.items(shop)] == ["file_missing"]
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_who_takes_a_file_waits_for_nobody_who_puts_up_another(
+    shop: Shop, client: TestClient, link: Callable[[], str], waiting_for_nobody: Block
+) -> None:
+    url, new = link(), NewFile(NAME, "TOML", "application/toml", "ab/ab/ab", 2, "ab")
+    with shop.transaction() as session:
+        file_versions.put_up(session, "guide", new, position=0, now=shop.now())
+        with waiting_for_nobody():
+            assert client.get(url).content == BYTES
+    assert counted(shop) == 1
 
 
 @builders.on_sqlite
