@@ -51,6 +51,7 @@ def hand_over(shop: Shop, token: str, name: str, email: str, *, signed_in: str) 
     if goes_on:
         letters_to_others.admit(shop, email, about=found.row.id, most=_MOST_HANDED_OVER)
     with shop.transaction() as session:
+        orders.lock(session, attendees.order_of(session, token, signing_key=shop.signing_key))
         found = _locked(session, shop, token, now=shop.now())
         _check_holder(session, found, signed_in)
         row = found.row

@@ -1,15 +1,19 @@
 """Tickets: a row for each place, what opens it, who may change it until when, and what a click on the way in comes to."""
 
 from datetime import timedelta
+from typing import Any
 
 import icalendar
 import pytest
+from sqlalchemy.exc import OperationalError
+from sqlmodel import select
 
 from core.attendance import changes, check_in, giving_up, tickets
 from core.catalog.products import Price
 from core.correspondence import drafts
 from core.foundation.errors import Fixed, LinkInvalid, NameMissing, PlaceFixed, SoldOut, TooManyTries, UnknownDate
 from core.journeys import refund, revocation
+from core.kinds.places import attendees
 from core.kinds.places.cancellations import MoneyBack, PlaceCancellation
 from core.languages import sentences
 from core.orders.orders import Order
@@ -226,6 +230,23 @@ def test_whoever_was_handed_a_place_hears_that_it_is_closed_and_that_it_is_open_
     assert opened is not None
     assert (opened.to, entry(opened.calendar[0])) == (COLLEAGUE, ("REQUEST", "CONFIRMED", 3))
     assert clinic.tickets(order_id)[0] in opened.text
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_who_hands_a_place_over_locks_its_order_before_it_as_whoever_closes_it_does(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In two turns each would wait for the other until the database ended one of them."""
+    order_id, changed = clinic.sell(), attendees.changed
+
+    def changed_beside_a_refund(*given: Any) -> None:
+        with pytest.raises(OperationalError, match="could not obtain lock"), clinic.shop.transaction() as session:
+            session.exec(select(Order.id).where(Order.id == order_id).with_for_update(nowait=True)).all()
+        changed(*given)
+
+    monkeypatch.setattr(attendees, "changed", changed_beside_a_refund)
+    [ticket] = clinic.tickets(order_id)
+    assert changes.hand_over(clinic.shop, ticket, "Otto Berg", COLLEAGUE, signed_in=NORA)
 
 
 @on_sqlite
