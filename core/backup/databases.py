@@ -110,6 +110,7 @@ def put_in_place(file: Path, place: Path) -> None:
     """Give a whole SQLite file, which nobody has open, its place, unless there is something by now. Raises BackupHindered."""
     if left_beside(place):
         raise BackupHindered(Hindrance.NOT_EMPTY)
+    file.chmod(file.stat().st_mode & 0o770)  # it was in a folder that nobody else looks into, and has all buyers in it
     try:
         # Unlike a file that is renamed, a link never takes the place of what a process has just begun.
         place.hardlink_to(file)

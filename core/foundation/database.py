@@ -1,5 +1,6 @@
 """The database: one engine per process, and short transactions."""
 
+import os
 import random
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -281,6 +282,11 @@ def _sorts_in() -> str:
     return "default"
 
 
+# All buyers are in it: no other user of this machine reads a file that the shop has made, or what SQLite keeps beside it, which is
+# as open as the file. Whether the user's group does is for the umask to say.
+_SHUT_FOLDER, _SHUT_FILE = 0o770, 0o660
+
+
 class _Connection(sqlite3.Connection):
     """Whoever lets go of it, such as a command that is done with its shop, has closed it: Python from 3.13 on warns otherwise."""
 
@@ -291,7 +297,7 @@ class _Connection(sqlite3.Connection):
 
 def _sqlite(url: str) -> Engine:
     path = Path(url.removeprefix("sqlite:///")).absolute()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=_SHUT_FOLDER, parents=True, exist_ok=True)
     engine = create_engine(
         f"sqlite:///{path}",
         # Kept open: whoever closes the last one has SQLite write its log into the file and the next one begin it anew.
@@ -305,6 +311,12 @@ def _sqlite(url: str) -> Engine:
         hide_parameters=True,
         execution_options={"pushcart_turns": Turns(path)},
     )
+
+    @event.listens_for(engine, "do_connect")
+    def keep_to_itself(*_: object) -> None:
+        if not path.exists():
+            with suppress(OSError):  # SQLite says what is the matter
+                os.close(os.open(path, os.O_CREAT | os.O_WRONLY, _SHUT_FILE))
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:

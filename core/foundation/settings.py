@@ -418,7 +418,7 @@ def _network(text: str) -> IPv4Network | IPv6Network:
 
 def _kept_secret(path: Path) -> str:
     """The secret in this file, made if there is none. Whoever reads it finds it whole, also if its maker is killed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o770, parents=True, exist_ok=True)  # the first to be made of what others may not look into
     if not path.exists():
         # Four processes start at once: each writes a key that nobody else may read, and the first to name its file wins.
         with NamedTemporaryFile("w", dir=path.parent, prefix=".secret_key-") as file:

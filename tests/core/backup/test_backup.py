@@ -51,6 +51,8 @@ def test_what_is_put_back_is_the_shop_as_it_was_and_gives_no_number_twice(
         assert (done.manifest, everything(new, "counters", "signals")) == (manifest, before)
         assert (files(new), builders.jobs(new)) == (files(shop), owed)
         assert builders.license_key(new, order_id) == key
+        if databases.kind_of(new.settings.database_url) == databases.SQLITE:
+            assert databases.path_of(new.settings.database_url).stat().st_mode & 0o007 == 0
         with new.reading() as session:
             restored = milestones.last(session, milestones.Name.RESTORED)
         assert restored

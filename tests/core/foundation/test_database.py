@@ -1,7 +1,9 @@
 """Units of work that the database gives up for others' sake, and that are done again."""
 
+import os
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
@@ -299,3 +301,23 @@ def test_what_is_asked_of_a_connection_that_was_lost_midway_says_that_the_databa
             connection.exec_driver_sql("select 1")
     assert database.is_away(lost.value)
     assert not database.is_away(PendingRollbackError("an earlier mistake", code="7s2a"))
+
+
+def test_nobody_else_on_the_machine_reads_a_database_or_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir(mode=0o755)
+    places = [tmp_path / "var" / "shop.db", tmp_path / "open" / "shop.db"]
+    before = os.umask(0o022)
+    try:
+        for place in places:
+            engine = database.connect(f"sqlite:///{place}")
+            assert not place.exists()
+            with engine.begin() as connection:
+                connection.execute(text("create table people (email text)"))
+                connection.execute(text("insert into people values ('nora@lindqvist.example')"))
+            written = [each for each in place.parent.iterdir() if each.stat().st_size]
+            assert {each.name for each in written} >= {"shop.db", "shop.db-wal"}
+            assert [oct(each.stat().st_mode & 0o007) for each in written] == [oct(0)] * len(written)
+            engine.dispose()
+    finally:
+        os.umask(before)
+    assert [place.parent.stat().st_mode & 0o007 for place in places] == [0, 0o005]
