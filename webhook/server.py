@@ -13,13 +13,17 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 # with the next one. Supervisors mostly kill after ten.
 ENDS_WITHIN = 5
 
+# Bytes that a browser says to a page at once: far more than the texts of an owner take. They are kept for as long as the page is
+# open, whoever says them, and Streamlit takes a hundred times as many from anybody.
+MOST_SAID = 2 * 1024 * 1024
+
 # What is longer is sent at once: to put it together with something would cost more than it saves.
 _SHORT = 16 * 1024
 
 
 def instruct() -> None:
-    """Have Uvicorn end in time, send an answer in one piece, and leave it to TRUSTED_PROXIES who is believed: by itself it
-    believes this machine.
+    """Have Uvicorn end in time, send an answer in one piece, hear no more at once than a page has to be told, and leave it to
+    TRUSTED_PROXIES who is believed: by itself it believes this machine.
 
     For the start of the app's life, before anybody connects. What is served by something else is left as it is.
     """
@@ -29,6 +33,7 @@ def instruct() -> None:
     if server.config.timeout_graceful_shutdown is None:
         server.config.timeout_graceful_shutdown = ENDS_WITHIN
         logging.getLogger("uvicorn.error").addFilter(_as_meant)
+    server.config.ws_max_size = min(server.config.ws_max_size, MOST_SAID)
     if isinstance(server.config.loaded_app, ProxyHeadersMiddleware):
         server.config.loaded_app = server.config.loaded_app.app
     if server.config.http_protocol_class is HttpToolsProtocol:

@@ -3,19 +3,24 @@
 import logging
 import signal
 import socket
+import tomllib
 from asyncio import Event, Transport, run, sleep
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from threading import Thread
 
 import pytest
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.machine import eventually, free_port
 from webhook import server
 
+SETTINGS = Path(__file__).parents[2] / ".streamlit" / "config.toml"
 LONG = b"x" * 100_000
 QUESTION = b"GET %s HTTP/1.1\r\nHost: shop\r\n\r\n"
 
@@ -47,7 +52,7 @@ class App:
 
 
 @contextmanager
-def serving(app: App) -> Iterator[socket.socket]:
+def serving(app: ASGIApp) -> Iterator[socket.socket]:
     """A connection to a server of this app, told what every server of ours is told."""
     port = free_port()
     config = uvicorn.Config(app, port=port, lifespan="off", log_config=None, http="httptools", loop="uvloop")
@@ -162,3 +167,29 @@ def test_a_server_that_speaks_otherwise_is_left_as_it_is() -> None:
     spoken = config.http_protocol_class
     told(uvicorn.Server(config))
     assert config.http_protocol_class is spoken
+
+
+async def page(_scope: Scope, receive: Receive, send: Send) -> None:
+    """Tells a browser how much it has said."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (said := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": str(len(said["bytes"]))})
+
+
+def test_nobody_says_more_to_a_page_at_once_than_is_typed_into_any() -> None:
+    with serving(page) as connected:
+        address = f"ws://127.0.0.1:{connected.getpeername()[1]}"
+        with connect(address) as browser:
+            browser.send(b"x" * 2_000_000)
+            assert browser.recv(timeout=30) == "2000000"
+            browser.send(b"x" * 2_200_000)
+            with pytest.raises(ConnectionClosed) as refused:
+                browser.recv(timeout=30)
+    assert refused.value.rcvd
+    assert refused.value.rcvd.code == 1009
+
+
+def test_what_a_page_is_told_is_kept_up_to_where_it_is_taken() -> None:
+    streamlit = tomllib.loads(SETTINGS.read_text())["server"]
+    assert streamlit["maxWidgetStateSize"] * 1_000_000 <= server.MOST_SAID
