@@ -137,10 +137,10 @@ def _trusted() -> ssl.SSLContext:
 def _compose(settings: Settings, message: Message, letter_id: str) -> EmailMessage:
     composed = EmailMessage()
     sender = settings.sender
-    composed["From"] = Address(sender.name, addr_spec=in_ascii(sender.address))
+    composed["From"] = Address(_in_one_line(sender.name), addr_spec=in_ascii(sender.address))
     composed["To"] = ", ".join(in_ascii(each) for each in message.recipients)
     composed["Reply-To"] = in_ascii(settings.support_email)
-    composed["Subject"] = message.subject
+    composed["Subject"] = _in_one_line(message.subject)
     composed["Date"] = formatdate()
     # The same letter has the same id: should it ever go out twice, mail programs show it once.
     host = in_ascii(sender.address).rpartition("@")[2]
@@ -154,3 +154,8 @@ def _compose(settings: Settings, message: Message, letter_id: str) -> EmailMessa
     for file in message.calendar:
         composed.add_attachment(file, subtype="calendar", filename="workshop.ics", params={"method": message.method})
     return composed
+
+
+def _in_one_line(text: str) -> str:
+    """What people typed may stand in it, and a line's end with that: no letter goes whose header has one."""
+    return " ".join(text.split())

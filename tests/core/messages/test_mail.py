@@ -53,6 +53,23 @@ def test_a_letter_is_from_one_sender_whatever_the_name(
         assert letter["From"].addresses[0].display_name == settings["shop_name"]
 
 
+# What ends a line, by one standard or another: a header has one.
+ENDS = ("\n", "\r\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
+
+
+@pytest.mark.parametrize("end", ENDS, ids=repr)
+def test_what_is_typed_over_several_lines_stands_in_one_and_names_no_recipient(end: str) -> None:
+    letter = replace(LETTER, subject=f"We have received SH-1001{end}Bcc: eve@berg.com{end}")
+    with mail_server() as postbox:
+        settings = Settings(smtp_url=postbox.url, support_email="ida@berg.com")
+        branded = settings.model_copy(update={"shop_name": f"The Quiet{end}Shop"})
+        mail.send(branded, letter, letter_id="1", before_data=lambda: None)
+        (taken,) = postbox.to(LETTER.to)
+    assert taken["Subject"] == "We have received SH-1001 Bcc: eve@berg.com"
+    assert taken["From"].addresses[0].display_name == "The Quiet Shop"
+    assert (taken["Bcc"], postbox.asked_for) == (None, [LETTER.to])
+
+
 def test_a_domain_of_another_alphabet_is_written_to_as_mail_servers_know_it() -> None:
     with mail_server() as postbox:
         letter = replace(LETTER, to="nora@käse.de")

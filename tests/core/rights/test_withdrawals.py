@@ -7,6 +7,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from core.correspondence import drafts
 from core.foundation.errors import (
@@ -23,7 +24,7 @@ from core.foundation.errors import (
 )
 from core.foundation.jobs.kinds import Job
 from core.journeys import refund, withdrawal
-from core.messages import contents
+from core.messages import contents, mail
 from core.messages.wording import Message
 from core.owner import evidence
 from core.owner.needs import attention
@@ -42,6 +43,7 @@ from tests.colleagues import deed, works_as
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
 from tests.machine import eventually
+from tests.worker.postbox import mail_server
 
 NORA = "nora@lindqvist.example"
 STRANGER = "eve@example.com"
@@ -95,6 +97,17 @@ def test_what_was_declared_is_acknowledged_at_once_with_content_and_time(shop: S
     assert "<b>please</b>" not in written.html
     assert [job for job in builders.jobs(shop) if job.startswith(Job.WITHDRAWAL_NOTICE)]
     assert f"withdrawal:{row.id}" in builders.log(shop, str(row.order_id))
+
+
+@pytest.mark.parametrize("end", ["\n", "\u2028"])
+def test_a_number_that_was_copied_with_the_end_of_its_line_is_acknowledged(shop: Shop, end: str) -> None:
+    declares(shop, reference=f"SH-1001{end}of May", email="eve@example.com")
+    [job] = letters(shop)
+    with mail_server() as postbox:
+        settings = shop.settings.model_copy(update={"smtp_url": SecretStr(postbox.url)})
+        mail.send(settings, letter(shop, job), letter_id=job, before_data=lambda: None)
+        [taken] = postbox.to("eve@example.com")
+    assert taken["Subject"] == "We have received your withdrawal from order SH-1001 of May"
 
 
 def test_an_address_alone_means_the_one_order_there_is(shop: Shop, stripe: FakeStripe) -> None:
