@@ -122,7 +122,7 @@ app = st.App(
         Middleware(BackFromProvider),
         Middleware(DeadEnds, known=routes, plain=plain),
         Middleware(FormFiles, shop=shop),
-        Middleware(CountCrowd, crowd=crowd),
+        Middleware(CountCrowd, crowd=crowd, limited=shop.settings.rate_limits == "on"),
     ],
     on_script_error=failures.on_script_error,
 )

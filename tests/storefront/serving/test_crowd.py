@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from storefront.serving.crowd import CountCrowd, Crowd
 
@@ -65,5 +65,46 @@ def test_open_websockets_are_counted_however_they_end(kind: str, during: int) ->
         raise AssertionError
 
     with pytest.raises(ConnectionError):
-        asyncio.run(CountCrowd(app, crowd)({"type": kind}, never, nothing))
+        asyncio.run(CountCrowd(app, crowd, limited=True)({"type": kind}, never, nothing))
     assert (seen, crowd.connected) == ([during], 0)
+
+
+@pytest.mark.parametrize(("most", "limited", "taken"), [(60, True, 60), (2, True, 50), (0, True, 70), (60, False, 70)])
+def test_one_household_opens_so_many_pages_and_takes_the_others_none(most: int, limited: bool, taken: int) -> None:
+    """As a script does that opens one after the other: 300 kB each, for as long as it likes."""
+    told: list[str] = []
+
+    async def stays_open() -> None:
+        ends = asyncio.Event()
+
+        async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+            await send({"type": "websocket.accept"})
+            await ends.wait()
+
+        async def send(message: Message) -> None:
+            told.append(message["type"])
+
+        async def comes(host: str) -> None:
+            await CountCrowd(app, crowd, limited=limited)({"type": "websocket", "client": (host, 1)}, never, send)
+
+        crowd = Crowd(most=most)
+        opened = [asyncio.create_task(comes(f"2001:db8:5:7::{number:x}")) for number in range(70)]
+        await asyncio.sleep(0)
+        assert (told.count("websocket.accept"), told.count("websocket.close")) == (taken, 70 - taken)
+        assert crowd.connected == taken
+        told.clear()
+        others = asyncio.create_task(comes("2001:db8:5:8::1"))
+        await asyncio.sleep(0)
+        assert told == ["websocket.accept"]
+        ends.set()
+        await asyncio.gather(*opened, others)
+        assert crowd.connected == 0
+        told.clear()
+        await comes("2001:db8:5:7::1")
+        assert told == ["websocket.accept"]
+
+    asyncio.run(stays_open())
+
+
+async def never() -> dict[str, object]:
+    raise AssertionError
