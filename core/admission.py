@@ -126,7 +126,10 @@ def named(subject: dict[str, Any]) -> dict[str, str]:
 
 
 def payments_of(subject: dict[str, Any]) -> list[str]:
-    """The ids under which the payment of an object may be known: its PaymentIntent's, else its charge's."""
+    """The ids under which the payment of an object may be known: its PaymentIntent's, else its charge's; of a credit note its
+    invoice's."""
+    if subject.get("object") == "credit_note":
+        return [str(id_of(subject["invoice"]))]
     if subject.get("object") == "payment_intent":
         return [str(subject["id"])]
     found = id_of(subject.get("payment_intent")) or lone_charge_of(subject)

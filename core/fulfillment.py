@@ -21,6 +21,7 @@ from core.foundation.money import Money
 from core.foundation.signals import corrections
 from core.foundation.telemetry import requests
 from core.foundation.writes.flush import changed_in, register_written, tell, update_of
+from core.gateway.objects import id_of
 from core.gateway.sessions import SessionFacts
 from core.kinds import convergence, plan_billing, seats
 from core.kinds.convergence import Converged, Task
@@ -211,6 +212,15 @@ def record_payment(session: Session, order_id: AdmittedOrder, book: Ledger, fact
     first_taxed = facts.billing_reason == FIRST_OF_PLAN and any(map(checkouts.is_taxed, book.checkouts))
     # Of the first payment the worker asks more than its invoice says: where the card is from.
     _list(session, order_id, book, payment, None if first_taxed else facts.lines)
+
+
+def record_credit_note(
+    session: Session, order_id: AdmittedOrder, book: Ledger, note: dict[str, Any], *, now: datetime
+) -> None:
+    """Record what a credit note takes off a sale of the order, if it is about a payment of its."""
+    if of := payments.named(book.payments, id_of(note["invoice"])):
+        facts = payments.read_credit_note(note, of=of, now=now)
+        payments.record(session, order_id, book.payments, facts, lines_known=True)
 
 
 def list_lines(

@@ -198,6 +198,24 @@ class FakeBilling(FakePayments):
         invoice.update(status="draft", last_finalization_error=error)
         return invoice
 
+    def credit(
+        self, invoice_id: str, amount: int, *, tax: int = 0, refunds: Sequence[dict[str, Any]] = (), outside: int = 0,
+        metadata: dict[str, str] | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """A credit note from Stripe's dashboard for an invoice that was paid. What of it is no refund, and was not paid `outside`,
+        is taken off what its buyer is billed next. Returns the note."""
+        invoice, back = self.invoices[invoice_id], sum(each["amount"] for each in refunds)
+        invoice["post_payment_credit_notes_amount"] = invoice.get("post_payment_credit_notes_amount", 0) + amount
+        return {
+            "id": f"cn_test_{next(self._numbers)}", "object": "credit_note", "status": "issued", "type": "post_payment",
+            "amount": amount, "total": amount, "subtotal": amount, "total_excluding_tax": amount - tax, "invoice": invoice_id,
+            "currency": invoice["currency"], "customer": invoice["customer"], "created": self._stamp(), "effective_at": None,
+            "total_taxes": [{"amount": tax, "tax_behavior": "exclusive"}] if tax else [], "memo": None, "reason": None,
+            "post_payment_amount": amount, "pre_payment_amount": 0, "out_of_band_amount": outside or None, "voided_at": None,
+            "refunds": [{"amount_refunded": each["amount"], "refund": each["id"]} for each in refunds], "livemode": False,
+            "customer_balance_transaction": "cbtxn_1" if amount > back + outside else None, "metadata": dict(metadata or {}),
+        }  # fmt: skip
+
     def raise_seats(
         self, subscription_id: str, quantity: int, *, price: str = "", declined: bool = False
     ) -> dict[str, Any]:

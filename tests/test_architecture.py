@@ -496,6 +496,7 @@ RECORDS = {
     "core.orders.orders.AdmittedOrder": {"core/admission.py", "core/journeys/ownership.py"},
     "core.fulfillment.receive": {"core/journeys/ownership.py"},
     "core.fulfillment.record_payment": {"core/events/handlers.py", "core/fulfillment.py"},
+    "core.fulfillment.record_credit_note": {"core/events/handlers.py"},
     "core.fulfillment.record_session": {
         "core/events/application.py", "core/fulfillment.py", "core/journeys/checkout_sessions/answers.py",
     },

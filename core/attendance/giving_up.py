@@ -150,7 +150,7 @@ def _owed(session: Session, row: PlaceCancellation) -> _Owed:
     line = next(each for each in book.lines if each.id == row.order_line_id)
     twice, rows = book.to_pay_back, attendees.of_line(session, line.id)
     standing = [each for each in book.payments if each not in twice and not book.is_gone(each)]
-    payment = next((each for each in standing if book.share(each, line)), None)
+    payment = next((each for each in standing if book.share(each, line) > 0), None)
     if payment is None:
         return _Owed(line.position + 1)
     if row.percent == _FULL and _all_in_full(session, rows):

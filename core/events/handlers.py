@@ -170,6 +170,19 @@ def _record_invoice(session: Session, context: Context, order_id: AdmittedOrder,
     _ask_for_subscription(session, context, order_id, locked)
 
 
+def _record_credit_note(session: Session, context: Context, order_id: AdmittedOrder, locked: Locked | None) -> None:
+    assert locked is not None
+    fulfillment.record_credit_note(session, order_id, locked.book, context.subject, now=context.now)
+
+
+def _credits_nothing(context: Context) -> str:
+    note = context.subject
+    if (note.get("metadata") or {}).get("corrected_by"):
+        return "it takes back an invoice that the shop wrote anew"
+    void = note.get("status") == "void"
+    return "" if void or payments.kept_by(note) else "what it credits was not paid, or is a refund"
+
+
 def _without_subscription(context: Context) -> str:
     return "" if subscriptions.subscription_of(context.subject) else "an invoice without a subscription"
 
@@ -241,6 +254,7 @@ _REFUNDED = OfOrder(_ask_for_refunds)
 _SUBSCRIPTION = OfOrder(_ask_for_subscription)
 _PAID_INVOICE = OfOrder(_record_invoice, Reach.SETTLE, ignores=_without_subscription)
 _INVOICE = OfOrder(_ask_for_subscription, ignores=_without_subscription)
+_CREDIT_NOTE = OfOrder(_record_credit_note, Reach.SETTLE, ignores=_credits_nothing)
 _CATALOGUE = Plain(_on_catalogue)
 _PAYOUT = Plain(_on_payout)
 
@@ -280,6 +294,9 @@ HANDLERS: Mapping[str, Handler] = {
     "invoice.finalization_failed": _INVOICE,
     "invoice.marked_uncollectible": _INVOICE,
     "invoice.voided": _INVOICE,
+    "credit_note.created": _CREDIT_NOTE,
+    "credit_note.updated": _CREDIT_NOTE,
+    "credit_note.voided": _CREDIT_NOTE,
     "payout.created": _PAYOUT,
     "payout.updated": _PAYOUT,
     "payout.paid": _PAYOUT,

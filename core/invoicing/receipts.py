@@ -26,7 +26,7 @@ from core.languages.sentences import marked
 from core.orders import checkouts, orders, payment_lines, payments, refunds
 from core.orders.orders import Order, OrderLine
 from core.orders.payment_lines import Share
-from core.orders.payments import CHECKOUT, FIRST_OF_PLAN, Payment
+from core.orders.payments import CHECKOUT, CREDIT_NOTE, FIRST_OF_PLAN, Payment
 from core.orders.refunds import GONE
 from core.people import purchases
 from core.people.purchases import Viewer
@@ -141,7 +141,9 @@ def of_orders(session: Session, shop: Shop, order_ids: Sequence[str]) -> dict[st
     theirs = session.exec(select(Order).where(col(Order.id).in_(order_ids))).all()
     others = purchases.others_sessions(session, theirs)
     for order in theirs:
-        own = [each for each in received if each.order_id == order.id and not purchases.is_anothers(each, others)]
+        # Of what was credited there is Stripe's own paper: nothing was paid.
+        paid = (each for each in received if each.order_id == order.id and each.billing_reason != CREDIT_NOTE)
+        own = [each for each in paid if not purchases.is_anothers(each, others)]
         known = details.get(order.id)
         found[order.id] = OrderPapers(
             tuple(PaymentPapers(each.id, each.paid_at, written.get(each.id, ())) for each in own),

@@ -84,6 +84,8 @@ class _Trace:
 
 
 def _trace(shop: Shop, subject: dict[str, Any]) -> _Trace:
+    if subject.get("object") == "credit_note":
+        return _Trace(None, None, shop.stripe.find_invoice(str(id_of(subject["invoice"]))))
     if charge := admission.lone_charge_of(subject):
         return _Trace(id_of((shop.stripe.find_charge(charge) or {}).get("payment_intent")), charge)
     return _Trace(next(iter(admission.payments_of(subject)), None), None)

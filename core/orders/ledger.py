@@ -27,7 +27,7 @@ from core.orders.checkouts import Checkout, Due
 from core.orders.disputes import Dispute
 from core.orders.orders import Order, OrderLine
 from core.orders.payment_lines import PaymentLine, Share
-from core.orders.payments import FIRST_OF_PLAN, Payment
+from core.orders.payments import CREDIT_NOTE, FIRST_OF_PLAN, Payment
 from core.orders.refunds import Refund
 from core.orders.status import Facts, GrantState, Progress
 from core.orders.subscription_items import SubscriptionItem
@@ -203,11 +203,14 @@ class Ledger:
     def purchases(self, line: OrderLine) -> list[list[Payment]]:
         """The payments that are for this line, oldest first, each purchase apart.
 
-        Those of one subscription are one purchase, each for a period. A second Session that was paid is one of its own.
+        Those of one subscription are one purchase, each for a period. A second Session that was paid is one of its own. By what was
+        credited nothing was bought.
         """
         found: dict[str, list[Payment]] = {}
         for payment in self.payments:
-            if any(share.order_line_id == line.id for share in self.shares(payment)):
+            if payment.billing_reason != CREDIT_NOTE and any(
+                share.order_line_id == line.id for share in self.shares(payment)
+            ):
                 found.setdefault(payment.stripe_subscription_id or payment.id, []).append(payment)
         return list(found.values())
 

@@ -23,6 +23,8 @@ from core.orders.orders import AdmittedOrder, Order, asked_about
 CHECKOUT = "checkout"
 FIRST_OF_PLAN = "subscription_create"
 RENEWAL = "subscription_cycle"
+# What a credit note takes off a sale stands as a row of its own, by which no money came in.
+CREDIT_NOTE = "credit_note"
 
 
 class Payment(Dated, table=True):
@@ -30,7 +32,8 @@ class Payment(Dated, table=True):
     of its tax the prices include.
 
     `id` is Stripe's for the invoice of a plan, else for the PaymentIntent, else, where nothing was to be paid, for the
-    Session; it stays what it was when the payment was learned of. `billing_reason` is `checkout`, or what the invoice says.
+    Session; it stays what it was when the payment was learned of. `billing_reason` is `checkout`, `credit_note`, or what the
+    invoice says.
     `lines_known` is whether what it paid for is known to the cent. `country` is where its buyer lived then.
     `receipt_place` is by which place among the order's its receipt was numbered, where that was before numbers followed from names.
     """
@@ -173,6 +176,34 @@ def read_paid_invoice(invoice: dict[str, Any], *, subscription: str | None, now:
             for part in invoice.get("total_discount_amounts") or []
             if (name := id_of(part.get("discount"))) and part.get("amount")
         },
+    )
+
+
+def kept_by(note: dict[str, Any]) -> int:
+    """How much a credit note gives its buyer, in minor units, of what was paid already, but for what Stripe sends back: it counts
+    for what they are billed next, or was paid back outside of Stripe."""
+    if note.get("status") == "void":
+        return 0
+    sent_back = sum(int(each.get("amount_refunded") or 0) for each in note.get("refunds") or [])
+    return max(int(note.get("post_payment_amount") or 0) - sent_back, 0)
+
+
+def read_credit_note(note: dict[str, Any], *, of: Payment, now: datetime) -> PaymentFacts:
+    """What a credit note takes off the sale that this payment was for, with its part of the note's tax. What is sent back is a
+    refund, and counts by itself."""
+    kept, total = kept_by(note), int(note.get("total") or 0)
+    tax = _sum(note.get("total_taxes")) * kept // total if total else 0
+    return PaymentFacts(
+        id=note["id"],
+        billing_reason=CREDIT_NOTE,
+        amount=0,
+        amount_subtotal=tax - kept,
+        amount_discount=0,
+        amount_tax=-tax,
+        currency=note.get("currency") or of.currency,
+        paid_at=moment(note.get("created")) or now,
+        subscription=of.stripe_subscription_id,
+        country=of.country,
     )
 
 

@@ -181,7 +181,10 @@ def draw_payments(sheet: Sheet, me: Staff) -> None:
         invoice = payment.id if payment.id.startswith("in_") else ""
         names = [each for each in (payment.payment_intent or payment.id, invoice) if each]
         with draw_fact(
-            f"{price(payment.amount)} paid", states.moment(payment.paid_at), *dict.fromkeys(names), sheet=sheet
+            f"{price(payment.amount)} {'credited' if payment.credited else 'paid'}",
+            states.moment(payment.paid_at),
+            *dict.fromkeys(names),
+            sheet=sheet,
         ):
             draw_papers(payment.key, sheet)
     for refund in sheet.refunds:

@@ -42,6 +42,7 @@ QUESTIONS: Mapping[str, list[Callable[[Stripe, str], Any]]] = {
 UNTOLD = {
     "customer.subscription.paused", "customer.subscription.resumed",
     "invoice.payment_action_required", "invoice.marked_uncollectible", "invoice.voided", "invoice.finalization_failed",
+    "credit_note.created", "credit_note.updated", "credit_note.voided",
     "product.updated", "product.deleted", "price.deleted", "payout.canceled", "payout.reconciliation_completed",
 }  # fmt: skip
 

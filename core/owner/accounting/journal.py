@@ -19,7 +19,7 @@ from core.orders.balance.entries import BalanceEntry, Origin
 from core.orders.balance.payouts import Payout
 from core.orders.disputes import TAKING, Dispute
 from core.orders.orders import Order
-from core.orders.payments import Payment
+from core.orders.payments import CREDIT_NOTE, Payment
 from core.orders.refunds import GONE, Refund
 from core.owner.accounting import shares, spreadsheet
 from core.owner.accounting.pieces import in_turn
@@ -95,7 +95,7 @@ class _Reader:
         self._since, self._before = within or (days.start, days.end)
 
     def sales(self) -> Iterator[Movement]:
-        """A row for each kind of product in a payment, and one for what was paid with what Stripe owed the buyer."""
+        """A row for each kind of product in a payment, and one for what was settled otherwise than by being charged."""
         for found in self._facts(Payment, col(Payment.paid_at), col(Payment.id), *self._of_country(Payment.id)):
             bought, known = shares.of_payments(self._session, found), _orders(self._session, found)
             entries = self._entries_of_payments(found)
@@ -109,12 +109,15 @@ class _Reader:
                     )
                     for share in shares.by_kind(bought[payment.id])
                 ]  # fmt: skip
-                credit = payment.amount - sum(row.gross or 0 for row in rows)
+                credit, noted = (
+                    payment.amount - sum(row.gross or 0 for row in rows),
+                    payment.billing_reason == CREDIT_NOTE,
+                )
                 if credit:
                     rows.append(
                         Movement(
                             payment.paid_at, "credit", payment.id, order, payment.currency, credit, 0, credit,
-                            invoice=payment.stripe_invoice_id or "", note="paid from the buyer's balance at Stripe",
+                            invoice=payment.stripe_invoice_id or "", note=_NOTED if noted else _BALANCED,
                         )
                     )  # fmt: skip
                 yield from _settled(rows, own)
@@ -220,6 +223,8 @@ class _Reader:
         return entries
 
 
+_BALANCED = "settled with the buyer's balance at Stripe"
+_NOTED = "given by a credit note"
 _KINDS = {"dispute_reversal": "reversal"}
 _NOTES = {
     Origin.ORDER: "", Origin.FOREIGN: "of another shop on the same account", Origin.ACCOUNT: "",

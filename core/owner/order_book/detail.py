@@ -78,7 +78,8 @@ class Price:
 @dataclass(frozen=True)
 class PaymentView:
     """Money that came in. `reason` is Stripe's word for why, such as `checkout`; `key` is what we call the payment. `left` is
-    what of it can still go back, and `kept` what keeps the rest from that."""
+    what of it can still go back, and `kept` what keeps the rest from that. It is `credited` if nothing came in, and a credit note
+    took so much off a sale."""
 
     id: str
     payment_intent: str
@@ -89,6 +90,7 @@ class PaymentView:
     key: str
     left: Money
     kept: NothingLeft | None
+    credited: bool = False
 
 
 @dataclass(frozen=True)
@@ -283,7 +285,8 @@ def _refundable(session: Session, order: Order, received: Sequence[payments.Paym
     if not order.eventful or order.from_season:
         return {each.id: Refundable(each.id, max(0, each.amount - each.amount_refunded)) for each in received}
     # Of what a bank took, or holds until it has decided, nothing goes back.
-    return {each.payment_id: each for each in refund.refundable(session, order.id)}
+    found = {each.payment_id: each for each in refund.refundable(session, order.id)}
+    return {each.id: found.get(each.id, Refundable(each.id, 0)) for each in received}
 
 
 def _price(order: Order, received: Sequence[payments.Payment], left: int) -> Price:
@@ -299,9 +302,11 @@ def _price(order: Order, received: Sequence[payments.Payment], left: int) -> Pri
 
 
 def _payment(row: payments.Payment, open_one: Refundable) -> PaymentView:
+    credited = row.billing_reason == payments.CREDIT_NOTE
     return PaymentView(
-        row.id, row.stripe_payment_intent_id or "", row.billing_reason, Money(row.amount, row.currency),
-        Money(row.amount_refunded, row.currency), row.paid_at, row.id, Money(open_one.left, row.currency), open_one.why,
+        row.id, row.stripe_payment_intent_id or "", row.billing_reason,
+        Money(-row.billed if credited else row.amount, row.currency), Money(row.amount_refunded, row.currency), row.paid_at,
+        row.id, Money(open_one.left, row.currency), open_one.why, credited,
     )  # fmt: skip
 
 

@@ -284,3 +284,42 @@ def test_those_are_asked_about_whose_lines_are_not_known_and_that_do_not_rest(sh
         assert asked(2) == [(name, order_id) for name in ("in_1", "in_3")]
         assert asked(livemode=True) == [("in_9", live)]
         assert len(session.exec(select(Payment)).all()) == 6
+
+
+NOTE: dict[str, Any] = {
+    "id": "cn_1", "object": "credit_note", "status": "issued", "total": 1190, "total_taxes": [{"amount": 190}], "currency": "eur",
+    "post_payment_amount": 1190, "pre_payment_amount": 0, "refunds": [], "created": 1_700_000_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "kept", "net", "tax"),
+    [
+        ({}, 1190, 1000, 190),
+        ({"total_taxes": None}, 1190, 1190, 0),
+        ({"total_taxes": [{"amount": 100}, {"amount": 90}]}, 1190, 1000, 190),
+        ({"refunds": [{"amount_refunded": 1190, "refund": "re_1"}]}, 0, 0, 0),
+        ({"refunds": [{"amount_refunded": 500}, {"amount_refunded": 95}]}, 595, 500, 95),
+        ({"post_payment_amount": 595, "pre_payment_amount": 595}, 595, 500, 95),
+        # More than all of it, and in an older version nothing of this is said.
+        ({"refunds": [{"amount_refunded": 1191}]}, 0, 0, 0),
+        ({"post_payment_amount": None, "refunds": None}, 0, 0, 0),
+        ({"status": "void"}, 0, 0, 0),
+        ({"total": 0, "post_payment_amount": 0}, 0, 0, 0),
+    ],
+)
+def test_a_credit_note_takes_off_what_it_gives_and_does_not_send_back(
+    more: dict[str, Any], kept: int, net: int, tax: int
+) -> None:
+    of = renewal("in_1", country="DE")
+    note = {**NOTE, **more}
+    assert payments.kept_by(note) == kept
+    assert payments.read_credit_note(note, of=of, now=NOW) == PaymentFacts(
+        id="cn_1", billing_reason="credit_note", amount=0, amount_subtotal=-net, amount_discount=0, amount_tax=-tax,
+        currency="eur", paid_at=datetime.fromtimestamp(1_700_000_000, UTC), subscription="sub_1", country="DE",
+    )  # fmt: skip
+
+
+def test_a_credit_note_that_says_hardly_anything_takes_off_nothing() -> None:
+    facts = payments.read_credit_note({"id": "cn_1"}, of=paid(), now=NOW)
+    assert (facts.amount_subtotal, facts.amount_tax, facts.currency, facts.paid_at) == (0, 0, "eur", NOW)
