@@ -175,7 +175,7 @@ def of_payment(session: Session, shop: Shop, payment_id: str) -> Receipt:
         payment_id=payment.id, number=_number(session, order, payment), order_id=order.id,
         order_number=order.number, paid_at=payment.paid_at, seller=seller.of(products.texts(session), shop.settings),
         buyer=(details.name, *details.lines, country(details.country)) if details else _buyer(order),
-        tax_id=details.tax_id if details else order.tax_id,
+        tax_id=details.tax_id if details else payment.tax_id or order.tax_id,
         rows=_rows(session, payment, shares, lines), subtotal=money(sum(each.amount_subtotal for each in shares)),
         discount=money(sum(each.amount_discount for each in shares)), taxes=_taxes(payment, shares), total=money(payment.amount),
         refunds=tuple(Back(each.created_at, money(each.amount), money(each.amount_tax)) for each in back),

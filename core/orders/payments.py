@@ -34,7 +34,8 @@ class Payment(Dated, table=True):
     `id` is Stripe's for the invoice of a plan, else for the PaymentIntent, else, where nothing was to be paid, for the
     Session; it stays what it was when the payment was learned of. `billing_reason` is `checkout`, `credit_note`, or what the
     invoice says.
-    `lines_known` is whether what it paid for is known to the cent. `country` is where its buyer lived then.
+    `lines_known` is whether what it paid for is known to the cent. `country` is where its buyer lived then, and `tax_id` what they
+    had named by then, null where nobody told.
     `receipt_place` is by which place among the order's its receipt was numbered, where that was before numbers followed from names.
     """
 
@@ -57,6 +58,7 @@ class Payment(Dated, table=True):
     amount_refunded: int = minor_units(default=0)
     currency: str
     country: str = ""
+    tax_id: str | None = None
     paid_at: datetime = Field(index=True)
     stripe_payment_intent_id: str | None = Field(default=None, unique=True)
     stripe_charge_id: str | None = Field(default=None, index=True)
@@ -122,6 +124,7 @@ class PaymentFacts:
     subscription: str | None = None
     lines: tuple[dict[str, Any], ...] | None = None
     country: str = ""
+    tax_id: str = ""
     discounts: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -143,6 +146,7 @@ def read_paid_session(facts: SessionFacts, *, now: datetime) -> PaymentFacts:
         invoice=facts.invoice,
         subscription=facts.subscription,
         country=facts.country,
+        tax_id=facts.tax_id,
     )
 
 
@@ -170,6 +174,7 @@ def read_paid_invoice(invoice: dict[str, Any], *, subscription: str | None, now:
         invoice=invoice["id"],
         subscription=subscription,
         country=(invoice.get("customer_address") or {}).get("country") or "",
+        tax_id=next((each["value"] for each in invoice.get("customer_tax_ids") or [] if each.get("value")), ""),
         lines=tuple(listed["data"]) if listed.get("data") and not listed.get("has_more") else None,
         discounts={
             name: int(part.get("amount") or 0)
@@ -204,6 +209,7 @@ def read_credit_note(note: dict[str, Any], *, of: Payment, now: datetime) -> Pay
         paid_at=moment(note.get("created")) or now,
         subscription=of.stripe_subscription_id,
         country=of.country,
+        tax_id=of.tax_id or "",
     )
 
 
@@ -318,6 +324,7 @@ def _merge(row: Payment, facts: PaymentFacts, *, lines_known: bool) -> None:
     row.stripe_invoice_id = row.stripe_invoice_id or facts.invoice
     row.stripe_subscription_id = row.stripe_subscription_id or facts.subscription
     row.country = max(row.country, facts.country)
+    row.tax_id = max(row.tax_id or "", facts.tax_id) or None
     row.lines_known = row.lines_known or lines_known
 
 

@@ -36,7 +36,8 @@ COLUMNS = (
 class Movement:
     """One row. Amounts in minor units of `currency`; what goes out is negative. `rate` is the tax in per cent.
 
-    `entry` is what it came to on the balance, where that is known, and `country` where the buyer lived when they paid.
+    `entry` is what it came to on the balance, where that is known, `country` where the buyer lived when they paid, and `tax_id`
+    what they had named by then.
     """
 
     at: datetime
@@ -53,6 +54,12 @@ class Movement:
     note: str = ""
     entry: BalanceEntry | None = None
     country: str = ""
+    tax_id: str = ""
+
+    @property
+    def taxed_as(self) -> str:
+        """The tax id of its buyer: as the payment says, else the order."""
+        return self.tax_id or (self.order.tax_id if self.order else "")
 
     @property
     def taxed_in(self) -> str:
@@ -105,7 +112,7 @@ class _Reader:
                     Movement(
                         payment.paid_at, "sale", payment.id, order, payment.currency, share.net, share.tax,
                         share.net + share.tax, share.kind, share.rate, payment.stripe_invoice_id or "", share.note,
-                        country=payment.country,
+                        country=payment.country, tax_id=payment.tax_id or "",
                     )
                     for share in shares.by_kind(bought[payment.id])
                 ]  # fmt: skip
@@ -140,7 +147,7 @@ class _Reader:
                     Movement(
                         refund.created_at, "refund", refund.stripe_refund_id or refund.id, known[refund.order_id],
                         refund.currency, -(amount - tax), -tax, -amount, share.kind, share.rate, invoice, share.note,
-                        country=payment.country if payment else "",
+                        country=payment.country if payment else "", tax_id=(payment.tax_id or "") if payment else "",
                     )
                     for share, amount, tax in shares.of_refund(
                         refund, shares.by_kind(bought.get(refund.payment_id or "")), returned.get(refund.id, {})
@@ -270,7 +277,7 @@ def _row(session: Session, each: Movement, zone: ZoneInfo, arrivals: dict[str, s
         spreadsheet.major(entry.gross if entry else None, settled), spreadsheet.major(entry.fee if entry else None, settled),
         spreadsheet.major(entry.net if entry else None, settled), settled,
         _arrival(session, entry.payout_id if entry else None, arrivals), each.note,
-        spreadsheet.text(order.tax_id if order else ""), each.invoice, each.source, entry.id if entry else "",
+        spreadsheet.text(each.taxed_as), each.invoice, each.source, entry.id if entry else "",
         (entry.payout_id or "") if entry else "", order.id if order else "",
     ]  # fmt: skip
 

@@ -122,6 +122,8 @@ def test_all_that_a_paid_invoice_says_is_read() -> None:
         "in_1", "subscription_cycle", 800, 1800, 1000, 100, "eur", datetime.fromtimestamp(2, UTC), "pi_1", "ch_1", None,
         "in_1", "sub_1", ({"id": "il_1"},),
     )  # fmt: skip
+    billed_to = {**said, "customer_tax_ids": [{"type": "eu_vat", "value": None}, {"type": "gb_vat", "value": "GB1"}]}
+    assert payments.read_paid_invoice(billed_to, subscription="sub_1", now=NOW).tax_id == "GB1"
     nothing = PaymentFacts("in_1", "", 0, 0, 0, 0, "", NOW, invoice="in_1")
     assert payments.read_paid_invoice({"id": "in_1"}, subscription=None, now=NOW) == nothing
     empty = {"id": "in_1", "billing_reason": None, "amount_paid": None, "currency": None, "status_transitions": None}
@@ -141,7 +143,7 @@ def told(id: str = "in_1", amount: int = 900, **more: Any) -> PaymentFacts:
 def test_in_whatever_order_a_payment_is_told_of_the_same_row_stands_in_the_end(shop: Shop) -> None:
     reports = (
         told("cs_1", amount_subtotal=1800, amount_discount=900, paid_at=DAY + timedelta(seconds=9), session="cs_1",
-             subscription="sub_1"),
+             subscription="sub_1", tax_id="DE1"),
         told("in_1", 700, amount_tax=150, invoice="in_1", subscription="sub_1", charge="ch_1"),
         told("in_1", invoice="in_1", payment_intent="pi_1", subscription="sub_1"),
     )  # fmt: skip
@@ -150,7 +152,7 @@ def test_in_whatever_order_a_payment_is_told_of_the_same_row_stands_in_the_end(s
         "amount_tax": 150, "tax_included": 0, "amount_refunded": 0, "currency": "eur", "paid_at": DAY,
         "stripe_payment_intent_id": "pi_1",
         "stripe_charge_id": "ch_1", "stripe_checkout_session_id": "cs_1", "stripe_invoice_id": "in_1",
-        "stripe_subscription_id": "sub_1", "lines_known": False, "country": "", "receipt_place": None,
+        "stripe_subscription_id": "sub_1", "lines_known": False, "country": "", "tax_id": "DE1", "receipt_place": None,
     }  # fmt: skip
     order_id = placed(shop)
     for order in permutations(reports):

@@ -12,6 +12,7 @@ import pytest
 
 from core import fulfillment
 from core.events import reconciliation
+from core.invoicing import receipts
 from core.orders import orders, payments
 from core.orders.balance.entries import BalanceEntry
 from core.orders.orders import Order
@@ -115,6 +116,30 @@ def a_month(shop: Shop, stripe: FakeStripe, clock: Clock) -> str:
     clock.pass_(hours=1)
     reconciliation.sweep(shop, everything=True)
     return order_id
+
+
+def test_a_renewal_is_told_with_the_tax_id_that_its_buyer_has_by_then(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    """Who names one later is charged no tax from then on: of the sale without any the tax office wants to know to whom it was."""
+    order_id, name = builders.subscribed(shop, stripe)
+    clock.pass_(days=31)
+    renewed = stripe.renew(name)
+    untaxed = {
+        "amount": 0, "taxable_amount": 900, "tax_behavior": "exclusive", "taxability_reason": "reverse_charge",
+    }  # fmt: skip
+    renewed["lines"]["data"][0]["taxes"] = [untaxed]
+    renewed["customer_tax_ids"] = [{"type": "eu_vat", "value": "DE123456789"}, {"type": "gb_vat", "value": "GB1"}]
+    builders.deliver(shop, stripe.tell("invoice.paid", renewed))
+    builders.deliver(shop, stripe.tell("refund.created", stripe.make_refund(builders.payment_of(shop, order_id), 900)))
+    builders.ask_stripe(shop)
+    rows = journal_of(shop, Days(date(2026, 11, 1), date(2026, 12, 31), shop.settings.zone))
+    said = [(row["kind"], row["note"], row["tax_id"]) for row in rows if row["kind"] in ("sale", "refund")]
+    assert said == [
+        ("sale", "", ""), ("sale", "reverse charge", "DE123456789"), ("refund", "reverse charge", "DE123456789"),
+    ]  # fmt: skip
+    with shop.reading() as session:
+        assert receipts.of_payment(session, shop, renewed["id"]).tax_id == "DE123456789"
 
 
 def test_a_sale_stands_beside_what_it_came_to_on_the_balance_and_its_payout(
