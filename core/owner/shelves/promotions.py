@@ -214,18 +214,26 @@ def _learn(shop: Shop, promotion_id: str, stripe_id: str) -> None:
 
 
 def _said(found: dict[str, Any]) -> dict[str, Any]:
-    coupon = (found.get("promotion") or {}).get("coupon")
-    coupon = coupon if isinstance(coupon, dict) else {}
+    said = (found.get("promotion") or {}).get("coupon")
+    coupon = said if isinstance(said, dict) and not said.get("deleted") else {}
     until = found.get("expires_at") or coupon.get("redeem_by")
+    # Without its coupon a code takes nothing off any more.
+    works = coupon.get("valid", True) if coupon else isinstance(said, str)
     return {
-        "code": found["code"], "active": bool(found["active"]) and bool(coupon.get("valid", True)),
+        "code": found["code"], "active": bool(found["active"] and works),
         "times_redeemed": int(found.get("times_redeemed") or 0), "max_redemptions": found.get("max_redemptions"),
         "expires_at": datetime.fromtimestamp(until, UTC) if until else None,
         "first_time": bool((found.get("restrictions") or {}).get("first_time_transaction")),
+        "created_at": datetime.fromtimestamp(found["created"], UTC), **(_terms(coupon) if coupon else {}),
+    }  # fmt: skip
+
+
+def _terms(coupon: dict[str, Any]) -> dict[str, Any]:
+    """What a coupon takes off. Of one that was deleted it stays what it was."""
+    return {
         "percent_off": coupon.get("percent_off"), "amount_off": coupon.get("amount_off"),
         "currency": coupon.get("currency"), "forever": coupon.get("duration") == "forever",
         "months": coupon.get("duration_in_months") if coupon.get("duration") == "repeating" else None,
-        "created_at": datetime.fromtimestamp(found["created"], UTC),
     }  # fmt: skip
 
 

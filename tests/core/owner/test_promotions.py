@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from core.catalog import promotion_codes
 from core.catalog.promotion_codes import PromotionCode, PromotionUse
 from core.events import questions
 from core.foundation.errors import (
@@ -206,6 +207,28 @@ def test_a_code_of_stripe_s_that_is_used_here_is_listed_and_asked_about(
     clock.pass_(hours=2)
     assert promotions.look(shop) == 1
     assert not listed(shop)[0].usable
+
+
+@pytest.mark.parametrize(
+    ("coupon", "works"),
+    [(None, False), ({"id": "co_1", "object": "coupon", "deleted": True}, False), ("co_1", True)],
+    ids=["gone", "deleted", "by its id"],
+)
+def test_of_a_code_whose_coupon_was_deleted_it_stays_known_what_it_took_off(
+    shop: Shop, stripe: FakeStripe, deed: Deed, clock: Clock, coupon: Any, works: bool
+) -> None:
+    off = Promotion("TENOFF", off=Money(1000, "eur"))
+    promotions.tell(shop, promotions.create(shop, off, deed=deed))
+    [made] = stripe.promotion_codes.values()
+    said = {**made, "promotion": {"type": "coupon", "coupon": coupon}}
+    stripe.find_promotion_code = lambda code: said  # type: ignore[method-assign]
+    clock.pass_(hours=2)
+    assert promotions.look(shop) == 1
+    (row,) = listed(shop)
+    assert (row.off, row.forever, row.usable) == (Money(1000, "eur"), False, works)
+    with shop.reading() as session:
+        found = promotion_codes.usable(session, "TENOFF", livemode=False, now=shop.now())
+    assert (found is not None) is works
 
 
 def test_codes_of_the_other_mode_are_neither_listed_nor_told(shop: Shop, stripe: FakeStripe, deed: Deed) -> None:
