@@ -203,6 +203,9 @@ def receive(session: Session, order_id: AdmittedOrder, facts: PaymentFacts, *, a
 def record_payment(session: Session, order_id: AdmittedOrder, book: Ledger, facts: PaymentFacts) -> None:
     """Record money that came in by an invoice, in the ledger of its order as well."""
     payment = payments.record(session, order_id, book.payments, facts, lines_known=False)
+    if facts.credited:
+        noted = payments.credited_before(facts, of=payment)
+        payments.record(session, order_id, book.payments, noted, lines_known=True)
     if facts.discounts and facts.billing_reason != FIRST_OF_PLAN:
         order = session.get_one(Order, order_id)
         off = {name: Money(amount, facts.currency) for name, amount in facts.discounts.items()}

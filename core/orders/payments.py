@@ -106,7 +106,8 @@ index_where(col(Payment.amount_tax) != _NONE, "ix_payments_taxed", Payment.paid_
 class PaymentFacts:
     """What Stripe said of money that came in. `lines` are what it was for, None where Stripe did not list all of them.
 
-    `discounts` is what discounts took off, by Stripe's ids, where it names them.
+    `discounts` is what discounts took off, by Stripe's ids, where it names them, and `credited` what credit notes did before it was
+    paid, with `credited_tax` in it.
     """
 
     id: str
@@ -125,6 +126,8 @@ class PaymentFacts:
     lines: tuple[dict[str, Any], ...] | None = None
     country: str = ""
     tax_id: str = ""
+    credited: int = 0
+    credited_tax: int = 0
     discounts: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -159,6 +162,8 @@ def read_paid_invoice(invoice: dict[str, Any], *, subscription: str | None, now:
     listed = invoice.get("lines") or {}
     paid = int(invoice.get("amount_paid") or 0)
     subtotal, total = int(invoice.get("subtotal") or paid), int(invoice.get("total") or paid)
+    tax = _sum(invoice.get("total_taxes")) or int(invoice.get("tax") or 0)
+    credited = int(invoice.get("pre_payment_credit_notes_amount") or 0)
     return PaymentFacts(
         id=invoice["id"],
         billing_reason=invoice.get("billing_reason") or "",
@@ -166,7 +171,7 @@ def read_paid_invoice(invoice: dict[str, Any], *, subscription: str | None, now:
         amount_subtotal=subtotal,
         # What is off without being listed was taken off the whole.
         amount_discount=_sum(invoice.get("total_discount_amounts")) or max(subtotal - total, 0),
-        amount_tax=_sum(invoice.get("total_taxes")) or int(invoice.get("tax") or 0),
+        amount_tax=tax,
         currency=invoice.get("currency") or "",
         paid_at=moment(paid_at) or now,
         payment_intent=id_of(invoice.get("payment_intent")),
@@ -175,6 +180,8 @@ def read_paid_invoice(invoice: dict[str, Any], *, subscription: str | None, now:
         subscription=subscription,
         country=(invoice.get("customer_address") or {}).get("country") or "",
         tax_id=next((each["value"] for each in invoice.get("customer_tax_ids") or [] if each.get("value")), ""),
+        credited=credited,
+        credited_tax=_part(tax, credited, total),
         lines=tuple(listed["data"]) if listed.get("data") and not listed.get("has_more") else None,
         discounts={
             name: int(part.get("amount") or 0)
@@ -197,20 +204,21 @@ def read_credit_note(note: dict[str, Any], *, of: Payment, now: datetime) -> Pay
     """What a credit note takes off the sale that this payment was for, with its part of the note's tax. What is sent back is a
     refund, and counts by itself."""
     kept, total = kept_by(note), int(note.get("total") or 0)
-    tax = _sum(note.get("total_taxes")) * kept // total if total else 0
+    tax = _part(_sum(note.get("total_taxes")), kept, total)
+    return _noted(note["id"], kept, tax, of=of, at=moment(note.get("created")) or now)
+
+
+def credited_before(facts: PaymentFacts, *, of: Payment) -> PaymentFacts:
+    """What credit notes took off the sale that this payment was for before it was paid, as its invoice says: such a note does not
+    say by itself whether the rest was ever paid."""
+    return _noted(f"cn_of_{facts.id}", facts.credited, facts.credited_tax, of=of, at=facts.paid_at)
+
+
+def _noted(id: str, amount: int, tax: int, *, of: Payment, at: datetime) -> PaymentFacts:
     return PaymentFacts(
-        id=note["id"],
-        billing_reason=CREDIT_NOTE,
-        amount=0,
-        amount_subtotal=tax - kept,
-        amount_discount=0,
-        amount_tax=-tax,
-        currency=note.get("currency") or of.currency,
-        paid_at=moment(note.get("created")) or now,
-        subscription=of.stripe_subscription_id,
-        country=of.country,
-        tax_id=of.tax_id or "",
-    )
+        id=id, billing_reason=CREDIT_NOTE, amount=0, amount_subtotal=tax - amount, amount_discount=0, amount_tax=-tax,
+        currency=of.currency, paid_at=at, subscription=of.stripe_subscription_id, country=of.country, tax_id=of.tax_id or "",
+    )  # fmt: skip
 
 
 def record(
@@ -331,6 +339,11 @@ def _merge(row: Payment, facts: PaymentFacts, *, lines_known: bool) -> None:
 def _age(payment: Payment) -> tuple[bool, datetime, str]:
     # What the order was bought with comes first, even if it was learned of after a renewal.
     return payment.billing_reason not in (CHECKOUT, FIRST_OF_PLAN), payment.paid_at, payment.id
+
+
+def _part(tax: int, amount: int, total: int) -> int:
+    """How much of the tax in a total is in an amount of it."""
+    return tax * amount // total if total else 0
 
 
 def _sum(parts: list[dict[str, Any]] | None) -> int:

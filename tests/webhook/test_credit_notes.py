@@ -116,6 +116,33 @@ def test_a_note_that_is_void_takes_nothing_off_in_whatever_order_it_is_told(
     assert (sold(shop).gross, sold(shop).charged) == (1800, 1971)
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_was_credited_before_it_was_paid_was_not_sold(
+    shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock, asked: bool
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    clock.pass_(days=31)
+    invoice = stripe.fail_renewal(name)
+    tax = {"amount": 171, "taxable_amount": 900, "tax_behavior": "exclusive", "taxability_reason": "standard_rated"}
+    invoice["lines"]["data"][0]["taxes"] = [tax]
+    invoice.update(total=1071, total_taxes=[tax], amount_due=714, pre_payment_credit_notes_amount=357)
+    note = {**stripe.credit(invoice["id"], 357, tax=57), "post_payment_amount": 0, "pre_payment_amount": 357}
+    assert tell("credit_note.created", {**note, "type": "pre_payment"}) == "ignored"
+    tell("invoice.payment_failed", invoice)
+    assert (sold(shop).gross, sold(shop).tax) == (900, 0)
+    stripe.pay_invoice(invoice["id"])
+    if asked:
+        # Of its payment alone something was heard: what it paid Stripe is asked.
+        tell("refund.created", stripe.make_refund(builders.payment_of(shop, order_id), 0))
+    for _ in range(2):
+        tell("invoice.paid", invoice)
+    found = sold(shop)
+    assert (found.gross, found.tax, found.charged, found.credit) == (900 + 600, 114, 900 + 714, 0)
+    assert builders.detail(shop, order_id)["amount_total"] == 900 + 714
+    refund.request(shop, order_id, payment=invoice["id"], actor="owner")
+    assert builders.grants(shop, order_id) == [("plan", "revoked")]
+
+
 def test_what_was_credited_keeps_nothing_that_was_paid_back(
     shop: Shop, stripe: FakeStripe, tell: Tell, renewed: tuple[str, str, dict[str, Any]]
 ) -> None:

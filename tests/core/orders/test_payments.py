@@ -325,3 +325,31 @@ def test_a_credit_note_takes_off_what_it_gives_and_does_not_send_back(
 def test_a_credit_note_that_says_hardly_anything_takes_off_nothing() -> None:
     facts = payments.read_credit_note({"id": "cn_1"}, of=paid(), now=NOW)
     assert (facts.amount_subtotal, facts.amount_tax, facts.currency, facts.paid_at) == (0, 0, "eur", NOW)
+
+
+@pytest.mark.parametrize(
+    ("more", "credited"),
+    [
+        ({"pre_payment_credit_notes_amount": 595}, (595, 95)),
+        ({"pre_payment_credit_notes_amount": 1190}, (1190, 190)),
+        ({"pre_payment_credit_notes_amount": 595, "total_taxes": None}, (595, 0)),
+        ({"pre_payment_credit_notes_amount": 0}, (0, 0)),
+        ({"pre_payment_credit_notes_amount": None}, (0, 0)),
+        ({"pre_payment_credit_notes_amount": 595, "total": 0, "subtotal": 0}, (595, 0)),
+    ],
+)
+def test_what_was_credited_before_it_was_paid_stands_on_the_invoice(
+    more: dict[str, Any], credited: tuple[int, int]
+) -> None:
+    said = {
+        "id": "in_1", "subtotal": 1000, "total": 1190, "amount_paid": 0, "currency": "eur", "total_taxes": [{"amount": 190}],
+        "created": 1_700_000_000, **more,
+    }  # fmt: skip
+    facts = payments.read_paid_invoice(said, subscription="sub_1", now=NOW)
+    assert (facts.credited, facts.credited_tax) == credited
+    amount, tax = credited
+    noted = payments.credited_before(facts, of=renewal("in_1", country="DE", tax_id="DE1"))
+    assert noted == PaymentFacts(
+        id="cn_of_in_1", billing_reason="credit_note", amount=0, amount_subtotal=tax - amount, amount_discount=0,
+        amount_tax=-tax, currency="eur", paid_at=facts.paid_at, subscription="sub_1", country="DE", tax_id="DE1",
+    )  # fmt: skip
