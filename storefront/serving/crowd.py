@@ -13,9 +13,9 @@ from core.traffic.senders import household_of
 _ON_ITS_WAY = 5.0
 # What a websocket is told that is not taken now (RFC 6455).
 _TRY_LATER = 1013
-# One household has as many pages open as a process carries, and so many in any case: a school, an office. Who opens them by a
-# script would have the process keep ten thousand.
-_HOUSEHOLD_LEAST = 50
+# Of one household so many times as many pages are open as newcomers get whole, and so many in any case: a school, an office, or all
+# who come through a proxy that nobody named. Who opens them by a script would have the process keep ten thousand.
+_HOUSEHOLD_SHARE, _HOUSEHOLD_LEAST = 2, 50
 
 
 @dataclass
@@ -42,7 +42,8 @@ class Crowd:
 
     def has_too_many(self, household: str) -> bool:
         """Whether so many browsers of this household are connected that no other one is to be."""
-        return self.most > 0 and max(self.most, _HOUSEHOLD_LEAST) <= self._of_household[household]
+        most = max(_HOUSEHOLD_SHARE * self.most, _HOUSEHOLD_LEAST)
+        return self.most > 0 and most <= self._of_household[household]
 
     def enter(self, household: str = "") -> None:
         """A browser is connected."""

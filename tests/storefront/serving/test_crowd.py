@@ -69,7 +69,7 @@ def test_open_websockets_are_counted_however_they_end(kind: str, during: int) ->
     assert (seen, crowd.connected) == ([during], 0)
 
 
-@pytest.mark.parametrize(("most", "limited", "taken"), [(60, True, 60), (2, True, 50), (0, True, 70), (60, False, 70)])
+@pytest.mark.parametrize(("most", "limited", "taken"), [(30, True, 60), (2, True, 50), (0, True, 70), (30, False, 70)])
 def test_one_household_opens_so_many_pages_and_takes_the_others_none(most: int, limited: bool, taken: int) -> None:
     """As a script does that opens one after the other: 300 kB each, for as long as it likes."""
     told: list[str] = []
