@@ -166,6 +166,7 @@ def test_a_note_for_what_was_bought_once_leaves_it_and_what_it_cost_can_still_go
         assert [each.payment_id for each in refund.refundable(session, order_id)] == [paid.id]
     assert {each.product_kind for each in noted if each.kind == "sale"} == {"license", "workshop"}
     assert (sold(shop).gross, sold(shop).charged) == (paid.amount - 7900, paid.amount)
+    assert (sold(shop).spent, sold(shop).renewals) == (paid.amount - 7900, 0)
     said = detail.sheet(shop, order_id)
     assert [(each.amount.amount, each.credited) for each in said.payments] == [(paid.amount, False), (7900, True)]
     assert said.price.left.amount == paid.amount

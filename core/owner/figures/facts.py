@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    not_,
     or_,
     select,
     type_coerce,
@@ -33,7 +34,7 @@ from core.orders.checkouts import AT_STRIPE, Checkout
 from core.orders.disputes import TAKING, Dispute
 from core.orders.orders import Order, OrderLine
 from core.orders.payment_lines import PaymentLine
-from core.orders.payments import CHECKOUT, FIRST_OF_PLAN, Payment
+from core.orders.payments import CHECKOUT, CREDIT_NOTE, FIRST_OF_PLAN, Payment
 from core.orders.refunds import GONE, Refund
 from core.orders.subscription_changes import Movement, SubscriptionChange
 from core.orders.subscriptions import TRIED, Subscription
@@ -126,6 +127,9 @@ _AFTER_DISCOUNT: Column = (
     col(Payment.amount_subtotal) - col(Payment.tax_included) - col(Payment.amount_discount)
 )  # fmt: skip
 IS_FIRST = col(Payment.billing_reason).in_((CHECKOUT, FIRST_OF_PLAN))
+# What a credit note takes off what was bought once, and renews never.
+_OFF_PURCHASE = and_(col(Payment.billing_reason) == CREDIT_NOTE, col(Payment.stripe_subscription_id).is_(None))
+_OF_PURCHASE = or_(IS_FIRST, _OFF_PURCHASE)
 
 PAYMENTS = Fact(
     "payment", Payment, col(Payment.paid_at), _PAYMENT, col(Payment.order_id), _mode_of(Payment.order_id),
@@ -133,7 +137,7 @@ PAYMENTS = Fact(
     {
         "gross": _GROSS, "discounts": _DISCOUNTS, "tax": col(Payment.amount_tax),
         "credit": _AFTER_DISCOUNT + col(Payment.amount_tax) - col(Payment.amount),
-        "renewals": _if(~IS_FIRST, _AFTER_DISCOUNT), "spent": _if(IS_FIRST, _AFTER_DISCOUNT),
+        "renewals": _if(not_(_OF_PURCHASE), _AFTER_DISCOUNT), "spent": _if(_OF_PURCHASE, _AFTER_DISCOUNT),
         # What was paid with what Stripe still owed the buyer cost as much as if it had been charged.
         "purchases": _if(and_(IS_FIRST, _AFTER_DISCOUNT > 0), 1),
     },
