@@ -9,7 +9,8 @@ CAUSED = (
     "charge.dispute.updated", "charge.failed", "charge.refund.updated", "charge.refunded", "charge.succeeded",
     "checkout.session.async_payment_failed", "checkout.session.async_payment_succeeded",
     "checkout.session.completed", "checkout.session.expired", "coupon.created", "coupon.deleted",
-    "coupon.updated", "customer.created", "customer.deleted", "customer.discount.created",
+    "coupon.updated", "credit_note.created", "credit_note.updated", "credit_note.voided",
+    "customer.created", "customer.deleted", "customer.discount.created",
     "customer.discount.deleted", "customer.discount.updated", "customer.subscription.created",
     "customer.subscription.deleted", "customer.subscription.paused", "customer.subscription.trial_will_end",
     "customer.subscription.updated", "customer.updated", "invoice.created", "invoice.deleted",
@@ -32,8 +33,7 @@ ALIASES = {
 # These need objects or parameters that are not imitated, or an event that does not happen here.
 NOT_CAUSED = (
     "account.application.deauthorized", "account.updated", "balance.available", "cash_balance.funds_available",
-    "credit_note.created", "credit_note.updated", "credit_note.voided", "customer.source.created",
-    "customer.source.updated", "customer_cash_balance_transaction.created",
+    "customer.source.created", "customer.source.updated", "customer_cash_balance_transaction.created",
     "identity.verification_session.canceled", "identity.verification_session.created",
     "identity.verification_session.redacted", "issuing_authorization.request", "issuing_authorization.request.eu",
     "issuing_authorization.request.gb", "issuing_card.created", "issuing_card.created.eu",

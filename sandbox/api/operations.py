@@ -90,6 +90,8 @@ HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("GET", "/v1/credit_notes"): invoice_corrections.listing,
     ("POST", "/v1/credit_notes"): invoice_corrections.credit,
     ("GET", "/v1/credit_notes/{id}"): retrieve(invoice_corrections.KIND),
+    ("POST", "/v1/credit_notes/{id}"): invoice_corrections.update,
+    ("POST", "/v1/credit_notes/{id}/void"): invoice_corrections.void,
     ("GET", "/v1/customers"): page("customer"),
     ("POST", "/v1/customers"): customers.create,
     ("GET", "/v1/customers/search"): search.of("customer"),

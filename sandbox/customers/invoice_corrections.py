@@ -1,4 +1,4 @@
-"""Corrections of invoices: lines with taxes of somebody's own on a draft, and credit notes that take a paid one back.
+"""Corrections of invoices: lines with taxes of somebody's own on a draft, and credit notes that take one back or a part of it.
 
 Money that was paid otherwise alone is credited here: no refunds and no credit on a balance.
 """
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 KIND = "credit_note"
 NOT_A_DRAFT = "Lines can only be added to a draft invoice."
 NOT_FINAL = "You can only create credit notes for invoices that are open or paid."
+NOT_OPEN = "You can only void a credit note of an open invoice."
+IS_VOID = "This credit note is already void."
 
 
 def add_lines(account: Account, call: Call) -> Object:
@@ -95,8 +97,12 @@ def credit(account: Account, call: Call) -> Object:
     if invoice["status"] not in ("open", "paid"):
         raise invalid(NOT_FINAL, param="invoice")
     notes = _of(account, invoice)
-    left = invoice["total"] - sum(note["total"] for note in notes)
-    amount, outside = params.get("amount", 0), params.get("out_of_band_amount", 0)
+    left = invoice["total"] - sum(note["total"] for note in notes if note["status"] != "void")
+    lines, outside = _credited(params), params.get("out_of_band_amount", 0)
+    amount = sum(line["amount"] for line in lines)
+    if params.get("amount", amount) != amount:
+        text = f"The sum of the lines ({amount}) must equal the amount ({params['amount']})."
+        raise invalid(text, param="amount")
     if amount <= 0:
         raise invalid("You must pass one of: amount, lines, or shipping_cost.", param="amount")
     if amount > left:
@@ -106,30 +112,67 @@ def credit(account: Account, call: Call) -> Object:
     if outside != (amount if paid else 0):
         text = f"The sum of credit amount, refund amount and out of band amount ({outside}) must equal the amount ({amount})."
         raise invalid(text, param="out_of_band_amount")
-    note = account.store.save(_note(account, invoice, params, number=len(notes) + 1))
-    before = invoice_drafts.snapshot(invoice)
-    credited = "post_payment_credit_notes_amount" if paid else "pre_payment_credit_notes_amount"
-    account.store.change(invoice, **{credited: invoice[credited] + amount})
-    invoice_drafts.announce(account, invoice, before)
+    note = account.store.save(_note(account, invoice, params, lines, number=len(notes) + 1))
+    _count(account, invoice, "post_payment" if paid else "pre_payment", amount)
     account.emit("credit_note.created", note)
     return note
 
 
-def _note(account: Account, invoice: Object, params: Object, *, number: int) -> Object:
-    id, amount, now = ids.new("cn"), params["amount"], account.clock.now()
+def update(account: Account, call: Call) -> Object:
+    """POST /v1/credit_notes/{id}: what is noted on it."""
+    note = account.find(KIND, call.id)
+    said: Object = {"metadata": metadata.merge(note["metadata"], call.params.get("metadata"))}
+    if "memo" in call.params:
+        said["memo"] = call.params["memo"] or None
+    if previous := account.store.change(note, **said):
+        account.emit("credit_note.updated", note, previous)
+    return note
+
+
+def void(account: Account, call: Call) -> Object:
+    """POST /v1/credit_notes/{id}/void: what it took off is owed again."""
+    note = account.find(KIND, call.id)
+    invoice = account.find("invoice", note["invoice"])
+    if note["status"] == "void":
+        raise invalid(IS_VOID)
+    if invoice["status"] != "open":
+        raise invalid(NOT_OPEN)
+    account.store.change(note, status="void", voided_at=account.clock.now())
+    _count(account, invoice, "pre_payment", -note["total"])
+    account.emit("credit_note.voided", note)
+    return note
+
+
+def _count(account: Account, invoice: Object, when: str, amount: int) -> None:
+    """Have the invoice say how much credit notes took off it, before or after it was paid."""
+    before, column = invoice_drafts.snapshot(invoice), f"{when}_credit_notes_amount"
+    account.store.change(invoice, **{column: invoice[column] + amount})
+    invoice_drafts.announce(account, invoice, before)
+
+
+def _credited(params: Object) -> list[Object]:
+    """The lines of a credit note: those that are asked for, else one of the amount."""
+    whole = {"unit_amount": params.get("amount", 0), "description": params.get("memo")}
+    return [
+        blank(
+            "credit_note_line_item",
+            id=ids.new("cnli"),
+            amount=given.get("unit_amount", 0) * given.get("quantity", 1),
+            description=given.get("description") or "Credit",
+            discount_amount=0,
+            metadata={},
+            quantity=given.get("quantity", 1),
+            type="custom_line_item",
+            unit_amount=given.get("unit_amount", 0),
+            unit_amount_decimal=str(given.get("unit_amount", 0)),
+        )
+        for given in params.get("lines") or [whole]
+    ]
+
+
+def _note(account: Account, invoice: Object, params: Object, lines: list[Object], *, number: int) -> Object:
+    id, amount, now = ids.new("cn"), sum(line["amount"] for line in lines), account.clock.now()
     paid = invoice["status"] == "paid"
-    line = blank(
-        "credit_note_line_item",
-        id=ids.new("cnli"),
-        amount=amount,
-        description=params.get("memo") or "Credit",
-        discount_amount=0,
-        metadata={},
-        quantity=1,
-        type="custom_line_item",
-        unit_amount=amount,
-        unit_amount_decimal=str(amount),
-    )
     return blank(
         KIND,
         id=id,
@@ -139,7 +182,7 @@ def _note(account: Account, invoice: Object, params: Object, *, number: int) -> 
         customer=invoice["customer"],
         effective_at=params.get("effective_at", now),
         invoice=invoice["id"],
-        lines=derived_objects.envelope(f"/v1/credit_notes/{id}/lines", [line]),
+        lines=derived_objects.envelope(f"/v1/credit_notes/{id}/lines", lines),
         memo=params.get("memo"),
         metadata=metadata.fresh(params.get("metadata")),
         number=f"{invoice['number']}-CN-{number:02d}",

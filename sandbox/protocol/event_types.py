@@ -27,6 +27,8 @@ EMITTED = frozenset({
     "coupon.deleted",
     "coupon.updated",
     "credit_note.created",
+    "credit_note.updated",
+    "credit_note.voided",
     "customer.created",
     "customer.deleted",
     "customer.discount.created",

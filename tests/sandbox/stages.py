@@ -53,6 +53,10 @@ def _empty_draft(world: World) -> str:
     return str(world.api.invoices.create({"customer": _customer(world), "currency": "eur"}).id)
 
 
+def _owed_invoice(world: World) -> str:
+    return str(world.api.invoices.finalize_invoice(_invoice(world)).id)
+
+
 def _paid_invoice(world: World) -> str:
     return str(world.api.invoices.pay(_invoice(world), {"paid_out_of_band": True}).id)
 
@@ -60,6 +64,11 @@ def _paid_invoice(world: World) -> str:
 def _credit_note(world: World) -> str:
     given = {"invoice": _paid_invoice(world), "amount": 500, "out_of_band_amount": 500}
     return str(world.api.credit_notes.create(given).id)
+
+
+def _early_credit_note(world: World) -> str:
+    """One that takes something off an invoice before it is paid."""
+    return str(world.api.credit_notes.create({"invoice": _owed_invoice(world), "amount": 500}).id)
 
 
 def _item(world: World) -> str:
@@ -194,6 +203,11 @@ STAGES: dict[str, Callable[[World], tuple[str, Given]]] = {
     "POST /v1/coupons/{id}": lambda w: (_coupon(w), {}),
     "POST /v1/credit_notes": lambda w: ("", {
         "invoice": _paid_invoice(w), "amount": 2900, "out_of_band_amount": 2900,
+    }),
+    "POST /v1/credit_notes/{id}": lambda w: (_credit_note(w), {}),
+    "POST /v1/credit_notes/{id}/void": lambda w: (_early_credit_note(w), {}),
+    "POST /v1/credit_notes lines": lambda w: ("", {
+        "invoice": _owed_invoice(w), "lines": [{"type": "custom_line_item", "unit_amount": 100}],
     }),
     "POST /v1/credit_notes amount": lambda w: ("", {"invoice": _paid_invoice(w), "out_of_band_amount": 500}),
     "POST /v1/credit_notes out_of_band_amount": lambda w: ("", {"invoice": _paid_invoice(w), "amount": 500}),

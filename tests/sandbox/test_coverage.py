@@ -99,7 +99,12 @@ def _sell(world: World) -> None:
     draft = world.api.invoices.create({"customer": customer, "currency": "eur"}).id
     world.api.invoices.add_lines(draft, {"lines": [{"amount": 500}]})
     world.api.invoices.pay(draft, {"paid_out_of_band": True})
-    world.api.credit_notes.create({"invoice": draft, "amount": 500, "out_of_band_amount": 500})
+    note = world.api.credit_notes.create({"invoice": draft, "amount": 500, "out_of_band_amount": 500}).id
+    world.api.credit_notes.update(note, {"memo": "Sent back by transfer"})
+    owed = world.api.invoices.create({"customer": customer, "currency": "eur"}).id
+    world.api.invoices.add_lines(owed, {"lines": [{"amount": 500}]})
+    world.api.invoices.finalize_invoice(owed)
+    world.api.credit_notes.void_credit_note(world.api.credit_notes.create({"invoice": owed, "amount": 500}).id)
 
 
 def _keep_a_catalogue(world: World) -> None:
