@@ -156,7 +156,7 @@ def of_orders(session: Session, shop: Shop, order_ids: Sequence[str]) -> dict[st
 def of_payment(session: Session, shop: Shop, payment_id: str) -> Receipt:
     """The receipt of a payment, whoever asks. Raises OrderNotFound if there is no such payment, or nothing was paid."""
     payment = session.get(Payment, payment_id)
-    if payment is None:
+    if payment is None or payment.billing_reason == CREDIT_NOTE:
         raise OrderNotFound(order=payment_id)
     order = session.get_one(Order, payment.order_id)
     lines = orders.lines(session, order.id)

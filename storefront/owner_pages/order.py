@@ -163,6 +163,8 @@ def draw_money(sheet: Sheet, me: Staff) -> None:
         amounts.pair("Paid" if sheet.paid else "To be paid", price(sheet.price.total), strong=True)
         if sheet.price.refunded.amount:
             amounts.pair("Went back", f"−{price(sheet.price.refunded)}")
+        if sheet.price.credited.amount:
+            amounts.pair("Given by credit notes", f"−{price(sheet.price.credited)}")
         if sheet.paid and sheet.disputes and sheet.price.kept_back:
             amounts.pair("Can still go back", price(sheet.price.left))
             words.quiet("A bank took the rest, or holds it until it has decided: of that nothing can be refunded.")
@@ -186,7 +188,8 @@ def draw_payments(sheet: Sheet, me: Staff) -> None:
             *dict.fromkeys(names),
             sheet=sheet,
         ):
-            draw_papers(payment.key, sheet)
+            if not payment.credited:  # of a credit note there is Stripe's own paper
+                draw_papers(payment.key, sheet)
     for refund in sheet.refunds:
         badge = states.badge(states.REFUND[refund.status])
         why = states.of_refund(refund.reason, refund.failure, refund.actor)

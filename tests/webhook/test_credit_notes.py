@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from core.events.inbox import StripeEvent
-from core.foundation.errors import NoSuchPayment
+from core.foundation.errors import NoSuchPayment, OrderNotFound
+from core.foundation.money import Money
 from core.invoicing import receipts
 from core.journeys import refund
 from core.orders.payments import Payment
@@ -167,7 +168,12 @@ def test_a_note_for_what_was_bought_once_leaves_it_and_what_it_cost_can_still_go
     assert {each.product_kind for each in noted if each.kind == "sale"} == {"license", "workshop"}
     assert (sold(shop).gross, sold(shop).charged) == (paid.amount - 7900, paid.amount)
     assert (sold(shop).spent, sold(shop).renewals) == (paid.amount - 7900, 0)
+    with shop.reading() as session, pytest.raises(OrderNotFound):
+        receipts.of_payment(session, shop, noted[0].source)
     said = detail.sheet(shop, order_id)
+    assert (said.price.subtotal, said.price.settled, said.price.credited) == (
+        Money(paid.amount, "eur"), Money(0, "eur"), Money(7900, "eur"),
+    )  # fmt: skip
     assert [(each.amount.amount, each.credited) for each in said.payments] == [(paid.amount, False), (7900, True)]
     assert said.price.left.amount == paid.amount
     assert {state for _, state in builders.grants(shop, order_id)} == {"active"}

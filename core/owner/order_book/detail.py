@@ -51,7 +51,8 @@ class Line:
 @dataclass(frozen=True)
 class Price:
     """How what was paid came about; None for what nobody has told yet. `left` is what can still go back, and `settled` what was
-    settled with the buyer's balance at Stripe, so that less was paid; or more, where it is negative."""
+    settled with the buyer's balance at Stripe, so that less was paid; or more, where it is negative. `credited` is what credit
+    notes gave back otherwise than by a refund."""
 
     subtotal: Money | None
     discount: Money | None
@@ -60,6 +61,7 @@ class Price:
     refunded: Money
     left: Money
     settled: Money
+    credited: Money
 
     @property
     def kept_back(self) -> bool:
@@ -294,10 +296,16 @@ def _price(order: Order, received: Sequence[payments.Payment], left: int) -> Pri
         return None if amount is None else Money(amount, order.currency)
 
     total = order.amount_expected if order.amount_total is None else order.amount_total
+    notes = [each for each in received if each.billing_reason == payments.CREDIT_NOTE]
+    bought = [each for each in received if each not in notes]
+    # The order's own sums are what is left of what was bought.
+    subtotal, tax = order.amount_subtotal, order.amount_tax
     return Price(
-        money(order.amount_subtotal), money(order.amount_discount), money(order.amount_tax),
+        money(None if subtotal is None else subtotal - sum(each.amount_subtotal for each in notes)),
+        money(order.amount_discount), money(None if tax is None else tax - sum(each.amount_tax for each in notes)),
         Money(total, order.currency), Money(order.amount_refunded, order.currency), Money(left, order.currency),
-        Money(sum(each.billed - each.amount for each in received), order.currency),
+        Money(sum(each.billed - each.amount for each in bought), order.currency),
+        Money(-sum(each.billed for each in notes), order.currency),
     )  # fmt: skip
 
 

@@ -67,6 +67,20 @@ def test_what_was_settled_with_a_balance_at_stripe_stands_beside_what_was_paid(v
     assert "−€4.00" in said
 
 
+def test_what_a_credit_note_gave_stands_by_itself_and_has_no_receipt(visitor: Visitor) -> None:
+    visitor.works_as(Role.OWNER)
+    order_id, name = subscribed(visitor.shop, visitor.stripe)
+    renewed = visitor.stripe.renew(name)
+    builders.deliver(visitor.shop, visitor.stripe.tell("invoice.paid", renewed))
+    note = visitor.stripe.credit(renewed["id"], 400, outside=400)
+    builders.deliver(visitor.shop, visitor.stripe.tell("credit_note.created", note))
+    said = words(opens(visitor, order_id))
+    for text in ("€18.00", "Given by credit notes", "−€4.00", "€4.00 credited", f"/owner/receipts/{renewed['id']}"):
+        assert text in said, text
+    for text in ("€14.00", "Settled with their balance", f"/owner/receipts/{note['id']}"):
+        assert text not in said, text
+
+
 def test_a_dialog_that_was_left_open_is_not_the_next_order_s(visitor: Visitor, order_id: str) -> None:
     other = bought(visitor.shop, visitor.stripe, "guide-eur", cart="cart_2")
     tab = begins(visitor, order_id, "take_back")
