@@ -116,15 +116,12 @@ class _Reader:
                     )
                     for share in shares.by_kind(bought[payment.id])
                 ]  # fmt: skip
-                credit, noted = (
-                    payment.amount - sum(row.gross or 0 for row in rows),
-                    payment.billing_reason == CREDIT_NOTE,
-                )
-                if credit:
+                if credit := payment.amount - sum(row.gross or 0 for row in rows):
+                    note = _NOTED if payment.billing_reason == CREDIT_NOTE else _BALANCED
                     rows.append(
                         Movement(
                             payment.paid_at, "credit", payment.id, order, payment.currency, credit, 0, credit,
-                            invoice=payment.stripe_invoice_id or "", note=_NOTED if noted else _BALANCED,
+                            invoice=payment.stripe_invoice_id or "", note=note,
                         )
                     )  # fmt: skip
                 yield from _settled(rows, own)
