@@ -26,7 +26,7 @@ from core.languages.sentences import marked
 from core.orders import checkouts, orders, payment_lines, payments, refunds
 from core.orders.orders import Order, OrderLine
 from core.orders.payment_lines import Share
-from core.orders.payments import CHECKOUT, CREDIT_NOTE, FIRST_OF_PLAN, Payment
+from core.orders.payments import CHECKOUT, FIRST_OF_PLAN, Payment
 from core.orders.refunds import GONE
 from core.people import purchases
 from core.people.purchases import Viewer
@@ -142,7 +142,7 @@ def of_orders(session: Session, shop: Shop, order_ids: Sequence[str]) -> dict[st
     others = purchases.others_sessions(session, theirs)
     for order in theirs:
         # Of what was credited there is Stripe's own paper: nothing was paid.
-        paid = (each for each in received if each.order_id == order.id and each.billing_reason != CREDIT_NOTE)
+        paid = (each for each in received if each.order_id == order.id and not each.is_note)
         own = [each for each in paid if not purchases.is_anothers(each, others)]
         known = details.get(order.id)
         found[order.id] = OrderPapers(
@@ -156,7 +156,7 @@ def of_orders(session: Session, shop: Shop, order_ids: Sequence[str]) -> dict[st
 def of_payment(session: Session, shop: Shop, payment_id: str) -> Receipt:
     """The receipt of a payment, whoever asks. Raises OrderNotFound if there is no such payment, or nothing was paid."""
     payment = session.get(Payment, payment_id)
-    if payment is None or payment.billing_reason == CREDIT_NOTE:
+    if payment is None or payment.is_note:
         raise OrderNotFound(order=payment_id)
     order = session.get_one(Order, payment.order_id)
     lines = orders.lines(session, order.id)

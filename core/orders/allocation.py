@@ -18,7 +18,7 @@ from core.foundation.errors import (
 from core.orders import refunds
 from core.orders.ledger import Ledger
 from core.orders.payment_lines import Share, spread
-from core.orders.payments import CREDIT_NOTE, Payment
+from core.orders.payments import Payment
 from core.orders.refunds import Refund, RefundStatus
 
 
@@ -53,7 +53,7 @@ class Wanted:
 
 def refundable(ledger: Ledger) -> list[Refundable]:
     """What can go back of each payment, the newest first. By a credit note nothing came in."""
-    received = [each for each in ledger.payments if each.billing_reason != CREDIT_NOTE]
+    received = [each for each in ledger.payments if not each.is_note]
     return [_refundable(ledger, payment) for payment in reversed(received)]
 
 

@@ -27,7 +27,7 @@ from core.orders.checkouts import Checkout, Due
 from core.orders.disputes import Dispute
 from core.orders.orders import Order, OrderLine
 from core.orders.payment_lines import PaymentLine, Share
-from core.orders.payments import CREDIT_NOTE, FIRST_OF_PLAN, Payment
+from core.orders.payments import FIRST_OF_PLAN, Payment
 from core.orders.refunds import Refund
 from core.orders.status import Facts, GrantState, Progress
 from core.orders.subscription_items import SubscriptionItem
@@ -208,9 +208,7 @@ class Ledger:
         """
         found: dict[str, list[Payment]] = {}
         for payment in self.payments:
-            if payment.billing_reason != CREDIT_NOTE and any(
-                share.order_line_id == line.id for share in self.shares(payment)
-            ):
+            if not payment.is_note and any(share.order_line_id == line.id for share in self.shares(payment)):
                 found.setdefault(payment.stripe_subscription_id or payment.id, []).append(payment)
         return list(found.values())
 

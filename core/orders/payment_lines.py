@@ -12,7 +12,7 @@ from core.foundation.records import Record, minor_units
 from core.foundation.signals import corrections
 from core.gateway.objects import id_of
 from core.orders.orders import OrderLine
-from core.orders.payments import CHECKOUT, CREDIT_NOTE, FIRST_OF_PLAN, Payment
+from core.orders.payments import CHECKOUT, FIRST_OF_PLAN, Payment
 
 
 class PaymentLine(Record, table=True):
@@ -161,7 +161,7 @@ def spread(amount: int, weights: Sequence[int | Fraction]) -> list[int]:
 
 def _bought(payment: Payment, lines: Sequence[OrderLine]) -> list[OrderLine]:
     """The lines that a payment can be for, or a credit note: all of the order's at first, its plans alone ever after."""
-    noted = payment.billing_reason == CREDIT_NOTE and not payment.stripe_subscription_id
+    noted = payment.is_note and not payment.stripe_subscription_id
     first = noted or payment.billing_reason in (CHECKOUT, FIRST_OF_PLAN)
     return [line for line in lines if first or line.interval]
 

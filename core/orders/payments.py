@@ -74,6 +74,11 @@ class Payment(Dated, table=True):
         return self.amount_subtotal - self.amount_discount + self.amount_tax - self.tax_included
 
     @property
+    def is_note(self) -> bool:
+        """Whether no money came in by it: it is what a credit note took off a sale."""
+        return self.billing_reason == CREDIT_NOTE
+
+    @property
     def names(self) -> tuple[str | None, ...]:
         """The ids of Stripe's by which somebody may mean it."""
         return (

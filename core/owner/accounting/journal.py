@@ -19,7 +19,7 @@ from core.orders.balance.entries import BalanceEntry, Origin
 from core.orders.balance.payouts import Payout
 from core.orders.disputes import TAKING, Dispute
 from core.orders.orders import Order
-from core.orders.payments import CREDIT_NOTE, Payment
+from core.orders.payments import Payment
 from core.orders.refunds import GONE, Refund
 from core.owner.accounting import shares, spreadsheet
 from core.owner.accounting.pieces import in_turn
@@ -117,7 +117,7 @@ class _Reader:
                     for share in shares.by_kind(bought[payment.id])
                 ]  # fmt: skip
                 if credit := payment.amount - sum(row.gross or 0 for row in rows):
-                    note = _NOTED if payment.billing_reason == CREDIT_NOTE else _BALANCED
+                    note = _NOTED if payment.is_note else _BALANCED
                     rows.append(
                         Movement(
                             payment.paid_at, "credit", payment.id, order, payment.currency, credit, 0, credit,

@@ -296,8 +296,8 @@ def _price(order: Order, received: Sequence[payments.Payment], left: int) -> Pri
         return None if amount is None else Money(amount, order.currency)
 
     total = order.amount_expected if order.amount_total is None else order.amount_total
-    notes = [each for each in received if each.billing_reason == payments.CREDIT_NOTE]
-    bought = [each for each in received if each not in notes]
+    notes = [each for each in received if each.is_note]
+    bought = [each for each in received if not each.is_note]
     # The order's own sums are what is left of what was bought.
     subtotal, tax = order.amount_subtotal, order.amount_tax
     return Price(
@@ -310,7 +310,7 @@ def _price(order: Order, received: Sequence[payments.Payment], left: int) -> Pri
 
 
 def _payment(row: payments.Payment, open_one: Refundable) -> PaymentView:
-    credited = row.billing_reason == payments.CREDIT_NOTE
+    credited = row.is_note
     return PaymentView(
         row.id, row.stripe_payment_intent_id or "", row.billing_reason,
         Money(-row.billed if credited else row.amount, row.currency), Money(row.amount_refunded, row.currency), row.paid_at,
