@@ -111,6 +111,9 @@ def change_of_order(
     if order is None or order.customer_id is None or order.customer_id != owner:
         raise OrderNotFound(order=order_id)
     customer = customers.remember(session, new, how=how, now=now)
+    if customer != owner:
+        # The browser that bought it may be that of whoever had it before: they see neither whose it is now nor its keys.
+        order.browser_id = ""
     _move(session, order, new, to=customer, how=how, actor=actor, now=now)
     session.flush()
     folded = {row.folded for row in customers.addresses_of(session, customer)}

@@ -27,7 +27,7 @@ from core.messages import contents
 from core.orders.orders import Order
 from core.orders.refunds import Refund
 from core.owner import notes
-from core.people import customers, staff, team
+from core.people import customers, purchases, staff, team
 from core.people.audit import AuditEntry
 from core.people.deeds import Deed
 from core.people.receipts import order_links
@@ -253,6 +253,24 @@ def test_an_order_changes_hands_and_its_receipt_goes_there(shop: Shop, stripe: F
     assert builders.seen(shop, "ida@berg.example") == [order_id]
     assert builders.seen(shop, "nora@lindqvist.example") == []
     assert f"receipt:{order_id}:do_1" in builders.jobs(shop)
+
+
+@pytest.mark.parametrize(("to", "open_still"), [("ida@berg.example", False), ("nora@work.example", True)])
+def test_the_browser_that_bought_an_order_does_not_see_whose_it_is_next(
+    shop: Shop, stripe: FakeStripe, to: str, open_still: bool
+) -> None:
+    """A second address of the same person is no other hands."""
+    order_id = bought(shop, stripe)
+    with shop.transaction() as session:
+        order = session.get_one(Order, order_id)
+        order.browser_id = "br_1"
+        customers.take(session, "nora@work.example", str(order.customer_id), how=customers.How.OWNER, now=shop.now())
+    order_care.readdress(shop, order_id, to, deed=deed(works_as(shop, Role.OWNER), "do_1"))
+    with shop.reading() as session:
+        viewer = purchases.Viewer("br_1")
+        seen = purchases.seen(session, order_id, viewer, signing_key=shop.signing_key, now=shop.now())
+    assert seen is not None
+    assert (seen.mine, bool(seen.email), bool(seen.deliveries)) == (open_still,) * 3
 
 
 def test_an_order_that_nobody_paid_is_nobody_s_to_give_away(shop: Shop) -> None:
