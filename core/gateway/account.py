@@ -5,33 +5,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from typing import Any, Protocol
 
 from core.foundation.errors import StripeRefused
 from core.foundation.settings import Settings
 from core.gateway.client import StripeApi
+from core.gateway.permissions import Right
 
 # Of an object that Stripe never made: whoever may do something to such objects is told that there is none.
 _NOBODYS = "pushcart_asks_what_it_may"
-
-
-class Right(StrEnum):
-    """What the shop's key must be allowed, by what Stripe's page of restricted keys calls it."""
-
-    CHECKOUT = "Checkout Sessions: write"
-    EVENTS = "Events: read"
-    CHARGES = "Charges and Refunds: write"
-    PAYMENTS = "PaymentIntents: read"
-    SUBSCRIPTIONS = "Subscriptions: write"
-    INVOICES = "Invoices: read"
-    DISPUTES = "Disputes: read"
-    BALANCE = "Balance transactions: read"
-    PAYOUTS = "Payouts: read"
-    PRODUCTS = "Products and Prices: write"
-    PORTAL = "Customer portal: write"
-    ENDPOINTS = "Webhook Endpoints: write"
-    TAX = "Tax Settings and Registrations: read"
 
 
 @dataclass(frozen=True)
@@ -103,6 +85,7 @@ class StripeAccount(StripeApi):
     def _attempt(self, right: Right) -> Callable[[], Any]:
         """A call that needs this right and has no effect: a list of one, or what Stripe refuses for what it lacks."""
         v1, one = self._client.v1, {"limit": 1}
+        unchanged: Any = {"metadata": {"asked_by": "pushcart"}}
         attempts: dict[Right, Callable[[], Any]] = {
             Right.CHECKOUT: lambda: v1.checkout.sessions.expire(_NOBODYS),
             Right.EVENTS: lambda: v1.events.list(one),  # type: ignore[arg-type]
@@ -111,10 +94,17 @@ class StripeAccount(StripeApi):
             Right.SUBSCRIPTIONS: lambda: v1.subscriptions.cancel(_NOBODYS),
             Right.INVOICES: lambda: v1.invoices.list(one),  # type: ignore[arg-type]
             Right.DISPUTES: lambda: v1.disputes.list(one),  # type: ignore[arg-type]
-            Right.BALANCE: lambda: v1.balance_transactions.list(one),  # type: ignore[arg-type]
+            Right.BALANCE: lambda: v1.balance.retrieve(),
+            Right.BALANCE_TRANSACTIONS: lambda: v1.balance_transactions.list(one),  # type: ignore[arg-type]
             Right.PAYOUTS: lambda: v1.payouts.list(one),  # type: ignore[arg-type]
-            Right.PRODUCTS: lambda: v1.prices.update(_NOBODYS, {"active": False}),
+            Right.PRODUCTS: lambda: v1.products.update(_NOBODYS, {"active": False}),
+            Right.PRICES: lambda: v1.prices.update(_NOBODYS, {"active": False}),
+            Right.COUPONS: lambda: v1.coupons.update(_NOBODYS, unchanged),
+            Right.PROMOTION_CODES: lambda: v1.promotion_codes.update(_NOBODYS, unchanged),
             Right.PORTAL: lambda: v1.billing_portal.sessions.create({"customer": _NOBODYS}),
+            Right.CORRECTIONS: lambda: v1.invoices.update(_NOBODYS, unchanged),
+            Right.CREDIT_NOTES: lambda: v1.credit_notes.update(_NOBODYS, unchanged),
+            Right.CUSTOMERS: lambda: v1.customers.update(_NOBODYS, unchanged),
             Right.TAX: lambda: v1.tax.registrations.list(one),  # type: ignore[arg-type]
             Right.ENDPOINTS: lambda: v1.webhook_endpoints.update(_NOBODYS, {"disabled": False}),
         }

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from core.events.handlers import HANDLERS
-from core.gateway.account import Right, StripeAccount
+from core.gateway.account import StripeAccount
+from core.gateway.permissions import Right
 from tests.sandbox.running import KEY, World
 
 URL = "http://127.0.0.1:9/webhooks/stripe"

@@ -10,8 +10,9 @@ from sqlmodel import col, select
 from core.catalog.products import Kind, Price, Product
 from core.events.handlers import HANDLERS
 from core.foundation.errors import EndpointUnfit, PermissionMissing
-from core.gateway import account
-from core.gateway.account import Account, Right
+from core.gateway import account, permissions
+from core.gateway.account import Account
+from core.gateway.permissions import Right
 from core.journeys.billing import portal
 from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
@@ -46,13 +47,15 @@ def _clock(theirs: datetime, ours: datetime) -> Finding:
 
 def rights(shop: Shop, theirs: Account) -> Iterator[Finding]:
     """Whether the key may do all that the shop does, each by itself."""
-    asked = [right for right in Right if right is not Right.TAX or _reckons_tax(shop)]
+    asked = permissions.needed(invoices=shop.settings.invoices != "off", tax=_reckons_tax(shop))
     missing = [right for right in asked if not _is_allowed(theirs, right)]
-    for right in missing:
+    page = permissions.page_of_new_key(asked, livemode=shop.settings.livemode)
+    edit = "Edit the restricted key in Stripe's dashboard, under Developers, API keys"
+    for nth, right in enumerate(missing):
         yield Finding(
             "permissions", Level.WRONG, f"The key lacks the permission {right}.",
             "What the shop does with it would be refused when it is needed.",
-            "Edit the restricted key in Stripe's dashboard, under Developers, API keys.",
+            f"{edit}." if nth else f"{edit}, or make a new one, where all that the shop needs is ticked: {page}",
         )  # fmt: skip
     if not missing:
         yield Finding("permissions", Level.FINE, f"The key may do all that the shop does. {'; '.join(asked)}.")

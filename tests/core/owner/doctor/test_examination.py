@@ -1,5 +1,6 @@
 """The doctor: each thing that can be wrong is found by its name, whatever else is, and mended where that was asked for."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import uvicorn
@@ -23,7 +25,9 @@ from core.events.inbox import StripeEvent
 from core.foundation.errors import EndpointUnfit, PermissionMissing, ShopError, StripeKeyRefused, StripeUnreachable
 from core.foundation.settings import SANDBOX_KEY
 from core.foundation.storage import Storage
-from core.gateway.account import Right, Standing
+from core.gateway import permissions
+from core.gateway.account import Standing
+from core.gateway.permissions import Right
 from core.journeys import revocation
 from core.kinds.downloads import DownloadFile
 from core.outgoing import endpoints
@@ -142,9 +146,29 @@ def test_what_is_wrong_at_stripe_is_found_by_its_name(
 @pytest.mark.parametrize("right", Right)
 @builders.on_sqlite
 def test_each_permission_that_is_missing_is_named(own: Shop, account: FakeAccount, right: Right) -> None:
-    own = replace(own, settings=own.settings.model_copy(update={"tax": "stripe"}))
+    invoices = "off" if right is Right.INVOICES else "business"
+    own = replace(own, settings=own.settings.model_copy(update={"tax": "stripe", "invoices": invoices}))
     account.lacks = {right}
     assert wrong(own, account, "permissions") == [f"The key lacks the permission {right}."]
+
+
+@builders.on_sqlite
+def test_what_only_invoices_and_tax_need_is_asked_of_who_has_them(own: Shop, account: FakeAccount) -> None:
+    account.lacks = {*permissions.OF_INVOICES, *permissions.OF_TAX}
+    assert wrong(own, account, "permissions") == []
+    own = replace(own, settings=own.settings.model_copy(update={"tax": "stripe", "invoices": "always"}))
+    assert len(wrong(own, account, "permissions")) == len(account.lacks)
+
+
+@builders.on_sqlite
+def test_a_key_that_lacks_something_is_made_anew_with_all_of_it_by_one_link(own: Shop, account: FakeAccount) -> None:
+    account.lacks = {Right.COUPONS, Right.PRICES}
+    found = [each for each in examination.examine(own, account) if each.check == "permissions"]
+    [(page, *_), *others] = [re.findall(r"https://\S+", each.how) for each in found]
+    asked = parse_qs(urlsplit(page).query)["permissions[]"]
+    assert others == [[]]
+    assert {"rak_coupon_write", "rak_plan_write", "rak_checkout_session_write"} <= set(asked)
+    assert not any("credit_note" in each for each in asked)
 
 
 @builders.on_sqlite
