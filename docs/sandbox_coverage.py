@@ -202,7 +202,7 @@ def _nothing_at_all() -> str:
     return (
         "### What is not there at all\n\n"
         f"Objects that others may name, but that are never made: {stubbed}. Nothing of Connect, Issuing, Identity, "
-        "Terminal, Treasury, quotes, credit notes, payment links, registrations and calculations of tax, subscription "
+        "Terminal, Treasury, quotes, payment links, registrations and calculations of tax, subscription "
         "schedules or the second version of the API."
     )
 
