@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, SQLModel, col, select
 
 from core.catalog import products, workshop_terms
@@ -12,6 +13,7 @@ from core.catalog.license_terms import LicenseEntry
 from core.catalog.products import Kind, Price, Product
 from core.kinds.downloads import DownloadFile
 from core.kinds.workshops import WorkshopDate
+from core.owner.season import seasons
 
 Entry = dict[str, Any]
 
@@ -25,14 +27,14 @@ _TERMS = {
 
 def of_products(session: Session, product_ids: Collection[str] | None = None) -> dict[str, Entry]:
     """The entry of each of these products, or of all of them, by id, in the shop's order. What is off sale is left out of it:
-    old prices and files, and dates that are no longer offered."""
+    old prices and files, and dates that are no longer offered; and so are the made-up dates of a season."""
     query = select(Product).order_by(col(Product.position), col(Product.id))
     if product_ids is not None:
         query = query.where(col(Product.id).in_(product_ids))
     found = session.exec(query).all()
     ids = [product.id for product in found]
     prices, files = _active(session, Price, ids, Price.position), _active(session, DownloadFile, ids, "position")
-    dates = _active(session, WorkshopDate, ids, "starts_at")
+    dates = _active(session, WorkshopDate, ids, "starts_at", ~col(WorkshopDate.id).startswith(seasons.DATES))
     return {
         product.id: {
             **_product(product),
@@ -49,10 +51,12 @@ def catalogue(session: Session) -> Entry:
     return {"shop": products.texts(session), "products": list(of_products(session).values())}
 
 
-def _active(session: Session, table: type[SQLModel], ids: Collection[str], order: Any) -> dict[str, list[Any]]:
+def _active(
+    session: Session, table: type[SQLModel], ids: Collection[str], order: Any, *conditions: ColumnElement[bool]
+) -> dict[str, list[Any]]:
     of: Any = table
     by = (of.product_id, getattr(of, order) if isinstance(order, str) else order, of.id)
-    rows: Iterable[Any] = session.exec(select(of).where(of.product_id.in_(ids), of.active).order_by(*by))
+    rows: Iterable[Any] = session.exec(select(of).where(of.product_id.in_(ids), of.active, *conditions).order_by(*by))
     return {product_id: list(theirs) for product_id, theirs in groupby(rows, key=lambda row: row.product_id)}
 
 

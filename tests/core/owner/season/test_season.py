@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from core import fulfillment, tables
 from core.catalog import promotion_codes
-from core.catalog.products import Kind
+from core.catalog.products import Kind, Product
 from core.events import reconciliation
 from core.events.handlers import EventState
 from core.events.inbox import StripeEvent
@@ -52,7 +52,7 @@ from core.owner.needs import attention, set_aside
 from core.owner.needs.set_aside import SetAside
 from core.owner.season import making, plot, removal, seasons
 from core.owner.season.seasons import Offer, Season
-from core.owner.shelves import promotions
+from core.owner.shelves import applied, entries, promotions
 from core.people.audit import AuditEntry
 from core.people.customers import Customer
 from core.people.deeds import Deed
@@ -237,9 +237,11 @@ def again_it_is_refused(shop: Shop) -> None:
 def test_what_others_have_stays_as_it_is(few: None, demo: Shop, stripe: FakeStripe) -> None:
     builders.bought(demo, stripe, "quiet-launch-eur", cart="before")
     jobs = builders.jobs(demo)
-    before = everything(demo)
+    before, shelves = everything(demo), on_the_shelves(demo)
     made = making.fill(demo, progress=quietly)
     assert builders.jobs(demo) == jobs
+    # Its dates stand in no file, and are no difference from the one that was applied.
+    assert on_the_shelves(demo) == shelves
     assert removal.remove(demo) == made
     assert everything(demo) == before
     making.fill(demo, progress=quietly)
@@ -248,6 +250,12 @@ def test_what_others_have_stays_as_it_is(few: None, demo: Shop, stripe: FakeStri
     removal.remove(demo)
     assert order_rows(demo, order_id) == own
     assert builders.order(demo, builders.opened(demo, "contract-shelf-eur", cart="next")[0]).number == "PL-1023"
+
+
+def on_the_shelves(shop: Shop) -> tuple[Any, ...]:
+    with shop.reading() as session:
+        drift = applied.drift(session, [product.id for product in builders.rows(shop, Product)])
+        return entries.catalogue(session), [each.differences for each in drift.values()]
 
 
 def order_rows(shop: Shop, order_id: str) -> dict[str, Any]:
