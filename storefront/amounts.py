@@ -12,8 +12,8 @@ def price(amount: Money, *, short: bool = False) -> str:
 
 
 def written(amount: Money, *, short: bool = False) -> str:
-    """The same where it is no Markdown."""
-    return amount.format(short=short)
+    """The same where it is no Markdown. Below zero it has a minus, and no hyphen."""
+    return amount.format(short=short).replace("-", "−", amount.amount < 0)
 
 
 def pair(label: str, value: str, *, strong: bool = False) -> None:

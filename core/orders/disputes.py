@@ -48,6 +48,26 @@ class Stage(StrEnum):
     WON = "dispute_won"
 
 
+class Standing(StrEnum):
+    """How a dispute stands for whoever owns the shop."""
+
+    ANSWER = "answer"
+    REVIEW = "review"
+    WON = "won"
+    LOST = "lost"
+    CLOSED = "closed"
+
+
+# By what Stripe calls it; a status that is news to us is looked at by a bank.
+STATUSES = {
+    Standing.ANSWER: ("needs_response", "warning_needs_response", "appeal_needs_response"),
+    Standing.REVIEW: ("under_review", "warning_under_review", "appeal_under_review"),
+    Standing.WON: ("won",),
+    Standing.LOST: ("lost",),
+    Standing.CLOSED: ("warning_closed", "prevented"),
+}
+
+
 class Dispute(Dated, table=True):
     """A chargeback or an inquiry, under Stripe's id. Its status only climbs. `due_by` is when evidence must be in.
 
@@ -75,6 +95,11 @@ class Dispute(Dated, table=True):
     withdrawn: bool = False
     withdrawn_later: bool = False
     created_at: datetime = Field(index=True)
+
+    @property
+    def standing(self) -> Standing:
+        """How it stands for whoever owns the shop."""
+        return next((each for each, names in STATUSES.items() if self.status in names), Standing.REVIEW)
 
 
 # Stripe prevents some before they take anything: by what it tells the bank, or since the payment was refunded meanwhile.

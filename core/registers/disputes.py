@@ -2,36 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from sqlmodel import Session, col, select
 
 from core.foundation.money import Money
-from core.orders.disputes import Dispute
+from core.orders.disputes import STATUSES, Dispute, Standing
 from core.orders.orders import Order
 from core.registers import order_names, paging
 from core.registers.order_names import OrderName
 from core.registers.paging import Page, Place
-
-
-class Standing(StrEnum):
-    """How a dispute stands for whoever owns the shop."""
-
-    ANSWER = "answer"
-    REVIEW = "review"
-    WON = "won"
-    LOST = "lost"
-    CLOSED = "closed"
-
-
-# By what Stripe calls it; a status that is news to us is looked at by a bank.
-_STATUSES = {
-    Standing.ANSWER: ("needs_response", "warning_needs_response", "appeal_needs_response"),
-    Standing.REVIEW: ("under_review", "warning_under_review", "appeal_under_review"),
-    Standing.WON: ("won",),
-    Standing.LOST: ("lost",),
-    Standing.CLOSED: ("warning_closed", "prevented"),
-}
 
 
 @dataclass(frozen=True)
@@ -55,15 +34,14 @@ def page(session: Session, state: str, *, livemode: bool, place: Place, size: in
     """The newest disputes of this mode, of this standing if it is one."""
     query = select(Dispute).where(paging.of_mode(Dispute, Order, livemode=livemode))
     if wanted := paging.one_of(Standing, state):
-        query = query.where(col(Dispute.status).in_(_STATUSES[wanted]))
+        query = query.where(col(Dispute.status).in_(STATUSES[wanted]))
     found = paging.page(session, query, Dispute, by="created_at", place=place, size=size)
     names = order_names.of(session, [row.order_id for row in found.rows])
     return found.each(lambda row: _row(row, names[row.order_id]))
 
 
 def _row(row: Dispute, order: OrderName) -> DisputeRow:
-    standing = next((each for each, names in _STATUSES.items() if row.status in names), Standing.REVIEW)
     return DisputeRow(
-        row.id, order, Money(row.amount, row.currency), row.reason, row.status, standing, row.was_inquiry,
+        row.id, order, Money(row.amount, row.currency), row.reason, row.status, row.standing, row.was_inquiry,
         row.withdrawn, row.due_by, row.created_at,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """States in words and colours: green is done, orange waits, red needs somebody, violet is money that went back, gray is over."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 from core.catalog.products import Kind
@@ -9,16 +9,21 @@ from core.foundation.jobs.kinds import Job
 from core.kinds.grants import Closing, Delivery
 from core.licensing.found_licenses import Standing as LicenseStanding
 from core.messages.letters import LetterState
+from core.orders import disputes
 from core.orders.balance.payouts import PayoutStatus
 from core.orders.refunds import RefundStatus
 from core.orders.status import GrantState, Handed, Status
 from core.owner.accounting.tax import TaxKey
+from core.owner.order_book.detail import DisputeView
 from core.owner.order_book.timeline import Tone
-from core.registers import disputes
+from core.registers.disputes import DisputeRow
 from core.registers.subscriptions import UNTOLD, Standing
 from core.rights.consents import Consent
 from core.rights.withdrawals import State
-from storefront import process, words
+from storefront import dates, process, words
+
+# So close to its end a deadline is red.
+_SOON = timedelta(days=3)
 
 STATUS = {
     Status.PENDING: ("Not paid", "gray", "schedule"),
@@ -189,6 +194,25 @@ def of_refund(reason: str, failure: str, actor: str) -> str:
     """Why money goes back, or could not, and who has it go."""
     why = (REFUND_REASON.get(reason, reason.replace("_", " ")), failure.replace("_", " "))
     return " · ".join([*map(words.plain, filter(None, why)), by(actor)])
+
+
+def of_dispute(row: DisputeRow | DisputeView) -> str:
+    """What a bank asks about, whether it has the money meanwhile, and how it stands there."""
+    kind = "Inquiry" if row.was_inquiry and not row.withdrawn else "Dispute"
+    taken = ", its money was taken from the balance" if row.withdrawn else ""
+    return words.plain(f"{kind}: {row.reason.replace('_', ' ')}{taken} · {row.status.replace('_', ' ')}")
+
+
+def until_answered(row: DisputeRow | DisputeView) -> str:
+    """How long is left for answering."""
+    shop = process.shop()
+    if row.due_by is None:
+        return ":orange[Stripe did not say by when it wants an answer.]"
+    left, until = row.due_by - shop.now(), f"{moment(row.due_by)} {shop.settings.zone.key}"
+    if left <= timedelta():
+        return f":red[:material/timer_off: **The time for an answer is over** since {until}]"
+    color = "red" if left <= _SOON else "orange"
+    return f":{color}[:material/timer: **{dates.age(left)} left**], until {until}"
 
 
 def of_delivery(delivery: Delivery) -> str:

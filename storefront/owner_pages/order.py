@@ -9,6 +9,7 @@ from core.catalog.looks import drawn_covers
 from core.foundation.errors import OrderNotFound, ShopError
 from core.journeys.given_orders import Given
 from core.kinds.grants import Delivery
+from core.orders.disputes import Standing
 from core.owner import notes
 from core.owner.order_book import detail, lookup
 from core.owner.order_book.detail import GivenView, Sheet
@@ -158,8 +159,7 @@ def draw_money(sheet: Sheet, me: Staff) -> None:
         if sheet.price.discount and sheet.price.discount.amount:
             amounts.pair("Discount", f"−{price(sheet.price.discount)}")
         if balance := sheet.price.settled:
-            sign = "−" if balance.amount > 0 else ""
-            amounts.pair("Settled with their balance at Stripe", f"{sign}{price(abs(balance))}")
+            amounts.pair("Settled with their balance at Stripe", price(balance * -1))
         amounts.pair("Paid" if sheet.paid else "To be paid", price(sheet.price.total), strong=True)
         if sheet.price.refunded.amount:
             amounts.pair("Went back", f"−{price(sheet.price.refunded)}")
@@ -169,7 +169,9 @@ def draw_money(sheet: Sheet, me: Staff) -> None:
             amounts.pair("Can still go back", price(sheet.price.left))
             words.quiet("A bank took the rest, or holds it until it has decided: of that nothing can be refunded.")
         for settled in sheet.settled:
-            amounts.pair(":gray[Stripe's fee]", f":gray[−{price(settled.fee)}]")
+            if settled.disputed:
+                amounts.pair(":gray[Taken by banks]", f":gray[{price(settled.disputed * -1)}]")
+            amounts.pair(":gray[Stripe's fee]", f":gray[{price(settled.fee * -1)}]")
             arrives = f", {dates.day(settled.arrives)}" if settled.arrives else ""
             amounts.pair(f":gray[You receive{arrives}]", f":gray[{price(settled.net)}]")
         if sheet.paid and not sheet.settled and sheet.price.total.amount:
@@ -200,15 +202,10 @@ def draw_payments(sheet: Sheet, me: Staff) -> None:
             sheet=sheet,
         )
     for dispute in sheet.disputes:
-        due = (
-            f"Answer by {states.moment(dispute.due_by)} {shop.settings.zone.key}"
-            if dispute.due_by
-            else dispute.status.replace("_", " ")
-        )
-        draw_fact(
-            f"{price(dispute.amount)} :red-badge[:material/gavel: Disputed]", f"{dispute.reason}. {due}", dispute.id,
-            sheet=sheet,
-        )  # fmt: skip
+        badge = states.badge(states.DISPUTE[dispute.standing])
+        with draw_fact(f"{price(dispute.amount)} {badge}", states.of_dispute(dispute), dispute.id, sheet=sheet):
+            if dispute.standing is Standing.ANSWER:
+                st.markdown(states.until_answered(dispute))
     if sheet.paid and me.may(Action.EXPORT):
         draw_evidence(sheet)
     for each in sheet.subscriptions:
@@ -267,7 +264,8 @@ def draw_buyer(sheet: Sheet) -> None:
     with frame.card("buyer", gap="xxsmall"):
         st.markdown(f"**{words.plain(who(sheet.row))}**")
         if sheet.row.email:
-            words.quiet(words.plain(sheet.row.email))
+            if who(sheet.row) != sheet.row.email:
+                words.quiet(words.plain(sheet.row.email))
             links.to(links.ORDERS, "All their orders", "receipt_long", where="buyer", text=sheet.row.email)
         card = f"card from {sheet.card_country}" if sheet.card_country else ""
         known = [each for each in (sheet.row.country, card, sheet.tax_id, *sheet.rates) if each]
@@ -350,7 +348,7 @@ with frame.column(1180):
     with right:
         draw_money(sheet, me)
         draw_buyer(sheet)
-        agreed.draw(sheet.row.id)
+        agreed.draw(sheet.row.id, {line.product_id: line.name for line in sheet.lines})
         draw_letters(sheet)
         draw_notes(sheet, me)
         rehearsal_card.draw(sheet, me)

@@ -1,14 +1,14 @@
-from datetime import timedelta
 from html import escape
 
 import streamlit as st
 
 from core.foundation.errors import ShopError
+from core.orders.disputes import Standing
 from core.orders.refunds import RefundStatus
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
 from core.registers import disputes, refunds
-from core.registers.disputes import DisputeRow, Standing
+from core.registers.disputes import DisputeRow
 from core.registers.refunds import RefundRow
 from storefront import dates, frame, process, words
 from storefront.amounts import price
@@ -16,8 +16,6 @@ from storefront.back_office import dialogs, fates, gate, lists, refusals, states
 
 shop = process.shop()
 VIEWS = {"refunds": "Refunds", "disputes": "Disputes"}
-# So close to its end a deadline is red.
-SOON = timedelta(days=3)
 
 
 def draw_refunds(me: Staff) -> None:
@@ -108,12 +106,10 @@ def draw_disputes(me: Staff) -> None:
 def draw_dispute(row: DisputeRow, me: Staff) -> None:
     """One dispute, with what to answer it by."""
     with lists.row(row.id, f"**{price(row.amount)}** {states.badge(states.DISPUTE[row.standing])}", row.order):
-        kind = "Inquiry" if row.was_inquiry and not row.withdrawn else "Dispute"
-        taken = ", its money was taken from the balance" if row.withdrawn else ""
-        words.quiet(words.plain(f"{kind}: {row.reason.replace('_', ' ')}{taken} · {row.status.replace('_', ' ')}"))
+        words.quiet(states.of_dispute(row))
         words.quiet(f"{states.moment(row.created_at)} · {words.plain(row.id)}")
         if row.standing is Standing.ANSWER:
-            st.markdown(deadline(row))
+            st.markdown(states.until_answered(row))
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             if me.may(Action.EXPORT):
                 draw_evidence(row.order.id)
@@ -121,17 +117,6 @@ def draw_dispute(row: DisputeRow, me: Staff) -> None:
                 mode = "" if shop.settings.livemode else "test/"
                 address = f"https://dashboard.stripe.com/{mode}disputes/{row.id}"
                 st.link_button("Answer it at Stripe", address, type="tertiary", icon=":material/open_in_new:")
-
-
-def deadline(row: DisputeRow) -> str:
-    """How long is left for answering."""
-    if row.due_by is None:
-        return ":orange[Stripe did not say by when it wants an answer.]"
-    left, until = row.due_by - shop.now(), f"{states.moment(row.due_by)} {shop.settings.zone.key}"
-    if left <= timedelta():
-        return f":red[:material/timer_off: **The time for an answer is over** since {until}]"
-    color = "red" if left <= SOON else "orange"
-    return f":{color}[:material/timer: **{dates.age(left)} left**], until {until}"
 
 
 def draw_evidence(order_id: str) -> None:

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from core.foundation.errors import AddressUnfit, ShopError, Unfit
+from core.foundation.money import Money
 from core.foundation.settings import Settings
+from core.languages import sentences as languages
 from storefront import amounts, process, sentences, words
 
 
@@ -69,3 +71,9 @@ def test_only_web_addresses_of_a_seller_s_text_become_links() -> None:
     assert said.startswith(r"I agree to \[x\](y), see [https\://shop.example")
     assert said.endswith(r"](https://shop.example/terms?a=1). \<b\>")
     assert words.linked("javascript:alert(1) http://") == words.plain("javascript:alert(1) http://")
+
+
+def test_an_amount_below_zero_has_a_minus_and_no_hyphen() -> None:
+    assert amounts.written(Money(-2083, "eur")) == "−€20.83"
+    with languages.spoken("de"):
+        assert amounts.price(Money(-2083, "eur")) == "−20,83\N{NO-BREAK SPACE}€"

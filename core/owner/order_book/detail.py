@@ -22,10 +22,12 @@ from core.orders.allocation import Refundable
 from core.orders.balance import entries
 from core.orders.balance.payouts import Payout
 from core.orders.checkouts import Checkout, at_stripe
+from core.orders.disputes import Standing
 from core.orders.orders import Order, OrderLine
 from core.orders.refunds import RefundStatus
 from core.orders.status import Status
 from core.owner import evidence, notes
+from core.owner.figures.received import DISPUTES
 from core.owner.order_book import people, timeline
 from core.owner.order_book.listing import OrderRow, described
 from core.owner.order_book.people import PlaceView, SeatsView
@@ -110,20 +112,25 @@ class RefundView:
 
 @dataclass(frozen=True)
 class DisputeView:
-    """What a bank asks about."""
+    """What a bank asks about. `withdrawn` if the money was taken from the balance; `due_by` is when Stripe wants the evidence."""
 
     id: str
     amount: Money
     reason: str
     status: str
+    standing: Standing
+    was_inquiry: bool
+    withdrawn: bool
     due_by: datetime | None
 
 
 @dataclass(frozen=True)
 class Settled:
-    """What of the order reached the balance, in one currency of settlement. `arrives` is the newest payout's day, if known."""
+    """What of the order reached the balance, in one currency of settlement. `disputed` is what banks took from there, less what
+    they gave back; `arrives` is the newest payout's day, if known."""
 
     gross: Money
+    disputed: Money
     fee: Money
     net: Money
     arrives: datetime | None
@@ -326,7 +333,16 @@ def _refund(row: refunds.Refund) -> RefundView:
 
 
 def _dispute(row: disputes.Dispute) -> DisputeView:
-    return DisputeView(row.id, Money(row.amount, row.currency), row.reason, row.status, row.due_by)
+    return DisputeView(
+        row.id,
+        Money(row.amount, row.currency),
+        row.reason,
+        row.status,
+        row.standing,
+        row.was_inquiry,
+        row.withdrawn,
+        row.due_by,
+    )
 
 
 def _settled(session: Session, order_id: str) -> tuple[Settled, ...]:
@@ -336,7 +352,9 @@ def _settled(session: Session, order_id: str) -> tuple[Settled, ...]:
     by_currency = {currency: [row for row in found if row.currency == currency] for currency in _currencies(found)}
     return tuple(
         Settled(
-            Money(sum(row.gross for row in rows), currency), Money(sum(row.fee for row in rows), currency),
+            Money(sum(row.gross for row in rows), currency),
+            Money(-sum(row.gross for row in rows if row.category in DISPUTES), currency),
+            Money(sum(row.fee for row in rows), currency),
             Money(sum(row.net for row in rows), currency),
             max((arrivals[row.payout_id] for row in rows if row.payout_id in arrivals), default=None),
             tuple(dict.fromkeys(row.payout_id for row in rows if row.payout_id)),

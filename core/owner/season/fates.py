@@ -1,6 +1,6 @@
 """What becomes of the orders of the season, told to the shop event by event and at the moment of each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -13,12 +13,15 @@ from core.orders.balance.entries import Movement
 from core.owner.season import seasons
 from core.owner.season.plan_objects import StripeOfOrder
 from core.owner.season.plot import Act, Fate
+from core.rights.clauses import Asked
 from core.shop import Shop
 
 _MINUTE = timedelta(minutes=1)
 # A renewal that was declined is tried again after some days; what fails for longer is given up.
 _RETRIED, _GIVEN_UP = timedelta(days=3), timedelta(days=6)
 _DECIDED = timedelta(days=5)
+# Of so many buyers one does without what begins at once, and keeps the right to withdraw.
+_TICKS_NOTHING = 9
 
 
 # What those who leave choose and write of why, as Stripe's portal asks them.
@@ -47,6 +50,7 @@ class Stage:
     clock: Clock
     begins: datetime
     act: Act
+    asked: Sequence[Asked]
 
     @property
     def turn(self) -> datetime:
@@ -57,6 +61,12 @@ class Stage:
     def over(self) -> datetime:
         """When the season is over."""
         return self.begins + timedelta(days=seasons.DAYS)
+
+    @property
+    def agreed(self) -> tuple[str, ...]:
+        """The clauses that its buyer was told of, and those that they ticked: most tick all, and some none."""
+        ticks = self.act.number % _TICKS_NOTHING != 0
+        return tuple(each.version for each in self.asked if ticks or not each.box)
 
     def tell(self) -> None:
         """Let the shop take in what Stripe tells by now, and ask what it would ask then."""
@@ -87,7 +97,7 @@ def play(stage: Stage) -> None:
     act, cart = stage.act, new_id("season")
     stage.clock.at = stage.begins + timedelta(days=act.day)
     items = tuple(Item(wish.price, wish.quantity, wish.date) for wish in act.wishes)
-    checkout.start(stage.shop, Basket(cart, items, browser_id=cart, from_season=True))
+    checkout.start(stage.shop, Basket(cart, items, browser_id=cart, from_season=True, consents=stage.agreed))
     stage.clock.at += 4 * _MINUTE
     _FATES[act.fate](stage)
     if stage.stripe.moved:

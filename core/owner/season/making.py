@@ -14,7 +14,7 @@ from typing import cast
 from sqlalchemy import Connection
 from sqlmodel import Session, col, update
 
-from core.catalog import plan_prices
+from core.catalog import plan_prices, products
 from core.catalog.promotion_codes import PromotionCode
 from core.foundation import database
 from core.foundation.errors import NoSeason, NotTheDemo, SeasonThere, SeasonUnderWay, UnknownPrice
@@ -28,6 +28,8 @@ from core.owner.season.plan_objects import StripeOfOrder
 from core.owner.season.plot import Act
 from core.owner.season.seasons import Season
 from core.people.deeds import Deed
+from core.rights import clauses
+from core.rights.clauses import Asked
 from core.shop import Shop
 
 # For others to write in between, in seconds: SQLite has them look rarely once they have waited for a while.
@@ -65,10 +67,11 @@ def fill(shop: Shop, *, progress: Callable[[int, int], None], deed: Deed | None 
     acts = plot.acts()
     season = _begin(shop, acts, deed)
     begins = beginning(season.until)
+    asked = _asked(shop, acts)
     try:
         for start in range(season.done, len(acts), _AT_ONCE):
             progress(start, len(acts))
-            _make(shop, season.run, acts[start : start + _AT_ONCE], begins)
+            _make(shop, season.run, acts[start : start + _AT_ONCE], begins, asked)
             sleep(_BREATH)
         with _part(shop, season.run, done=len(acts) + 1) as made:
             paying_out.pay_out_all(made, begins)
@@ -134,13 +137,21 @@ def _add_code(session: Session, begins: datetime, until: datetime) -> None:
     )  # fmt: skip
 
 
-def _make(shop: Shop, run: str, acts: Sequence[Act], begins: datetime) -> None:
+def _asked(shop: Shop, acts: Sequence[Act]) -> tuple[Asked, ...]:
+    """What its buyers are asked to agree to, and told."""
+    with shop.reading() as session:
+        wanted = sorted({wish.price for act in acts for wish in act.wishes})
+        sold = [each.product for each in plan_prices.priced(session, wanted).values()]
+        return clauses.asked(sold, products.texts(session))
+
+
+def _make(shop: Shop, run: str, acts: Sequence[Act], begins: datetime, asked: Sequence[Asked]) -> None:
     with _part(shop, run, done=acts[-1].number) as made:
         for act in acts:
             clock = Clock(begins)
             stripe = StripeOfOrder(act.number, clock)
             own = replace(made, stripe=cast(Stripe, stripe), now=clock)
-            fates.play(Stage(own, stripe, clock, begins, act))
+            fates.play(Stage(own, stripe, clock, begins, act, asked))
 
 
 @contextmanager

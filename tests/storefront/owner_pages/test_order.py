@@ -7,8 +7,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.catalog.products import Product
-from core.events import questions
+from core.events import balance_questions, questions
 from core.foundation.errors import StripeRefused, StripeUnreachable
+from core.foundation.money import Money
 from core.journeys import refund
 from core.kinds import license_keys
 from core.kinds.grants import Grant
@@ -17,6 +18,7 @@ from core.kinds.seats import Seat, SeatState
 from core.orders.history import FulfillmentLog
 from core.orders.orders import Order
 from core.orders.refunds import Refund
+from core.owner.order_book import detail
 from core.people.audit import AuditEntry
 from core.people.staff import Role
 from core.registers import subscriptions
@@ -214,6 +216,43 @@ def test_a_payment_that_a_bank_took_is_not_offered_to_go_back_and_says_why(visit
     assert "**€9.00** of test money goes back" in words(tab) + " ".join(each.value for each in tab.info)
 
 
+@pytest.mark.parametrize(
+    ("status", "badge", "waits", "taken"),
+    [
+        ("needs_response", "Needs an answer", True, True), ("under_review", "With the bank", False, True),
+        ("lost", "Lost", False, True), ("won", "Won", False, False), ("warning_closed", "Closed", False, False),
+    ],
+)  # fmt: skip
+@builders.on_sqlite
+def test_a_dispute_says_how_it_stands_and_the_money_adds_up(
+    visitor: Visitor, order_id: str, status: str, badge: str, waits: bool, taken: bool
+) -> None:
+    """An answer is asked for while one can be given, and what a bank has is not what the owner receives."""
+    shop, stripe = visitor.shop, visitor.stripe
+    payment = builders.payment_of(shop, order_id)
+    for stage in dict.fromkeys(
+        ["warning_needs_response" if status.startswith("warning") else "needs_response", status]
+    ):
+        builders.deliver(shop, stripe.tell("charge.dispute.created", stripe.dispute(payment, status=stage)))
+    for _, ask in balance_questions.due(shop):
+        ask()
+    said = words(opens(visitor, order_id))
+    assert f": {badge}]" in said
+    assert ("days left**" in said) is waits
+    assert ("Taken by banks" in said and "−€108.00" in said) is taken
+    (settled,) = detail.sheet(shop, order_id).settled
+    assert settled.net == Money(10800, "eur") - settled.disputed - settled.fee
+
+
+@builders.on_sqlite
+def test_what_was_agreed_to_is_told_by_name_and_an_address_once(visitor: Visitor, order_id: str) -> None:
+    with visitor.shop.transaction() as session:
+        session.get_one(Order, order_id).name = ""
+    said = words(opens(visitor, order_id))
+    assert "Field Guide, Template Kit: " in said
+    assert said.count("nora@lindqvist.example") == 1
+
+
 @builders.on_sqlite
 def test_an_owner_sees_what_each_subscription_is_for_and_changes_the_seats_of_one(visitor: Visitor) -> None:
     visitor.works_as(Role.OWNER)
@@ -291,7 +330,7 @@ def test_what_its_buyer_agreed_to_and_withdrew_from_is_there(visitor: Visitor, o
     tab = opens(visitor, order_id)
     seen = words(tab)
     assert "my right of withdrawal ends with that." in seen
-    assert r"guide, kit: not ticked" in seen
+    assert "Field Guide, Template Kit: not ticked" in seen
     # What was not ticked stands under no heading that says otherwise.
     assert "Agreed to" not in seen
     assert "To decide" in seen
