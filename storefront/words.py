@@ -17,10 +17,24 @@ def each(interval: Interval) -> str:
     return _(EACH[interval])
 
 
+# What Markdown makes something of, and a backslash before it keeps as it is: anywhere, and where a line begins.
+_MARK = r"[\\`*_\[\]<>~$:|]|&(?=#?\w+;)"
+_BEGINS = re.compile(r"(?m)^( {0,3})(\d{1,9}(?=[.)](?:\s|$))|(?=[-+=#]))")
+_INDENTED = re.compile(r"(?m)^(?: {4}| {0,3}\t)[ \t]*")
+# What is found in a text only once its backslashes are gone: addresses, Streamlit's icons, and what it makes dashes and arrows of.
+_FOUND_LATER = r"@|(?i:(?<=http):(?=//)|(?<=https):(?=//)|(?<=www)\.)|:(?=material[/_]|streamlit:)|(?<=[-<>~])[-=>]"
+_SPECIAL = re.compile(rf"(?P<later>{_FOUND_LATER})|{_MARK}")
+
+
 def plain(text: str) -> str:
-    """Text as it is written: nothing in it is Markdown, and an address does not become a link."""
-    escaped = re.sub(r"([\\`*_\[\]<>~$:|])", r"\\\1", text)
-    return escaped.replace("@", ":color[@]{}")  # a directive without effect, which splits the word
+    """Text as it is written: nothing in it is Markdown, and no address becomes a link."""
+    escaped = _SPECIAL.sub(_as_it_is, _INDENTED.sub(" ", text))
+    return _BEGINS.sub(r"\1\2\\", escaped)
+
+
+def _as_it_is(found: re.Match[str]) -> str:
+    # A directive without effect splits what is found later.
+    return f":color[{found[0]}]{{}}" if found["later"] else f"\\{found[0]}"
 
 
 def linked(text: str) -> str:

@@ -114,7 +114,7 @@ def draw_controls(line: LineView, cart: CartView, *, fixed: bool) -> None:
                 1, max(most, line.quantity), key=quantity_key(line),
                 on_change=change_quantity, args=(line,), label_visibility="collapsed", width=124,
             )  # fmt: skip
-        what = dates.day_of(line.date) if line.date else line.offer.name
+        what = dates.day_of(line.date) if line.date else words.plain(line.offer.name)
         st.button(
             _("Remove {what}").format(what=what),
             key=f"remove-{line.key}",

@@ -1,5 +1,6 @@
 """A visitor of the pages: a browser with its cookies, in front of a shop with a real database and a fake Stripe."""
 
+import re
 import warnings
 from functools import cache
 
@@ -142,7 +143,12 @@ def sound(tab: AppTest) -> AppTest:
 def words(tab: AppTest) -> str:
     """Everything that is to be read on a page, the widgets' labels aside."""
     kinds = (tab.title, tab.header, tab.subheader, tab.markdown, tab.warning, tab.info, tab.success, tab.html, tab.code)
-    return "\n".join(str(each.value) for kind in kinds for each in kind).replace(":color[@]{}", "@")
+    return joined("\n".join(str(each.value) for kind in kinds for each in kind))
+
+
+def joined(text: str) -> str:
+    """A text of a page without the directives that have no effect but to split what would become a link or a sign."""
+    return re.sub(r":color\[(.)]\{}", r"\1", text)
 
 
 def labels(tab: AppTest) -> list[str]:

@@ -55,6 +55,49 @@ def test_nothing_in_a_name_is_markup() -> None:
     assert words.plain("*a* [b](c) :red[d] $e$ `f`") == r"\*a\* \[b\](c) \:red\[d\] \$e\$ \`f\`"
 
 
+@pytest.mark.parametrize(
+    ("written", "split"),
+    [
+        ("see http://shop.example", "see http:color[:]{}//shop.example"),
+        ("HTTPS://shop.example", "HTTPS:color[:]{}//shop.example"),
+        ("www.shop.example", "www:color[.]{}shop.example"),
+        ("nora@shop.example", "nora:color[@]{}shop.example"),
+    ],
+)
+def test_no_address_that_somebody_wrote_becomes_a_link(written: str, split: str) -> None:
+    assert words.plain(written) == split
+
+
+@pytest.mark.parametrize(
+    ("written", "split"),
+    [
+        (":material/home:", r":color[:]{}material/home\:"),
+        (":streamlit:", r":color[:]{}streamlit\:"),
+        ("a -> b", "a -:color[>]{} b"),
+        ("a <-> b", r"a \<:color[-]{}:color[>]{} b"),
+        ("5 >= 4 -- yes", r"5 \>:color[=]{} 4 -:color[-]{} yes"),
+        ("AT&amp;T, R&D", r"AT\&amp;T, R&D"),
+    ],
+)
+def test_no_icon_or_sign_is_made_of_what_somebody_wrote(written: str, split: str) -> None:
+    assert words.plain(written) == split
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("# one", r"\# one"),
+        ("- one\n+ two", "\\- one\n\\+ two"),
+        ("1. one\n 2) two", "1\\. one\n 2\\) two"),
+        ("10.30, 1.5", "10.30, 1.5"),
+        ("name\n===", "name\n\\==="),
+        ("    code\n\tcode", " code\n code"),
+    ],
+)
+def test_no_line_begins_a_heading_a_list_or_code(written: str, kept: str) -> None:
+    assert words.plain(written) == kept
+
+
 def test_commands_in_what_core_says_are_shown_as_such_and_nothing_else_is_markup() -> None:
     assert words.told("Run `pushcart *x*` for *this*.") == r"Run `pushcart *x*` for \*this\*."
 
@@ -68,7 +111,7 @@ def test_sizes_are_said_as_people_say_them(octets: int, said: str) -> None:
 
 def test_only_web_addresses_of_a_seller_s_text_become_links() -> None:
     said = words.linked("I agree to [x](y), see https://shop.example/terms?a=1. <b>")
-    assert said.startswith(r"I agree to \[x\](y), see [https\://shop.example")
+    assert said.startswith(r"I agree to \[x\](y), see [https:color[:]{}//shop.example")
     assert said.endswith(r"](https://shop.example/terms?a=1). \<b\>")
     assert words.linked("javascript:alert(1) http://") == words.plain("javascript:alert(1) http://")
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 
-from core.catalog.products import ShopText
+from core.catalog.products import Product, ShopText
 from core.foundation.errors import StripeKeyRefused, StripeRefused, StripeUnreachable
 from core.orders.orders import Order
 from core.rights.consents import Consent
@@ -17,6 +17,13 @@ def test_a_cart_survives_a_new_tab(visitor: Visitor) -> None:
     tab = visitor.opens("cart")
     assert "**Field Guide**" in words(tab)
     assert "**€58.00**" in words(tab)
+
+
+def test_nothing_in_a_product_s_name_is_markup_on_the_button_that_removes_it(visitor: Visitor) -> None:
+    with visitor.shop.transaction() as session:
+        session.get_one(Product, "guide").name = "**Guide** :material/home:"
+    visitor.puts("guide-eur")
+    assert r"Remove \*\*Guide\*\* :color[:]{}material/home\:" in labels(visitor.opens("cart"))
 
 
 def test_paying_leaves_for_stripe_in_the_same_tab_and_keeps_the_cart(visitor: Visitor) -> None:

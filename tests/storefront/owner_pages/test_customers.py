@@ -17,7 +17,7 @@ from tests import builders, colleagues
 from tests.builders import bought, deliver, opened
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
-from tests.storefront.conftest import Visitor, labels, sound, words
+from tests.storefront.conftest import Visitor, joined, labels, sound, words
 
 NORA, ADA = "nora@lindqvist.example", "ada@lovelace.example"
 
@@ -46,11 +46,7 @@ def customer_of(shop: Shop, email: str) -> str:
 
 
 def listed(tab: AppTest) -> list[str]:
-    return [
-        link.label.replace("\\", "").replace(":color[@]{}", "@")
-        for link in tab.page_link
-        if link.label.startswith("**")
-    ]
+    return [joined(link.label.replace("\\", "")) for link in tab.page_link if link.label.startswith("**")]
 
 
 def test_without_any_the_page_says_so(owner: Visitor) -> None:

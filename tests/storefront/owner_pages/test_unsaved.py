@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core.people.staff import Role
 from storefront import links
 from tests import builders
-from tests.storefront.conftest import Visitor, labels, sound, words
+from tests.storefront.conftest import Visitor, joined, labels, sound, words
 from tests.storefront.owner_pages.test_customers import NORA, customer_of, sells_to
 
 UNSAVED = "What you typed is not saved yet."
@@ -68,7 +68,7 @@ def test_what_was_typed_stands_there_until_it_is_saved_or_let_go_of(
 
     def comes_back() -> None:
         goes_to(links.MONEY)
-        told.append(any(case.title in each.replace(":color[@]{}", "@") for each in labels(tab)))
+        told.append(any(case.title in joined(each) for each in labels(tab)))
         goes_to(case.page, **({"id": case.id} if case.id else {}))
         if case.opened_by:
             sound(tab.button(key=case.opened_by).click().run())
