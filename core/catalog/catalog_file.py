@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
@@ -43,6 +44,9 @@ MOST = 100_000
 # In days, the longest time ahead.
 _TEN_YEARS = 3650
 _Reckoned = AfterValidator(wall_times.reckoned)
+# What stands in a line with other words. The spaces around what was pasted are nobody's: of a name they alone would be none, and
+# of a shelf another one.
+Words = Annotated[str, StringConstraints(strip_whitespace=True)]
 
 
 def _holds_zero(said: Any) -> bool:
@@ -139,10 +143,10 @@ class FileEntry(_Entry):
 
     path: str = ""
     name: str = Field(pattern=r"^[^/\\\r\n\"]{1,200}$")
-    label: str
+    label: Words
     media_type: str = Field(pattern=r"^[\w.+-]+/[\w.+-]+$")
     sha256: str = Field("", pattern=r"^([0-9a-f]{64})?$")
-    version: str = Field("", max_length=50)
+    version: Words = Field("", max_length=50)
     notes: str = Field("", max_length=2000)
 
     @model_validator(mode="after")
@@ -230,20 +234,20 @@ class ProductEntry(_Entry):
     """
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")
-    name: str = Field(min_length=1, max_length=250)
+    name: Words = Field(min_length=1, max_length=250)
     kind: Kind
-    group: str = ""
-    summary: str = ""
-    facts: str = ""
+    group: Words = ""
+    summary: Words = ""
+    facts: Words = ""
     description: str = ""
     image: str = ""
-    image_alt: str = ""
-    call_to_action: str = SEE_MORE
+    image_alt: Words = ""
+    call_to_action: Words = SEE_MORE
     active: bool = True
     draft: bool = False
     max_quantity: int = Field(1, ge=1, le=999)
-    gets: list[tuple[str, str]] = []
-    faq: list[tuple[str, str]] = []
+    gets: list[tuple[Words, Words]] = []
+    faq: list[tuple[Words, Words]] = []
     prices: list[PriceEntry] = []
     files: list[FileEntry] = []
     parts: list[str] = []
@@ -328,16 +332,16 @@ class ShopEntry(_Entry):
     `icon` and `cover` are pictures beside the catalogue.
     """
 
-    name: str = Field("", max_length=200)
-    company: str = Field("", max_length=200)
+    name: Words = Field("", max_length=200)
+    company: Words = Field("", max_length=200)
     accent: str = ""
     logo: str = ""
     logo_dark: str = ""
     icon: str = ""
     cover: str = ""
-    headline: str = Field("", max_length=300)
-    intro: str = Field("", max_length=2000)
-    seller: str = Field("", max_length=500)
+    headline: Words = Field("", max_length=300)
+    intro: Words = Field("", max_length=2000)
+    seller: Words = Field("", max_length=500)
     address: str = Field("", max_length=500)
     vat_id: str = Field("", pattern=r"^([A-Z]{2}[0-9A-Z .+*-]{2,20})?$")
     register_number: str = Field("", max_length=200, alias="register")

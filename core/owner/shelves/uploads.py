@@ -100,7 +100,7 @@ def begin(
             raise ProductNotFound(product=product_id)
         attachments.check_kind(Purpose(purpose), product.kind)
         row = Upload(
-            id=new_id("up"), product_id=product_id, purpose=Purpose(purpose), name=name, label=label or name, size=size,
+            id=new_id("up"), product_id=product_id, purpose=Purpose(purpose), name=name, label=label.strip() or name, size=size,
             version=version.strip(), notes=notes.strip(), media_type=media_type, touched_at=shop.now(),
         )  # fmt: skip
         session.add(row)

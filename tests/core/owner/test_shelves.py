@@ -193,6 +193,21 @@ def test_a_product_is_written_completed_and_sold(shop: Shop, deed: Deed) -> None
     assert len(builders.rows(shop, AuditEntry)) == 3
 
 
+def test_spaces_around_what_was_pasted_are_not_kept(shop: Shop, deed: Deed) -> None:
+    gets = [["check", " 38 pages "]]
+    said = {"name": "  Field Guide \t", "summary": " Short. ", "group": "Downloads ", "facts": " PDF", "gets": gets}
+    editing.save(shop, "guide", said, seen=seen(shop), deed=deed)
+    with shop.reading() as session:
+        kept = entries.of_products(session, ["guide"])["guide"]
+    assert {name: kept[name] for name in said} == {
+        "name": "Field Guide",
+        "summary": "Short.",
+        "group": "Downloads",
+        "facts": "PDF",
+        "gets": [["check", "38 pages"]],
+    }
+
+
 def test_an_archived_product_comes_back_as_it_was(shop: Shop, deed: Deed) -> None:
     before = offer_of(shop, "guide")
     editing.archive(shop, "guide", deed=deed)
@@ -216,6 +231,7 @@ def test_two_who_edit_at_once_do_not_undo_each_other(shop: Shop, deed: Deed, clo
     ("fields", "problems"),
     [
         ({"name": ""}, [("name", "is empty")]),
+        ({"name": " \t "}, [("name", "is empty")]),
         ({"max_quantity": 0, "name": "x" * 251}, [("name", "is longer than 250 letters"), ("max_quantity", "must be at least 1")]),
         ({"license": {"machines": 0}}, [("license.machines", "must be at least 1")]),
         ({"plan": {"trial_days": 800}}, [("", "trial_days is a whole number from 0 to 730")]),
