@@ -54,6 +54,7 @@ from storefront.amounts import price
 from storefront.dates import day, weekday
 from storefront.words import plain
 
+SIGNED_OUT = marked("You were signed out. What you clicked just now was not done: sign in again to go on.")
 NO_COOKIES = marked(
     "Your browser keeps no cookies for this shop, so it can't hold a cart. Allow cookies here and reload the page."
 )

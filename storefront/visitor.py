@@ -13,7 +13,7 @@ from core.traffic import senders
 from core.traffic.counting import Sender
 from storefront import process
 
-_KEPT = "external-id"
+_KEPT, _CAME_IN = "external-id", "came-in"
 # As `POST /checkout` takes it.
 _REFERENCE = re.compile(r"[!-~]{1,200}")
 
@@ -34,7 +34,15 @@ def signed_in() -> str | None:
     if not claimed:
         return None
     with process.shop().reading() as session:
-        return sign_in.who(session, claimed, now=process.shop().now())
+        found = sign_in.who(session, claimed, now=process.shop().now())
+    if found:
+        st.session_state[_CAME_IN] = True
+    return found
+
+
+def was_signed_out() -> bool:
+    """Whether somebody was signed in on this open page and is not any more, since they left in another tab, or it was long ago."""
+    return bool(st.session_state.get(_CAME_IN)) and signed_in() is None
 
 
 def viewer() -> Viewer:

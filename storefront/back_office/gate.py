@@ -10,11 +10,11 @@ from core.people import staff
 from core.people.deeds import Deed
 from core.people.second_factor import Standing
 from core.people.staff import Action, Staff
-from storefront import frame, pictures, process, visitor, words
+from storefront import frame, pictures, process, sentences, visitor, words
 from storefront.sign_in import provider, second_factor_form, sign_in_form
 from storefront.sign_in.sign_in_form import OFFICE
 
-_TOKENS = "deeds"
+_TOKENS, _WORKED = "deeds", "worked-here"
 
 
 def who() -> Staff | None:
@@ -23,7 +23,10 @@ def who() -> Staff | None:
     if not claimed:
         return None
     with shop.reading() as session:
-        return staff.of_sign_in(session, claimed, owners=shop.settings.owners, now=shop.now())
+        found = staff.of_sign_in(session, claimed, owners=shop.settings.owners, now=shop.now())
+    if found:
+        st.session_state[_WORKED] = True
+    return found
 
 
 def me() -> Staff:
@@ -51,6 +54,8 @@ def draw_form() -> None:
     with frame.column(440):
         pictures.trim()
         st.title("Back office", anchor=False)
+        if st.session_state.get(_WORKED):
+            st.warning(sentences.SIGNED_OUT, icon=":material/logout:")
         if standing is Standing.ASKED:
             second_factor_form.draw_asking(visitor.sign_in_id())
             return

@@ -5,18 +5,17 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.foundation.errors import ShopError
-from core.languages.sentences import _, marked
+from core.languages.sentences import _
 from storefront import frame, sentences, visitor
 
 _SAID = "library-said"
-_SIGNED_OUT = marked("You were signed out. Sign in again to go on.")
 
 
 def carry_out(where: str, act: Callable[[str], str]) -> None:
     """Do it and draw the page anew, with what `act` returns or why it was not done, to be read at this place of it."""
     email = visitor.signed_in()
     try:
-        said = (True, act(email)) if email else (False, _(_SIGNED_OUT))
+        said = (True, act(email)) if email else (False, _(sentences.SIGNED_OUT))
     except ShopError as error:
         said = False, sentences.of(error)
     st.session_state[f"{_SAID}-{where}"] = said

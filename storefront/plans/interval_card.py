@@ -107,4 +107,4 @@ def _carry_out(email: str, switch: Switch) -> None:
     _forget()
     said = _("You pay yearly from now on.") if switch.choice.after == "year" else _("You pay monthly from now on.")
     act = partial(interval_switch.carry_out, process.shop(), email, switch)
-    outcomes.act(switch.choice.grant_id, act, said)
+    outcomes.act(email, switch.choice.grant_id, act, said)

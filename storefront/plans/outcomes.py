@@ -8,15 +8,21 @@ import structlog
 from core.foundation.errors import ShopError, StripeTrouble, StripeUnreachable
 from core.foundation.money import Money
 from core.languages.sentences import _
-from storefront import frame, sentences
+from storefront import frame, sentences, visitor
 from storefront.amounts import price
 
 log = structlog.get_logger()
 _SAID = "plan-said"
 
 
-def act(grant_id: str, do: Callable[[], str | None], said: str = "") -> None:
-    """Do it, and keep what to say of it: what it says itself, else this, or what went wrong."""
+def act(email: str, grant_id: str, do: Callable[[], str | None], said: str = "") -> None:
+    """Do it for whoever has this address, and keep what to say of it: what it says itself, else this, or what went wrong.
+
+    The button was drawn for them, and is clicked before the page asks who is signed in: it may be nobody any more.
+    """
+    if visitor.signed_in() != email:
+        st.session_state[f"{_SAID}-{grant_id}"] = False, _(sentences.SIGNED_OUT)
+        return
     try:
         said = do() or said
     except ShopError as error:

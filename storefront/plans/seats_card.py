@@ -105,6 +105,7 @@ def _draw_buyer(email: str, found: Seats) -> None:
         st.markdown(_("You &nbsp; {badge}").format(badge=badge), width="stretch")
         if found.buyer_sits and found.quantity > 1:
             _button(
+                email,
                 found.grant_id,
                 _("Give my seat away"),
                 "logout",
@@ -113,6 +114,7 @@ def _draw_buyer(email: str, found: Seats) -> None:
             )
         elif not found.buyer_sits and found.free:
             _button(
+                email,
                 found.grant_id,
                 _("Take a seat"),
                 "login",
@@ -135,6 +137,7 @@ def _draw_person(email: str, found: Seats, person: SeatView) -> None:
         st.markdown(f"{name} &nbsp; {_badge(person.state)}", width="stretch")
         if person.state is SeatState.INVITED:
             _button(
+                email,
                 grant_id,
                 _("Send again"),
                 "mail",
@@ -146,6 +149,7 @@ def _draw_person(email: str, found: Seats, person: SeatView) -> None:
         else:
             _draw_replacing(email, grant_id, person)
         _button(
+            email,
             grant_id,
             _("Remove"),
             "person_remove",
@@ -168,6 +172,7 @@ def _draw_choice(email: str, found: Seats, person: SeatView) -> None:
             act = partial(invitations.choose, process.shop(), email, person.id, each.id)
             key = f"choose-{person.id}-{each.id}"
             _button(
+                email,
                 found.grant_id,
                 words.plain(each.email),
                 "person",
@@ -182,6 +187,7 @@ def _draw_replacing(email: str, grant_id: str, person: SeatView) -> None:
     with st.popover(_("Replace"), icon=":material/swap_horiz:", type="tertiary"):
         st.text_input(_("Their email"), type="email", key=f"replace-with-{person.id}", validate=words.email_rule())
         _button(
+            email,
             grant_id,
             _("Give them this seat"),
             "send",
@@ -199,7 +205,7 @@ def _draw_invitation(email: str, grant_id: str) -> None:
         )  # fmt: skip
         asked = st.form_submit_button(_("Send invitation"), icon=":material/send:")
     if asked and not frame.is_kept(f"guest-{grant_id}"):
-        outcomes.act(grant_id, partial(_invite, email, grant_id, guest or ""))
+        outcomes.act(email, grant_id, partial(_invite, email, grant_id, guest or ""))
         st.rerun()
 
 
@@ -254,7 +260,7 @@ def _draw_number(
 def _change_number(email: str, change: Change) -> None:
     said = ngettext("The plan has {number} seat now.", "The plan has {number} seats now.", change.after)
     act = partial(seat_quantity.carry_out, process.shop(), email, change)
-    outcomes.act(change.grant_id, act, said.format(number=change.after))
+    outcomes.act(email, change.grant_id, act, said.format(number=change.after))
 
 
 def _too_few(losing: Sequence[str]) -> str:
@@ -284,7 +290,14 @@ def cost(change: Change) -> list[str]:
     return [now, outcomes.then(change.then, change.interval)]
 
 
-def _button(grant_id: str, label: str, icon: str, key: str, act: Callable[[], str | None], said: str = "") -> None:
+def _button(
+    email: str, grant_id: str, label: str, icon: str, key: str, act: Callable[[], str | None], said: str = ""
+) -> None:
     st.button(
-        label, type="tertiary", icon=f":material/{icon}:", key=key, on_click=outcomes.act, args=(grant_id, act, said)
+        label,
+        type="tertiary",
+        icon=f":material/{icon}:",
+        key=key,
+        on_click=outcomes.act,
+        args=(email, grant_id, act, said),
     )

@@ -33,6 +33,9 @@ def draw(entrance: Entrance, *, intro: str, known: str = "") -> None:
     if found := awaited():
         _draw_code_form(entrance, found)
         return
+    # The gate of the owner's side says so itself.
+    if entrance is not OFFICE and visitor.was_signed_out():
+        st.warning(_(sentences.SIGNED_OUT), icon=":material/logout:")
     st.markdown(intro)
     if known and not st.session_state.get(_FORGOTTEN):
         _draw_known(known)

@@ -8,6 +8,7 @@ from streamlit.testing.v1.element_tree import Block
 from core.foundation.errors import ShopError, StripeRefused, StripeUnreachable
 from core.journeys.billing import plans
 from core.kinds.seats import Seat
+from core.people import sign_in
 from core.people.staff import Role
 from core.seats import invitations
 from storefront import frame
@@ -202,3 +203,27 @@ def test_a_double_click_gives_a_seat_away_and_does_not_take_it_back(visitor: Vis
     clock.pass_(seconds=3)
     sound(tab.button(key=f"own-{grant}").click().run())
     assert "1 of 3 seats taken" in words(tab)
+
+
+@builders.on_sqlite
+def test_whoever_was_signed_out_elsewhere_changes_no_plan_from_a_page_that_is_still_open(visitor: Visitor) -> None:
+    shop, stripe = visitor.shop, visitor.stripe
+    _, _, grant = a_plan(shop, stripe, 3)
+    joins(shop, grant, PEOPLE[0])
+    visitor.comes_with(colleagues.signed_in(shop, NORA))
+    seat = seat_of(shop, PEOPLE[0]).id
+    for key in (f"remove-{seat}", f"replace-{seat}", f"own-{grant}", f"change-{grant}", f"switch-{grant}"):
+        visitor.comes_with(colleagues.signed_in(shop, NORA))
+        tab = visitor.opens("purchases")
+        if key.startswith("switch"):
+            sound(tab.button(key=f"interval-{grant}").click().run())
+        sound(tab.number_input(key=f"wanted-{grant}").set_value(5).run())
+        tab.text_input(key=f"replace-with-{seat}").set_value(PEOPLE[1])
+        with shop.transaction() as session:
+            sign_in.sign_out_everywhere(session, NORA, now=shop.now())
+        sound(tab.button(key=key).click().run())
+        assert "What you clicked just now was not done" in words(tab)
+    assert standing(shop) == {PEOPLE[0]: "accepted"}
+    assert "change_item" not in stripe.calls
+    # Whoever only comes to sign in clicked nothing.
+    assert "was not done" not in words(visitor.opens("purchases"))

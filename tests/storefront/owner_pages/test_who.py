@@ -179,8 +179,23 @@ def test_a_tab_that_was_open_when_its_owner_was_removed_does_nothing_and_shows_t
     remove_everybody(visitor.shop)
     sound(tab.button(key="resend-do").click().run())
     assert [title.value for title in tab.title] == ["Back office"]
+    assert "What you clicked just now was not done" in words(tab)
     assert builders.jobs(visitor.shop) == jobs
     assert builders.rows(visitor.shop, AuditEntry) == []
+
+
+def test_whoever_worked_here_when_their_day_was_over_is_told_that_a_click_did_nothing(
+    visitor: Visitor, clock: Clock
+) -> None:
+    order_id = bought(visitor.shop, visitor.stripe)
+    visitor.works_as(Role.OWNER)
+    tab = opens(visitor, "order", id=order_id)
+    tab.text_area[0].set_value("She called.")
+    clock.pass_(hours=13)
+    sound(tab.button(key="note-do").click().run())
+    assert "What you clicked just now was not done" in words(tab)
+    # Nobody else is told so.
+    assert "was not done" not in words(opens(visitor, "order", id=order_id))
 
 
 def test_a_tab_that_was_open_when_a_factor_was_asked_of_everybody_does_nothing(visitor: Visitor) -> None:
@@ -192,6 +207,7 @@ def test_a_tab_that_was_open_when_a_factor_was_asked_of_everybody_does_nothing(v
         second_factor.require(session, who="x", now=visitor.shop.now())
     sound(tab.button(key="resend-do").click().run())
     assert [each.key for each in tab.text_input] == ["factor-digits"]
+    assert "What you clicked just now was not done" in words(tab)
     assert builders.jobs(visitor.shop) == jobs
     assert builders.rows(visitor.shop, AuditEntry) == []
 
