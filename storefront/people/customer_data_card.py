@@ -14,7 +14,7 @@ from core.registers.customers import CustomerSheet, Merging
 from storefront import frame, process, words
 from storefront.back_office import dialogs, gate, refusals
 
-_MERGE, _ERASE = "merge", "erase"
+_MERGE, _ERASE, _SHOWN = "merge", "erase", "merge-shown"
 
 
 def draw(sheet: CustomerSheet, me: Staff) -> None:
@@ -52,7 +52,11 @@ def merge(sheet: CustomerSheet) -> None:
     other = find(sheet, text) if text else None
     if other:
         draw_moving(other)
-    if st.button("Merge", type="primary", key="merge-do", disabled=other is None) and other:
+    # What was typed just before the click comes with it: nobody has read then what would move.
+    meant, shown = (sheet.row.id, other), st.session_state.get(_SHOWN)
+    st.session_state[_SHOWN] = meant
+    unread = "This is what moves. If that is meant, click once more." if meant != shown else ""
+    if dialogs.button("Merge", "merge-do", lacks=unread if other else "Say first who the other is.") and other:
 
         def act(deed: Deed) -> str:
             customers.merge(process.shop(), sheet.row.id, other.customer_id, deed=deed)

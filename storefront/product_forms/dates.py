@@ -19,6 +19,9 @@ from storefront import process, words
 from storefront.back_office import dialogs, gate
 from storefront.dates import of
 
+# What a button says where a time was chosen that no clock shows.
+NO_TIME = "Choose another time first."
+
 
 def draw(offer: Offer, *, may: bool) -> None:
     """The dates that are offered and have not begun."""
@@ -100,7 +103,7 @@ def add(offer: Offer, *, name: str = "date-more") -> None:
         "Places", 1, MOST, offer.dates[-1].capacity if offer.dates else 12, key="date-capacity"
     )
     address = st.text_input("Where it takes place", key="date-url", placeholder="https://… for those who have a place")
-    if st.button("Offer it", type="primary", key="date-more-do", disabled=starts is None) and starts:
+    if dialogs.button("Offer it", "date-more-do", lacks="" if starts else NO_TIME) and starts:
 
         def act(deed: Deed) -> str:
             said = {

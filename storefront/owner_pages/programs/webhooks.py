@@ -215,7 +215,7 @@ def again(row: EndpointRow) -> None:
     chosen = st.date_input("What it was told on these days", (today, today), max_value=today, key="again-days")
     words.quiet("Each message keeps its id, so that a program which has it already passes it over.")
     days = chosen if isinstance(chosen, tuple) else (chosen,)
-    if st.button("Send them", type="primary", key="again-do", disabled=not days) and days:
+    if dialogs.button("Send them", "again-do", lacks="" if days else "Choose the days first.") and days:
 
         def act(deed: Deed) -> str:
             begin, end = (

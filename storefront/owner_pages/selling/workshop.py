@@ -17,7 +17,7 @@ from core.registers import workshops
 from core.registers.workshops import DateRow, DateSheet, PersonRow, WaitingRow
 from storefront import dates, frame, links, process, unsaved, words
 from storefront.back_office import dialogs, gate, lists
-from storefront.product_forms.dates import choose_beginning, choose_length
+from storefront.product_forms.dates import NO_TIME, choose_beginning, choose_length
 from storefront.workshops import places_bar
 
 shop = process.shop()
@@ -50,7 +50,7 @@ def move(sheet: DateSheet) -> None:
     length = (times.ends_at - times.starts_at) / timedelta(hours=1)
     hours = choose_length(st, length, "move-hours")
     st.markdown(told(sheet.concerned))
-    if st.button("Move it and tell them", type="primary", key="move-do", disabled=starts is None) and starts:
+    if dialogs.button("Move it and tell them", "move-do", lacks="" if starts else NO_TIME) and starts:
 
         def act(deed: Deed) -> str:
             ends = starts + timedelta(seconds=round(checking.hours(hours) * 3600))

@@ -1,6 +1,6 @@
 """The owner's pages of workshops: the list, one date with its people, and the door."""
 
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 
@@ -86,6 +86,21 @@ def test_hours_are_typed_with_a_comma_as_well_and_what_is_no_number_is_said(offi
     sound(tab.button(key="move-do").click().run())
     (after,) = (row for row in builders.rows(office.shop, WorkshopDate) if row.id == "clinic/1")
     assert after.ends_at - after.starts_at == timedelta(minutes=90)
+
+
+def test_a_time_that_no_clock_shows_is_refused_by_a_button_that_is_there_for_the_next_one(office: Visitor) -> None:
+    tab = sound(opens(office, "workshop", id="clinic/1").button(key="open-move").click().run())
+    (before,) = (row for row in builders.rows(office.shop, WorkshopDate) if row.id == "clinic/1")
+    tab.date_input(key="move-day").set_value(date(2027, 3, 28))
+    sound(tab.time_input(key="move-time").set_value(time(2, 30)).run())
+    assert any("No clock there shows this time" in each.value for each in tab.warning)
+    sound(tab.button(key="move-do").click().run())
+    assert "Choose another time first." in [each.value for each in tab.warning]
+    assert before in builders.rows(office.shop, WorkshopDate)
+    # The field is left by the click itself.
+    tab.date_input(key="move-day").set_value(date(2027, 3, 29))
+    sound(tab.button(key="move-do").click().run())
+    assert "It takes place on" in words(tab)
 
 
 def test_somebody_who_waits_is_offered_what_is_free(office: Visitor) -> None:
