@@ -24,10 +24,17 @@ _INDENTED = re.compile(r"(?m)^(?: {4}| {0,3}\t)[ \t]*")
 # What is found in a text only once its backslashes are gone: addresses, Streamlit's icons, and what it makes dashes and arrows of.
 _FOUND_LATER = r"@|(?i:(?<=http):(?=//)|(?<=https):(?=//)|(?<=www)\.)|:(?=material[/_]|streamlit:)|(?<=[-<>~])[-=>]"
 _SPECIAL = re.compile(rf"(?P<later>{_FOUND_LATER})|{_MARK}")
+# Letters that are written from right to left, and signs that turn what follows them.
+_TURNED = re.compile(
+    "[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
+_ISOLATES = dict.fromkeys(range(0x2066, 0x206A))
 
 
 def plain(text: str) -> str:
-    """Text as it is written: nothing in it is Markdown, and no address becomes a link."""
+    """Text as it is written: nothing in it is Markdown, no address becomes a link, and it turns nothing round but itself."""
+    if _TURNED.search(text):
+        text = f"\u2068{text.translate(_ISOLATES)}\u2069"
     escaped = _SPECIAL.sub(_as_it_is, _INDENTED.sub(" ", text))
     return _BEGINS.sub(r"\1\2\\", escaped)
 

@@ -98,6 +98,14 @@ def test_no_line_begins_a_heading_a_list_or_code(written: str, kept: str) -> Non
     assert words.plain(written) == kept
 
 
+@pytest.mark.parametrize("name", ["\u05e0\u05d5\u05e8\u05d4", "Nora\u202e", "\u0646\u0648\u0631\u0627 Lind"])
+def test_what_is_written_from_right_to_left_turns_no_amount_beside_it(name: str) -> None:
+    assert words.plain(name) == f"\u2068{name}\u2069"
+    # Nobody ends that themselves.
+    assert words.plain(f"{name}\u2069\u2067") == f"\u2068{name}\u2069"
+    assert words.plain("Zoë Łuk, 李") == "Zoë Łuk, 李"
+
+
 def test_commands_in_what_core_says_are_shown_as_such_and_nothing_else_is_markup() -> None:
     assert words.told("Run `pushcart *x*` for *this*.") == r"Run `pushcart *x*` for \*this\*."
 
