@@ -15,7 +15,7 @@ import streamlit.error_util
 import streamlit.logger
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount
 from streamlit.watcher.polling_path_watcher import PollingPathWatcher
 
 from core.catalog.looks import brand
@@ -100,12 +100,10 @@ def _where_to_click(settings: Settings, name: str) -> str:
     return "\n".join(["", f"{name} is open:", *lines, "", ""])
 
 
-# Addresses that stand in letters and calendars have no /api in them: the same sidecar answers.
-letters_lead_to = [Route(f"/{page}/{{rest:path}}", sidecar) for page in ("order", "ticket", "join", "waiting")]
 plain, closed = PlainPages(shop), WhileAway(shop)
 routes: list[BaseRoute] = [
     Mount("/api", app=sidecar),
-    *letters_lead_to,
+    *addresses.of_letters(sidecar),
     *first_html.routes(plain, crowd, closed),
     *addresses.routes(shop, plain, closed),
 ]

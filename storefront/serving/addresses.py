@@ -96,6 +96,12 @@ def routes(shop: Shop, plain: PlainPages, closed: WhileAway) -> list[Route]:
     return [Route("/robots.txt", robots), *asking]
 
 
+def of_letters(sidecar: ASGIApp) -> list[Route]:
+    """Addresses that stand in letters and calendars have no /api in them: the same sidecar answers."""
+    pages = ("/order/{token}", "/ticket/{token}", "/ticket/{token}/workshop.ics", "/join/{token}", "/waiting/{token}")
+    return [Route(page, sidecar) for page in pages]
+
+
 async def _drawn(
     headers: Mapping[str, str], media_type: str, draw: Callable[P, bytes], *given: P.args, **named: P.kwargs
 ) -> Response:

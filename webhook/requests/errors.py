@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -27,6 +28,8 @@ from core.foundation.errors import (
     StripeUnreachable,
     TooManyTries,
 )
+from core.languages.sentences import _
+from webhook.requests import framed
 
 log = structlog.get_logger()
 
@@ -54,7 +57,7 @@ def status_of(error: ShopError) -> int:
 
 
 def register(app: FastAPI) -> None:
-    """Answer every error in JSON: `{"error": "SoldOut", "product": "…", "left": 0}`."""
+    """Answer every error in JSON: `{"error": "SoldOut", "product": "…", "left": 0}`; people who follow a link get a page."""
     app.add_exception_handler(ShopError, _refuse)
     app.add_exception_handler(RequestValidationError, _bad_request)
     app.add_exception_handler(HTTPException, _as_all_others)
@@ -64,7 +67,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _broken)
 
 
-async def _refuse(request: Request, error: Exception) -> JSONResponse:
+async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, ShopError)
     status = status_of(error)
     if status >= 500:
@@ -72,23 +75,51 @@ async def _refuse(request: Request, error: Exception) -> JSONResponse:
     headers = _HEADERS.get(status)
     # What Stripe says to us is for our log: it may name keys and ids that are nobody else's business.
     fields = {} if isinstance(error, StripeTrouble) else jsonable_encoder(vars(error))
+    if _is_followed(request, status):
+        return await run_in_threadpool(_page, request, status)
     return JSONResponse({"error": type(error).__name__, **fields}, status, headers)
 
 
-async def _bad_request(_request: Request, error: Exception) -> JSONResponse:
+async def _bad_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if _is_followed(request, 400):
+        return await run_in_threadpool(_page, request, 400)
     problems = [
         {"field": ".".join(str(part) for part in each["loc"][1:]), "problem": each["msg"]} for each in error.errors()
     ]
     return JSONResponse({"error": "BadInput", "problems": problems}, 400)
 
 
-async def _as_all_others(_request: Request, error: Exception) -> JSONResponse:
+async def _as_all_others(request: Request, error: Exception) -> Response:
     """What Starlette refuses by itself: addresses and methods that there are not, and forms that cannot be read."""
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
+    if _is_followed(request, status):
+        return await run_in_threadpool(_page, request, status)
     name = "BadInput" if status is HTTPStatus.BAD_REQUEST else status.phrase.title().replace(" ", "")
     return JSONResponse({"error": name}, status, error.headers)
+
+
+def _is_followed(request: Request, status: int) -> bool:
+    """Whether somebody sees this refusal in a browser, who has followed a link that leads nowhere, or is no longer theirs."""
+    return request.method == "GET" and status in (400, 403, 404) and "text/html" in request.headers.get("accept", "")
+
+
+def _page(request: Request, status: int) -> Response:
+    shop = request.app.state.shop
+    staff = "/owner/" in request.url.path
+    ways = [
+        framed.Way(f"{shop.settings.public_url}/owner", _("Open the back office"))
+        if staff
+        else framed.Way(f"{shop.settings.public_url}/purchases", _("Your purchases"))
+        if status == HTTPStatus.FORBIDDEN
+        else framed.Way(shop.settings.public_url or "/", _("To the shop"))
+    ]
+    if status == HTTPStatus.FORBIDDEN:
+        text = _("You may have been signed out since the page with this link was opened. Sign in, and follow it again.")
+        return framed.plain(shop, _("This doesn't open here"), text, status=status, ways=ways)
+    text = _("The address may have been copied incompletely, or what was there is gone.")
+    return framed.plain(shop, _("There is nothing here"), text, status=status, ways=ways)
 
 
 async def _to_nobody(_request: Request, _error: Exception) -> Response:

@@ -57,9 +57,10 @@ def browser(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]
     with shop.transaction() as session:
         session.merge(ShopText(key="terms", text="## All sales\n\nare *final*."))
         session.merge(ShopText(key="intro", text="Books & tools"))
-    plain, closed = PlainPages(shop), WhileAway(shop)
+    plain, closed, sidecar = PlainPages(shop), WhileAway(shop), create_app(shop)
     routes: list[BaseRoute] = [
-        Mount("/api", app=create_app(shop)),
+        Mount("/api", app=sidecar),
+        *addresses.of_letters(sidecar),
         *first_html.routes(plain, Crowd(most=0), closed),
         *addresses.routes(shop, plain, closed),
     ]
@@ -194,6 +195,7 @@ def test_what_only_a_script_can_show_says_so_and_is_not_searched(browser: TestCl
         "/p/nothing", "/product?id=nothing", "/product", "/nowhere", "/cart/more", "/static/x.js", "/p/%00",
         "/order/%2E%2E/x", "/%2E%2E/x", "/C:/x",
         "/_stcore/nope", "/_stcore/agent/openapi.json",
+        "/order/x/y", "/ticket/x/y", "/ticket/x/y/z", "/join/x/y", "/waiting/x/y", "/waiting/",
     ],
 )  # fmt: skip
 def test_what_is_not_there_is_404_with_a_way_on(browser: TestClient, address: str) -> None:
@@ -221,6 +223,30 @@ def test_what_the_interface_refuses_is_json_whoever_refuses_it(browser: TestClie
     broken = browser.post("/api/licenses/validate", content=b"x", headers={"Content-Type": "multipart/form-data"})
     assert broken.status_code in range(400, 500)
     assert broken.headers["content-type"] == "application/json"
+
+
+def test_an_address_of_a_letter_leads_there_with_a_slash_behind_it_as_well(browser: TestClient) -> None:
+    for address in ("/order/x", "/ticket/x", "/ticket/x/workshop.ics", "/join/x", "/waiting/x"):
+        assert browser.get(address).text != "Streamlit"
+        # Streamlit sends whoever asks so to the address without it.
+        assert browser.get(f"{address}/").text == "Streamlit"
+
+
+def test_who_follows_a_link_of_the_interface_that_does_not_open_reads_why(browser: TestClient) -> None:
+    as_browsers_ask = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for address, status, leads_to in (
+        ("/api/account/data.json", 403, "/purchases"),
+        ("/api/owner/orders.csv", 403, "/owner"),
+        ("/api/owner/evidence/ord_1", 403, "/owner"),
+        ("/api/nowhere", 404, ""),
+        ("/api/owner/accounts/nothing.csv", 400, "/owner"),
+    ):
+        answer = browser.get(address, headers=as_browsers_ask)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8"), address
+        assert f'href="http://localhost:8501{leads_to}"' in answer.text, address
+        assert answer.headers["cache-control"] == "private, no-store"
+        assert browser.get(address).headers["content-type"] == "application/json"
+    assert browser.post("/api/checkout", headers=as_browsers_ask).headers["content-type"] == "application/json"
 
 
 def test_streamlit_answers_for_its_own_addresses_alone(browser: TestClient) -> None:
