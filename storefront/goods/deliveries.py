@@ -162,8 +162,10 @@ def _draw_plan(delivery: Delivery, where: str, level: int) -> Any:
 
 
 def _draw_workshop(delivery: Delivery, where: str, level: int) -> Any:
-    places = words.amount_of(delivery.kind, delivery.quantity)
-    card = _card(delivery, where, level, _("{places}, paid for and kept.").format(places=places))
+    kept = sum(not each.canceled for each in delivery.tickets) if delivery.tickets else delivery.quantity
+    places = words.amount_of(delivery.kind, kept)
+    said = _("{places}, paid for and kept.").format(places=places) if kept else _("No place is kept for you any more.")
+    card = _card(delivery, where, level, said)
     with card:
         tickets.draw(delivery)
     return card

@@ -61,7 +61,7 @@ def _draw_machine(license: License, machine: Machine) -> None:
                 holding.release(process.shop(), email, license.id, machine.id)
                 return _("Removed. Its place is free for another computer.")
 
-            _carry_out(license, act)
+            _carry_out(license, act, f"remove-{machine.id}")
 
 
 def _draw_replacement(license: License) -> None:
@@ -78,11 +78,14 @@ def _draw_replacement(license: License) -> None:
                 holding.replace(process.shop(), email, license.id)
                 return _("This is your new key. The old one works no longer.")
 
-            _carry_out(license, act)
+            _carry_out(license, act, f"replace-{license.id}")
 
 
-def _carry_out(license: License, act: Callable[[str], str]) -> None:
-    """Do it for whoever is signed in, asked again at the click, and say what came of it on the page that follows."""
+def _carry_out(license: License, act: Callable[[str], str], key: str) -> None:
+    """Do it for whoever is signed in, asked again at the click on the button of this key, and say what came of it on the page that
+    follows; of the second of two clicks what came of the first."""
+    if frame.is_second(key):
+        st.rerun()
     try:
         st.session_state[f"{_SAID}-{license.id}"] = True, act(visitor.signed_in() or "")
     except ShopError as error:

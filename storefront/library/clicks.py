@@ -12,7 +12,10 @@ _SAID = "library-said"
 
 
 def carry_out(where: str, act: Callable[[str], str]) -> None:
-    """Do it and draw the page anew, with what `act` returns or why it was not done, to be read at this place of it."""
+    """Do it and draw the page anew, with what `act` returns or why it was not done, to be read at this place of it. The second of
+    two clicks there does nothing: what came of the first one is said."""
+    if frame.is_second(where):
+        st.rerun()
     email = visitor.signed_in()
     try:
         said = (True, act(email)) if email else (False, _(sentences.SIGNED_OUT))

@@ -15,11 +15,14 @@ log = structlog.get_logger()
 _SAID = "plan-said"
 
 
-def act(email: str, grant_id: str, do: Callable[[], str | None], said: str = "") -> None:
+def act(email: str, grant_id: str, do: Callable[[], str | None], said: str = "", *, key: str = "") -> None:
     """Do it for whoever has this address, and keep what to say of it: what it says itself, else this, or what went wrong.
 
-    The button was drawn for them, and is clicked before the page asks who is signed in: it may be nobody any more.
+    The button was drawn for them, and is clicked before the page asks who is signed in: it may be nobody any more. Where it has a
+    `key`, the second of two clicks on it does nothing, and what came of the first is said.
     """
+    if key and frame.is_second(key):
+        return
     if visitor.signed_in() != email:
         st.session_state[f"{_SAID}-{grant_id}"] = False, _(sentences.SIGNED_OUT)
         return

@@ -124,10 +124,8 @@ def _draw_buyer(email: str, found: Seats) -> None:
 
 
 def _sit(email: str, grant_id: str, *, buyer: bool) -> str:
-    if not frame.is_second(f"own-{grant_id}"):
-        invitations.sit(process.shop(), email, grant_id, buyer=buyer)
-        return _("You have a seat.") if buyer else _("Your seat is free. The plan stays yours.")
-    return _("Your seat is free. The plan stays yours.") if buyer else _("You have a seat.")
+    invitations.sit(process.shop(), email, grant_id, buyer=buyer)
+    return _("You have a seat.") if buyer else _("Your seat is free. The plan stays yours.")
 
 
 def _draw_person(email: str, found: Seats, person: SeatView) -> None:
@@ -300,4 +298,5 @@ def _button(
         key=key,
         on_click=outcomes.act,
         args=(email, grant_id, act, said),
+        kwargs={"key": key},
     )

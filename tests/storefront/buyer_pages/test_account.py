@@ -1,9 +1,12 @@
 """Your account: addresses by two codes, the way out on every browser, one's data and its end."""
 
 from sqlalchemy import text
+from sqlmodel import select
 
 from core.foundation.addresses import fold
 from core.journeys import refund
+from core.kinds.places.attendees import Attendee
+from core.orders.history import FulfillmentLog
 from core.people import codes
 from core.people.codes import SignInCode
 from tests import builders
@@ -119,9 +122,25 @@ def test_a_receipt_is_sent_again_and_opened(visitor: Visitor) -> None:
     tab = visitor.opens("purchases")
     sound(tab.button(key=f"resend-{order_id}").click().run())
     assert f"On its way to {NORA}" in words(tab)
+    # By the second click of a double click it is not sent twice.
+    sound(tab.button(key=f"resend-{order_id}").click().run())
+    assert f"On its way to {NORA}" in words(tab)
+    assert sum(row.event.startswith("resent:") for row in builders.rows(visitor.shop, FulfillmentLog)) == 1
     [payment] = visitor.stripe.payment_intents
     number = builders.order(visitor.shop, order_id).number
     assert f"[Receipt {number}](/api/receipts/{payment})" in words(tab)
+
+
+@on_sqlite
+def test_places_that_were_canceled_are_not_said_to_be_kept(visitor: Visitor) -> None:
+    bought(visitor.shop, visitor.stripe, ("clinic-eur", 2))
+    visitor.signs_in(NORA)
+    assert "2 places, paid for and kept." in words(visitor.opens("purchases"))
+    for said in ("1 place, paid for and kept.", "No place is kept for you any more."):
+        with visitor.shop.transaction() as session:
+            row = next(row for row in session.exec(select(Attendee)) if row.holds)
+            row.holds, row.canceled_at = False, visitor.shop.now()
+        assert said in words(visitor.opens("purchases"))
 
 
 @on_sqlite

@@ -80,6 +80,23 @@ def test_a_buyer_gives_seats_and_takes_them_and_sees_what_more_would_cost(visito
 
 
 @builders.on_sqlite
+def test_a_double_click_sends_one_code(visitor: Visitor, clock: Clock) -> None:
+    shop = visitor.shop
+    _, _, grant = a_plan(shop, visitor.stripe, 2)
+    invitations.invite(shop, NORA, grant, PEOPLE[0])
+    seat = seat_of(shop, PEOPLE[0]).id
+    visitor.comes_with(colleagues.signed_in(shop, NORA))
+    clock.pass_(minutes=5)
+    tab = visitor.opens("purchases")
+    before = builders.jobs(shop)
+    for _click in range(2):
+        sound(tab.button(key=f"again-{seat}").click().run())
+        assert f"A new code goes to {PEOPLE[0]}." in words(tab)
+        assert len(builders.jobs(shop)) == len(before) + 1
+        clock.pass_(milliseconds=300)
+
+
+@builders.on_sqlite
 def test_a_seat_is_given_to_whoever_was_typed_just_before_the_click(visitor: Visitor) -> None:
     shop = visitor.shop
     _, _, grant = a_plan(shop, visitor.stripe, 2)
