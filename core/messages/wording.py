@@ -518,7 +518,8 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
         case "refund_failed":
             return "A refund failed", (
                 "The bank could not take it, so the money is back on your balance, and what the refund had closed is open"
-                " again. Agree with the buyer on another way to pay it back."
+                " again, but for a plan whose subscription was cancelled with it: Stripe takes none up again. Agree with the"
+                " buyer on another way to pay it back."
             )
         case "plan_bills_on":
             return "A plan bills on", (

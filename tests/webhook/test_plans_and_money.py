@@ -10,7 +10,7 @@ from core.events import questions, reconciliation
 from core.foundation.errors import PlanNotActive, StripeRefused
 from core.journeys import refund
 from core.journeys.billing import billed_plans, plans
-from core.messages import contents
+from core.messages import contents, wording
 from core.orders.refunds import Refund
 from core.orders.subscription_changes import SubscriptionChange
 from core.orders.subscription_items import SubscriptionItem
@@ -148,6 +148,24 @@ def test_a_refund_that_failed_meanwhile_cancels_nothing(shop: Shop, stripe: Fake
     builders.end_plans(shop)
     assert (stripe.subscriptions[name]["status"], grant(shop, order_id)[1]) == ("active", "active")
     assert "cancel_subscription" not in stripe.calls
+
+
+def test_a_refund_that_fails_opens_no_plan_whose_subscription_it_ended_and_the_owners_are_told_so(
+    shop: Shop, stripe: FakeStripe, tell: Tell
+) -> None:
+    order_id, _ = builders.subscribed(shop, stripe)
+    refund.request(shop, order_id, actor="owner")
+    builders.end_plans(shop)
+    (made,) = stripe.refunds
+    tell("refund.failed", stripe.fail_refund(made))
+    assert grant(shop, order_id)[1] == "revoked"
+    (item,) = attention.items(shop)
+    assert item.topic == "refund_failed"
+    assert "subscription was cancelled with it" in item.advice
+    [failed] = builders.rows(shop, Refund)
+    letter = contents.to_owners(shop, order_id, f"refund_failed:{failed.id}")
+    assert letter is not None
+    assert "subscription was cancelled with it" in wording.owner_notice(shop.settings, letter).text.replace("\n", " ")
 
 
 def test_a_part_that_goes_back_cancels_nothing(shop: Shop, stripe: FakeStripe) -> None:

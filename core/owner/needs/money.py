@@ -96,7 +96,10 @@ def _refund(row: Refund) -> Iterator[Item]:
     )  # fmt: skip
 
 
-_SENT_BACK = "The money is back with you and the buyer has access again. Agree with them on another way to pay it back."
+_SENT_BACK = (
+    "The money is back with you and the buyer has access again, but not to a plan whose subscription was cancelled with it: Stripe"
+    " takes none up again. Agree with them on another way to pay it back."
+)
 _REFUSED = "Stripe refused it, so no money has moved. Mend the reason and refund again, or pay it back another way."
 
 
