@@ -77,6 +77,21 @@ def test_the_command_has_the_settings_of_the_units_and_their_user(tmp_path: Path
     ], done.stderr  # fmt: skip
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone may become somebody else")
+def test_what_is_set_where_the_command_is_typed_goes_before_the_settings_of_the_units(tmp_path: Path) -> None:
+    """As on the way to PostgreSQL: `DATABASE_URL=… pushcart restore …` must fill what it names, and not what is served."""
+    (tmp_path / "env").write_text((UNITS / "pushcart.env").read_text())
+    script = (UNITS / "pushcart.sh").read_text().replace("/etc/pushcart.env", str(tmp_path / "env"))
+    script = script.replace("--reuid=pushcart", "--reuid=nobody").replace("--regid=pushcart", "--regid=nogroup")
+    script = script.replace("/opt/pushcart/.venv/bin/pushcart ", "")
+    said = 'postgresql://shop:it\'s a "$secret"@127.0.0.1/shop'
+    done = subprocess.run(
+        ["sh", "-c", script, "pushcart", "printenv", "DATABASE_URL", "STORAGE_URL", "HOME"],
+        capture_output=True, text=True, cwd="/", env={**os.environ, "DATABASE_URL": said, "HOME": "/root"},
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [said, "file:///var/lib/pushcart/files", "/var/lib/pushcart"], done.stderr
+
+
 def _python_in_sight() -> list[str]:
     """Where Python lies in root's own folder, that folder with nothing else in it: nobody may look into it otherwise."""
     base = sys.base_prefix
