@@ -10,9 +10,11 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
+from core.command_line.words import customer
 from core.correspondence import drafts
 from core.foundation.jobs.kinds import Job, Turn
 from core.foundation.signals import heartbeats
+from core.journeys import order_care
 from core.mailboxes import confirmations, marks, unsubscribing
 from core.mailboxes.marks import Kind, MailMark
 from core.messages import mail
@@ -117,6 +119,21 @@ def test_a_letter_that_came_back_is_found_however_its_address_is_reported(
     assert send(Job.RECEIPT, order_id) is LetterState.SENT
     client.post("/mail-events", json={"type": "bounced", "email": reported, "reason": "550"}, headers=HEADERS)
     assert letter(hooked, f"receipt:{order_id}").state is LetterState.BOUNCED
+
+
+@builders.on_sqlite
+def test_what_is_said_to_be_done_about_a_mailbox_that_is_gone_mends_it(
+    hooked: Shop, stripe: FakeStripe, client: TestClient, send: Callable[..., LetterState]
+) -> None:
+    order_id = builders.bought(hooked, stripe)
+    client.post("/mail-events", json={"type": "bounced", "email": NORA, "reason": "550"}, headers=HEADERS)
+    (item,) = attention.items(hooked)
+    assert "`pushcart customer EMAIL --change-email NEW`" in item.advice
+    order_care.resend(hooked, order_id, to="nora@new.example")
+    assert topics(hooked) == ["mailbox_gone"]  # a copy that goes elsewhere corrects nothing
+    customer.change(hooked, NORA, "nora@new.example", order="", keep=False, join=False)
+    assert topics(hooked) == []
+    assert send(Job.RECEIPT, order_id, "copy") is LetterState.SENT
 
 
 @builders.on_sqlite

@@ -74,8 +74,17 @@ def letters() -> Kind:
 def _letter(row: Letter) -> Iterator[Item]:
     yield Item(
         "letter", row.id, row.order_id, row.created_at, None, row.error,
-        "Check the address and the mail server. The order itself is not touched by this.",
+        _ON_ITS_WAY if row.state is LetterState.RETRYING else _NOT_TRIED_AGAIN,
     )  # fmt: skip
+
+
+_ON_ITS_WAY = (
+    "Check the address and the mail server. It is tried again for three days. The order itself is not touched by this."
+)
+_NOT_TRIED_AGAIN = (
+    "Check the address and the mail server. The order itself is not touched by this. It is not tried again by itself: a receipt is"
+    " sent again by a click on the overview or in the list of letters, and any other letter stays here until it is set aside."
+)
 
 
 def mailboxes(session: Session, shop: Shop, *, limit: int) -> Iterator[Item]:
@@ -90,8 +99,9 @@ def mailboxes(session: Session, shop: Shop, *, limit: int) -> Iterator[Item]:
 
 
 _NO_MAILBOX = (
-    "Letters to this buyer come back, and none but sign-in codes are sent any more. Ask them for another address:"
-    " `pushcart resend {number} --to ADDRESS` corrects it. Whoever signs in by a code shows that the mailbox works."
+    "Letters to this buyer come back, and none but sign-in codes are sent any more. Ask them for another address, and correct it"
+    " on the customer's page or by `pushcart customer EMAIL --change-email NEW`; then `pushcart resend {number}` sends the receipt"
+    " again. Whoever signs in by a code shows that the mailbox works."
 )
 _COMPLAINT = (
     "The buyer took a letter of the shop for spam. What their purchases need still goes there, and no news any more."
