@@ -28,6 +28,7 @@ from webhook.app import create_app
 
 ROOT = Path(__file__).parents[2]
 ALERTS = ROOT / "deploy" / "prometheus-alerts.yml"
+HANDBOOK = (ROOT / "docs" / "operations.md").read_text()
 # Prometheus makes it itself.
 ITS_OWN = {"up"}
 
@@ -70,6 +71,12 @@ def test_how_the_shop_stands_is_told_of_events_jobs_letters_and_machinery(
     assert value(found, "pushcart_event_last_seconds") == value(found, "pushcart_webhook_last_seconds") == 900
     assert value(found, "pushcart_events_unfinished", state="parked") == 0
     assert value(found, "pushcart_worker_silent_seconds") < 600
+    # An alert that asks for a state by its name must know of each.
+    for name in ("pushcart_events_unfinished", "pushcart_letters", "pushcart_jobs"):
+        label = "stage" if name == "pushcart_jobs" else "state"
+        told = {dict(labels)[label] for each, labels in found if each == name}
+        [row] = [line for line in HANDBOOK.splitlines() if line.startswith(f"| `{name}`")]
+        assert set(re.findall(rf"`{label}`: ([\w, ]+)", row)[0].strip().split(", ")) == told
 
 
 @builders.on_sqlite
@@ -132,8 +139,7 @@ def test_every_metric_that_an_alert_names_exists() -> None:
     }
     assert len(named) > 10
     assert named - ITS_OWN <= set(MEASURES) | counted
-    documented = (ROOT / "docs" / "operations.md").read_text()
-    assert [name for name in MEASURES if f"`{name}" not in documented] == []
+    assert [name for name in MEASURES if f"`{name}" not in HANDBOOK] == []
     for rule in rules:
         assert rule["labels"]["severity"] in ("page", "ticket")
         assert rule["annotations"].keys() == {"summary", "description"}
