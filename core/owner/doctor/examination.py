@@ -72,7 +72,7 @@ def _checks(shop: Shop, theirs: Account, *, fix: bool, letter_to: str) -> dict[s
         "permissions": partial(stripe_side.rights, shop, theirs),
         "endpoint": partial(stripe_side.endpoint, shop, theirs, fix=fix),
         "webhook": partial(_pinged, shop, theirs),
-        "deliveries": partial(stripe_side.deliveries, shop),
+        "deliveries": partial(stripe_side.deliveries, shop, theirs),
         "prices": partial(stripe_side.prices, shop, theirs),
         "tax": partial(stripe_side.registrations, shop, theirs),
         "plans": partial(plan_prices.plans, shop, fix=fix),

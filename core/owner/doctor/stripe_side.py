@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from sqlmodel import col, select
 
 from core.catalog.products import Kind, Price, Product
+from core.events import arrivals
 from core.events.handlers import HANDLERS
 from core.foundation.errors import EndpointUnfit, PermissionMissing
 from core.gateway import account, permissions
@@ -88,19 +89,44 @@ def endpoint(shop: Shop, theirs: Account, *, fix: bool = False) -> Iterator[Find
         yield from _fit(theirs, each, fix=fix)
 
 
-def deliveries(shop: Shop) -> Iterator[Finding]:
-    """Whether an endpoint took what happened lately. Stripe alone knows: a ping of our own proves nothing of its secret."""
+def deliveries(shop: Shop, theirs: Account) -> Iterator[Finding]:
+    """Whether all endpoints took what happened lately. Stripe alone knows: a ping of our own proves nothing of its secret."""
     since, until = shop.now() - _LATELY, shop.now() - _UNDER_WAY
     listed = shop.stripe.undelivered_events(since=since, types=sorted(HANDLERS))
     missed = [each for each in listed if each["created"] <= until.timestamp()]
     if not missed:
-        yield Finding("deliveries", Level.FINE, "An endpoint took all that Stripe told in the last day.")
+        yield Finding("deliveries", Level.FINE, "All that Stripe told in the last day was taken.")
+        return
+    what = f"Of the last day's events {len(missed)} were not taken by each endpoint, the newest {missed[0]['id']}."
+    others = _others_who_are_told(shop, theirs)
+    if others and _took_something_since(shop, missed[0]["created"]):
+        # Of which endpoint it was Stripe says nothing.
+        yield Finding(
+            "deliveries", Level.LATER, what, f"It may be that of another program: {', '.join(others)}.",
+            "See at Stripe what the attempts were answered, of that endpoint and of the shop's.",
+        )  # fmt: skip
         return
     yield Finding(
-        "deliveries", Level.WRONG if not shop.settings.demo else Level.LATER,
-        f"Of the last day's events {len(missed)} were taken by no endpoint, the newest {missed[0]['id']}.", _NOT_TOLD,
+        "deliveries", Level.WRONG if not shop.settings.demo else Level.LATER, what, _NOT_TOLD,
         "Compare STRIPE_WEBHOOK_SECRET with the endpoint's at Stripe, and see there what its attempts were answered.",
     )  # fmt: skip
+
+
+def _others_who_are_told(shop: Shop, theirs: Account) -> list[str]:
+    """Where Stripe tells other programs of the same account something that it tells the shop too."""
+    ours = {each["id"] for each in endpoints_of(shop, theirs)}
+    told = {*HANDLERS, "*"}
+    return [
+        each["url"]
+        for each in theirs.endpoints()
+        if each["id"] not in ours and each["status"] == "enabled" and told & set(each["enabled_events"])
+    ]
+
+
+def _took_something_since(shop: Shop, moment: int) -> bool:
+    with shop.reading() as session:
+        last = arrivals.last(session, livemode=shop.settings.livemode)
+    return last is not None and last.timestamp() >= moment
 
 
 def endpoints_of(shop: Shop, theirs: Account) -> list[dict[str, Any]]:

@@ -407,9 +407,30 @@ def test_what_no_endpoint_took_is_found(own: Shop, account: FakeAccount, stripe:
     assert wrong(own, account, "deliveries") == []  # it may still be on its way
     clock.pass_(minutes=6)
     account.at = clock()
-    assert "1 were taken by no endpoint" in wrong(own, account, "deliveries")[0]
+    assert "1 were not taken by each endpoint" in wrong(own, account, "deliveries")[0]
     clock.pass_(days=2)
     assert wrong(own, account, "deliveries") == []
+
+
+def test_what_the_endpoint_of_another_program_did_not_take_is_no_fault_of_the_shops(
+    own: Shop, account: FakeAccount, stripe: FakeStripe, clock: Clock
+) -> None:
+    account.known.append(endpoint(id="we_2", url="https://other.example/hooks", enabled_events=["*"]))
+    _, session_id = builders.opened(own)
+    stripe.undelivered.append(stripe.event("completed", session_id))
+    clock.pass_(minutes=6)
+    account.at = clock()
+    assert "1 were not taken" in wrong(own, account, "deliveries")[0]  # nothing of late shows that ours takes anything
+    _, another = builders.opened(own, cart="another")
+    stripe.pay(another)
+    builders.deliver(own, stripe.event("completed", another))
+    [finding] = found(own, account, "deliveries")
+    assert (finding.level, finding.why) == (
+        Level.LATER,
+        "It may be that of another program: https://other.example/hooks.",
+    )
+    account.known[1]["status"] = "disabled"
+    assert "1 were not taken" in wrong(own, account, "deliveries")[0]
 
 
 def test_places_that_trials_hold_are_found_once_money_is_real(
