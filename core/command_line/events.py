@@ -65,7 +65,7 @@ def reconcile(
     shop = open_shop()
     if since:
         with shop.transaction() as session:
-            recovery.look_from(session, datetime.combine(since, time(), UTC))
+            recovery.look_from(session, datetime.combine(since, time(), shop.settings.zone).astimezone(UTC))
     columns = (
         TextColumn("Checking"),
         BarColumn(),

@@ -1,10 +1,12 @@
 """What owners' scripts read: the shapes of the contract, and one line where something is not there."""
 
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from core.events import inbox
+from core.foundation.signals import milestones
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item
 from core.orders.history import FulfillmentLog
@@ -13,7 +15,7 @@ from core.people import sign_in
 from core.people.receipts.receipt_copies import ReceiptCopy
 from core.shop import Shop
 from tests import builders
-from tests.command_line.conftest import Run
+from tests.command_line.conftest import Run, begin, end
 from tests.fakes import FakeStripe, session_in, signed
 
 SUMMARY = [
@@ -211,3 +213,15 @@ def test_reconciling_without_an_answer_from_stripe_says_so_and_fails(pushcart: R
     told = pushcart("reconcile")
     assert [line for line in told.errors.splitlines() if not line.strip()] == []
     assert "was asked nothing more: most of it is still to be checked." in told.output
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_was_paid_since_a_day_is_asked_for_from_the_beginning_of_the_shops_day(
+    shop: Shop, folder: Path, shop_settings: dict[str, object], database_url: str
+) -> None:
+    settings = {**shop_settings, "database_url": database_url, "shop_timezone": "Pacific/Auckland"}
+    assert end(begin("reconcile", "--since", "2026-11-20", folder=folder, **settings)).status == 1  # nobody answers
+    with shop.reading() as session:
+        asked_from = milestones.last(session, milestones.Name.RESTORED)
+    assert asked_from is not None
+    assert asked_from.at == datetime(2026, 11, 19, 11, tzinfo=UTC)
