@@ -14,6 +14,7 @@ from core.cli import app
 from core.events.handlers import HANDLERS
 from core.foundation.settings import Settings
 from core.journeys import checkout_limits, success_page
+from core.outgoing import posting, sending
 from core.people import codes
 from core.people.staff import MAY, Action, Role
 from core.rights import declarations
@@ -265,8 +266,16 @@ def test_the_limits_for_strangers_are_those_that_are_counted() -> None:
     ]
     assert said["letters that a buyer has sent to others"].startswith(f"{_most(letters_to_others.TO_ONE)} to one email")
     withdrawn = " ".join(section(OPERATIONS, "## Withdrawals and consent").split())
-    assert (declarations.BY_ADDRESS.most, declarations.BY_SENDER.most) == (5, 10)
-    assert "an address gets five an hour and a sender ten" in withdrawn
+    limits = (declarations.BY_ADDRESS, declarations.BY_SENDER, declarations.ALTOGETHER)
+    assert [_most(each) for each in limits] == ["5 an hour", "10 an hour", "300 an hour"]
+    assert "an address gets five an hour, a sender ten, and all together 300" in withdrawn
+
+
+def test_messages_to_programs_are_tried_as_often_as_they_are_told() -> None:
+    told = " ".join(text(ROOT / "docs" / "entitlements.md").split())
+    assert f"2xx within {posting.TIMEOUT:.0f} seconds is success" in told
+    assert (len(sending.WAITS) + 1, round(sum(sending.WAITS) / 86_400)) == (10, 3)
+    assert "tried again, ten times in all over three days" in told
 
 
 def codes_limits() -> list[Limit]:
