@@ -34,6 +34,7 @@ class Account(Protocol):
     def tell_endpoint(self, endpoint: str, types: Sequence[str]) -> dict[str, Any]: ...
     def find_price(self, price: str) -> dict[str, Any] | None: ...
     def tax_countries(self) -> list[str]: ...
+    def tax_lacks(self) -> list[str]: ...
 
     @property
     def api_version(self) -> str: ...
@@ -81,6 +82,14 @@ class StripeAccount(StripeApi):
         """The countries where the account is registered for tax now: Stripe takes none anywhere else."""
         asked = {"status": "active", "limit": 100}
         return [str(each["country"]) for each in self._all(lambda: self._client.v1.tax.registrations.list(asked))]  # type: ignore[arg-type]
+
+    def tax_lacks(self) -> list[str]:
+        """What Stripe must be told before it reckons tax, by its names for it, such as `head_office`; nothing once it knows."""
+        found = self._ask(lambda: self._client.v1.tax.settings.retrieve())
+        if found["status"] == "active":
+            return []
+        pending = (found.get("status_details") or {}).get("pending") or {}
+        return [str(each) for each in pending.get("missing_fields") or ["head_office"]]
 
     def _attempt(self, right: Right) -> Callable[[], Any]:
         """A call that needs this right and has no effect: a list of one, or what Stripe refuses for what it lacks."""

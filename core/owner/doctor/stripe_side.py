@@ -244,11 +244,18 @@ def customer_portal(shop: Shop, *, fix: bool = False) -> Iterator[Finding]:
 
 
 def registrations(shop: Shop, theirs: Account) -> Iterator[Finding]:
-    """Whether Stripe knows where it is to take tax. Nothing, if it is to take none."""
+    """Whether Stripe knows enough of the seller to reckon tax, and where it is to take it. Nothing, if it is to take none."""
     if not _reckons_tax(shop):
         return
+    if lacks := theirs.tax_lacks():
+        yield Finding(
+            "tax", Level.WRONG, f"Stripe is to reckon tax, and does not know what it needs for that: {', '.join(lacks)}.",
+            "Without a head office it opens no payment page that is to reckon tax, in test mode neither.",
+            "Say it in Stripe's dashboard, under Tax, Settings, in this mode, or set TAX=off.",
+        )  # fmt: skip
     if countries := theirs.tax_countries():
-        yield Finding("tax", Level.FINE, f"Stripe takes tax in {', '.join(sorted(set(countries)))}.")
+        if not lacks:
+            yield Finding("tax", Level.FINE, f"Stripe takes tax in {', '.join(sorted(set(countries)))}.")
         return
     yield Finding(
         "tax", Level.WRONG if shop.settings.livemode else Level.LATER, "Stripe is to take tax, and is registered nowhere.",

@@ -18,6 +18,7 @@ from core.foundation.errors import (
     StripeUnreachable,
 )
 from core.gateway import asking
+from core.gateway.account import StripeAccount
 from core.gateway.client import StripeApi
 from tests.contract.sides import LONG_AGO
 from tests.sandbox.running import KEY, Endpoint, running
@@ -287,3 +288,17 @@ def test_events_are_asked_for_by_twenty_types_at_a_time_and_come_newest_first() 
         with pytest.raises(StripeKeyRefused):
             StripeApi("pk_test_of_nobody", base=world.settings.base_url).find_charge("ch_1")
     receiver.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "details", "lacks"),
+    [
+        ("active", {"active": {}}, []),
+        ("pending", {"pending": {"missing_fields": ["head_office", "defaults.tax_code"]}}, ["head_office", "defaults.tax_code"]),
+        ("pending", {}, ["head_office"]),
+    ],
+)  # fmt: skip
+def test_what_stripe_says_that_it_lacks_for_tax_is_read(status: str, details: dict[str, Any], lacks: list[str]) -> None:
+    answer = {"object": "tax.settings", "status": status, "status_details": details, "livemode": False}
+    answers = Answers(200, answer)
+    assert StripeAccount("sk_test_ours", base="http://127.0.0.1:9", http_client=answers).tax_lacks() == lacks

@@ -37,6 +37,7 @@ OF_CALLS = {
     "subscription_schedules": (Right.SUBSCRIPTIONS, None),
     "subscriptions": (Right.SUBSCRIPTIONS, Right.SUBSCRIPTIONS),
     "tax.registrations": (Right.TAX, None),
+    "tax.settings": (Right.TAX, None),
     "webhook_endpoints": (Right.ENDPOINTS, Right.ENDPOINTS),
 }
 _READING = ("list", "retrieve", "create_preview")

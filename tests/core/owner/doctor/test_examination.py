@@ -58,6 +58,7 @@ class FakeAccount:
     known: list[dict[str, Any]] = field(default_factory=list)
     prices: dict[str, dict[str, Any]] = field(default_factory=dict)
     registered: list[str] = field(default_factory=list)
+    tax_unknown: list[str] = field(default_factory=list)
     api_version: str = "2026-01-01.ours"
 
     def standing(self) -> Standing:
@@ -92,6 +93,9 @@ class FakeAccount:
 
     def tax_countries(self) -> list[str]:
         return self.registered
+
+    def tax_lacks(self) -> list[str]:
+        return self.tax_unknown
 
 
 def endpoint(**changes: Any) -> dict[str, Any]:
@@ -471,6 +475,17 @@ def test_tax_without_a_registration_is_found(own: Shop, account: FakeAccount, li
     assert [each.level for each in stripe_side.registrations(taxed, account)] == [level]
     account.registered = ["DE", "AT", "DE"]
     assert [each.what for each in stripe_side.registrations(taxed, account)] == ["Stripe takes tax in AT, DE."]
+
+
+@builders.on_sqlite
+def test_what_stripe_must_know_before_it_reckons_tax_is_found(own: Shop, account: FakeAccount) -> None:
+    taxed = replace(own, settings=own.settings.model_copy(update={"tax": "stripe"}))
+    account.registered, account.tax_unknown = ["DE"], ["head_office"]
+    [finding] = stripe_side.registrations(taxed, account)
+    assert (finding.level, finding.what) == (
+        Level.WRONG,
+        "Stripe is to reckon tax, and does not know what it needs for that: head_office.",
+    )
 
 
 @builders.on_sqlite
