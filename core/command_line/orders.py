@@ -53,7 +53,8 @@ def order(reference: Annotated[str, typer.Argument(metavar="ORDER")], as_json: J
 def resend(
     reference: Annotated[str, typer.Argument(metavar="ORDER")],
     to: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Another address than the order's. No link in it signs in there.")
+        str,
+        typer.Option(metavar="ADDRESS", help="Another address than the order's. No link in it opens the order there."),
     ] = "",
     as_json: Json = False,
 ) -> None:

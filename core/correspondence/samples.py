@@ -86,7 +86,8 @@ def _order(shop: Shop) -> OrderLetter:
     )
     total = sum((line.total for line in lines), start=Money(0, "eur"))
     return OrderLetter(
-        BUYER, _NUMBER, total, shop.now(), lines, deliveries, _library(shop), Money(1900, "eur"), declarations.page(shop)
+        BUYER, _NUMBER, total, shop.now(), lines, deliveries, _library(shop), Money(1900, "eur"), declarations.page(shop),
+        order_url=_library(shop),
     )  # fmt: skip
 
 

@@ -69,6 +69,7 @@ def receipt(settings: Settings, letter: OrderLetter) -> Message:
         "deliveries": [_item(delivery, letter, base_url=settings.public_url) for delivery in there],
         "missing": [_absence(delivery) for delivery in missing],
         "library_url": letter.library_url,
+        "opens": letter.order_url,
         "agreed": letter.agreed,
         "receipt_url": letter.receipt_url,
         "invoices": letter.invoices,

@@ -90,12 +90,14 @@ def _readdress(sheet: Sheet) -> None:
 def _resend(sheet: Sheet) -> None:
     gate.me()
     st.markdown(
-        f"It goes to **{words.plain(sheet.row.email)}**, with everything the order gives and a new link to sign in."
+        f"It goes to **{words.plain(sheet.row.email)}**, with everything the order gives and a new link that opens it."
     )
     to = ""
     if gate.may(Action.READDRESS):
         to = (st.text_input("Another address instead", type="email", key="resend-to", max_chars=254) or "").strip()
-        words.quiet("Keys and the like stand in it for whoever reads it. Its link signs in the order's customer alone.")
+        words.quiet(
+            "Keys and the like stand in it for whoever reads it. Its links open nothing for anybody but the order's customer."
+        )
     if st.button("Send it", type="primary", key="resend-do"):
 
         def act(deed: Deed) -> str:

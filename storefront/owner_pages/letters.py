@@ -70,7 +70,7 @@ def resend(row: LetterRow) -> None:
     """Where it goes, and the button."""
     me = gate.me()
     address = words.plain(row.order.email if row.order else "")
-    st.markdown(f"It goes to **{address}**, with everything the order gives and a new link to sign in.")
+    st.markdown(f"It goes to **{address}**, with everything the order gives and a new link that opens it.")
     other = ""
     if me.may(Action.READDRESS):
         other = (st.text_input("Another email instead", type="email", key="resend-to") or "").strip()

@@ -23,7 +23,7 @@ from core.foundation.errors import (
 from core.journeys import checkout, order_care, refund, revocation
 from core.journeys.checkout import Basket, Item
 from core.languages import sentences
-from core.messages import contents
+from core.messages import contents, wording
 from core.orders.orders import Order
 from core.orders.refunds import Refund
 from core.owner import notes
@@ -214,6 +214,9 @@ def test_a_copy_of_the_receipt_goes_to_another_address_and_opens_nothing_there(s
     letter = contents.about_order(shop, order_id, copy="do_1")
     assert (letter.email, letter.library_url) == (said, f"{shop.settings.public_url}/purchases")
     assert letter.order_url == letter.receipt_url == ""
+    promised = "open this order for a year"
+    assert promised not in (written := wording.receipt(shop.settings, letter)).text + written.html
+    assert promised in wording.receipt(shop.settings, contents.about_order(shop, order_id)).text
     assert "?letter=" in contents.about_order(shop, order_id).library_url
     assert contents.about_order(shop, order_id).email == "nora@lindqvist.example"
     assert builders.detail(shop, order_id)["email"] == "nora@lindqvist.example"
