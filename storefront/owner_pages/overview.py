@@ -31,7 +31,8 @@ def draw_needs(items: Sequence[Item], me: Staff) -> None:
     with frame.card("needs", gap="small"):
         st.header(f"Needs you :gray-badge[{len(items)}]" if items else "Needs you", anchor=False)
         if not items:
-            st.markdown(":green[:material/check_circle:] Nothing. Every paid order is delivered.")
+            rest = " beside what was set aside" if set_aside.is_anything(shop) else ". Every paid order is delivered"
+            st.markdown(f":green[:material/check_circle:] Nothing{rest}.")
         for item in items[:MOST_SHOWN]:
             draw_item(item, me)
         if len(items) > MOST_SHOWN:

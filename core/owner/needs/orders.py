@@ -72,7 +72,7 @@ _PAYMENTS = {
     "paid_after_end": "It was paid for a plan that had ended, and gives no access. Send it back with"
     " `pushcart refund {number} --payment {payment}`, or sell its buyer the plan again.",
     "partly_lost": "A bank took a part of {payment} for good. The rest is yours, and what was bought stays open, as after a"
-    " refund of a part; a plan bills on. End access with `pushcart revoke {number}`, or set this aside.",
+    " refund of a part; a plan bills on. End access with `pushcart revoke {number} --reason WHY`, or set this aside.",
     "tried_before": "Its buyer has tried this plan before, with order {payment}, and does once more for nothing: that it was they"
     " was known only when they had bought it. End the trial in Stripe's dashboard, which charges them now, or set this aside; it"
     " goes when the trial ends.",

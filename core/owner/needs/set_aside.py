@@ -5,7 +5,7 @@ What has happened anew since then is shown again.
 
 from datetime import datetime
 
-from sqlmodel import Field, select
+from sqlmodel import Field, col, select
 
 from core.foundation.records import Record
 from core.foundation.writes.inserts import InsertOnce
@@ -58,6 +58,13 @@ def needs(shop: Shop) -> list[Item]:
     # What is set aside takes no place from what is not.
     items, now = attention.items(shop, beside=len(rows)), shop.now()
     return [item for item in items if not _hidden(rows.get(name(item)), item, now=now)]
+
+
+def is_anything(shop: Shop) -> bool:
+    """Whether something is set aside now, be it still so or not."""
+    still = col(SetAside.until).is_(None) | (col(SetAside.until) > shop.now())
+    with shop.reading() as session:
+        return session.exec(select(SetAside.item).where(still).limit(1)).first() is not None
 
 
 def _hidden(row: SetAside | None, item: Item, *, now: datetime) -> bool:

@@ -167,6 +167,9 @@ def test_it_is_set_aside_with_a_note_until_a_day(owner: Visitor, clock: Clock) -
     tab.text_input(key="aside-note").set_value("Wrote to them")  # left by the click itself
     sound(tab.button(key="aside-do").click().run())
     assert "**Paid twice**" not in words(tab)
+    said = words(opens(owner, "overview"))
+    assert "Nothing beside what was set aside." in said
+    assert "Every paid order is delivered" not in said
     (entry,) = builders.rows(owner.shop, AuditEntry)
     assert (entry.action, entry.subject) == ("set_aside", "paid_twice:SH-1001")
     assert entry.detail.endswith(": Wrote to them")
