@@ -6,12 +6,14 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
+from core.foundation.currencies import step_of
 from core.foundation.money import Money
-from core.orders import orders
+from core.orders import allocation, ledger, orders
+from core.orders.ledger import Ledger
 from core.orders.orders import Order, OrderLine
-from core.orders.subscriptions import Subscription
+from core.orders.payments import FIRST_OF_PLAN, RENEWAL, Payment
 from core.rights import consents
 from core.rights.clauses import Clause
 
@@ -32,7 +34,7 @@ class Right(StrEnum):
 @dataclass(frozen=True)
 class LineRight:
     """How it stood with one line, counted from 1, when it was withdrawn from. `until` is the end of the last day on which one
-    could; `unused` what of its price is for the time that was still to come, where that is known."""
+    could; `unused` what of the money paid for it is for the time that was still to come, where that is known and can go back."""
 
     position: int
     name: str
@@ -52,11 +54,12 @@ def of_order(session: Session, order_id: str, zone: ZoneInfo, *, at: datetime) -
         if row.clause in (Clause.DIGITAL, Clause.SERVICE, Clause.EVENT)
         for product in row.product_ids
     }
-    ends = session.exec(select(Subscription.period_end).where(col(Subscription.order_id) == order_id)).first()
+    book = ledger.read(session, order)
+    book.lines = orders.lines(session, order_id)
     found = []
-    for line in orders.lines(session, order_id):
+    for line in book.lines:
         right = _right(*asked.get(line.product_id, (None, False)), late=at > until)
-        unused = _unused(line, begun, ends, at) if right is Right.PART else None
+        unused = _unused(book, line, at) if right is Right.PART and line.interval else None
         found.append(LineRight(line.position + 1, line.name, right, until, unused))
     return tuple(found)
 
@@ -77,10 +80,31 @@ def _last_moment(begun: datetime, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone)
 
 
-def _unused(line: OrderLine, begun: datetime, ends: datetime | None, at: datetime) -> Money | None:
-    """The part of the line's price for the time from then to the end of what was paid for."""
-    if ends is None or ends <= begun:
-        return None
-    share = max(timedelta(), ends - at) / (ends - begun)
-    paid = line.unit_amount * line.quantity - line.amount_discount
-    return Money(round(paid * min(1.0, share)), line.currency)
+def _unused(book: Ledger, line: OrderLine, at: datetime) -> Money | None:
+    """What of the money that came in for a plan, with its tax, is for the time from then on: of each payment the part of its own
+    period, and no more than can still go back of it, in steps of the currency. None if that is nothing, as in a trial."""
+    found = 0
+    for payment in allocation.refundable(book):
+        received = next(each for each in book.payments if each.id == payment.payment_id)
+        whole = book.share(received, line)
+        rest = min(round(whole * _share_to_come(book, received, at)), payment.lines.get(line.id, 0))
+        found += max(rest, 0)
+    step = step_of(line.currency)
+    return Money(found // step * step, line.currency) if found >= step else None
+
+
+def _share_to_come(book: Ledger, payment: Payment, at: datetime) -> float:
+    """Which part of the time that a payment is for was still to come: until the next one for a plan that renewed meanwhile."""
+    plan = next((each for each in book.subscriptions if each.id == payment.stripe_subscription_id), None)
+    if plan is None:
+        return 0.0
+    begins = plan.created_at if payment.billing_reason == FIRST_OF_PLAN else payment.paid_at
+    renewed = (
+        each.paid_at
+        for each in book.payments
+        if each.stripe_subscription_id == plan.id and each.billing_reason == RENEWAL and each.paid_at > payment.paid_at
+    )
+    ends = next(renewed, plan.period_end)
+    if ends is None or ends <= begins:
+        return 0.0
+    return min(1.0, max(timedelta(), ends - at) / (ends - begins))

@@ -61,7 +61,7 @@ def of_right(each: LineRight, *, several: bool) -> str:
         case Right.OPEN:
             said = f"declared within the 14 days, which go to {last}."
         case Right.PART:
-            unused = f" Of its price {price(each.unused)} is for the time still to come." if each.unused else ""
+            unused = f" Of what they paid {price(each.unused)} is for the time still to come." if each.unused else ""
             said = f"declared within the 14 days, which go to {last}. They agreed to pay for what they used.{unused}"
         case Right.OVER:
             said = f"declared after the 14 days, which went to {last}."

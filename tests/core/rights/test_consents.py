@@ -6,6 +6,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col, select
 
 from core.catalog import catalog_file
 from core.catalog.products import Product, ShopText
@@ -13,6 +15,10 @@ from core.correspondence import drafts
 from core.foundation.errors import CatalogInvalid
 from core.journeys import checkout
 from core.kinds import offers
+from core.orders.orders import Order, OrderLine
+from core.orders.payment_lines import PaymentLine
+from core.orders.payments import Payment
+from core.orders.subscriptions import Subscription
 from core.owner import evidence, publishing
 from core.owner.shelves import entries
 from core.rights import clauses, periods
@@ -151,6 +157,87 @@ def test_of_a_plan_that_began_at_once_the_unused_part_is_told(shop: Shop, stripe
     assert line.right is Right.PART
     assert line.unused
     assert 540 <= line.unused.amount <= 620  # of 900 for some thirty days
+
+
+def unused(shop: Shop, order_id: str, *, days: float) -> list[int | None]:
+    """What of each line's money is for the time still to come, so long after the order was placed."""
+    with shop.reading() as session:
+        begun = session.get_one(Order, order_id).created_at
+        found = periods.of_order(session, order_id, UTC, at=begun + timedelta(days=days))
+    return [each.unused.amount if each.unused else None for each in found]
+
+
+def agreed_to(shop: Shop, order_id: str) -> None:
+    """Its buyer ticked every box, whatever they were asked."""
+    with shop.transaction() as session:
+        session.exec(update(Consent).where(col(Consent.order_id) == order_id).values(given=True))
+
+
+def test_of_each_plan_the_unused_part_is_of_its_own_period(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, (month, year) = builders.two_plans_apart(shop, stripe)
+    agreed_to(shop, order_id)
+    own = {month: "plan-month", year: "bigger-month"}
+    with shop.transaction() as session:
+        row = session.get_one(Subscription, year)
+        row.period_end = row.created_at + timedelta(days=365)
+        lines = {line.price_id: line for line in session.exec(select(OrderLine))}
+        for payment in session.exec(select(Payment)):
+            line = lines[own[str(payment.stripe_subscription_id)]]
+            session.add(
+                PaymentLine(
+                    payment_id=payment.id, position=0, order_line_id=line.id, quantity=1, amount_subtotal=line.unit_amount,
+                    amount_discount=0, amount_tax=0, amount=line.unit_amount,
+                )
+            )  # fmt: skip
+    plan, bigger = unused(shop, order_id, days=10)
+    assert plan
+    assert bigger
+    assert 0.6 < plan / 900 < 0.72
+    assert 0.96 < bigger / 2000 < 0.98
+
+
+@builders.on_sqlite
+def test_nothing_of_a_trial_is_to_be_sent_back_and_after_it_what_was_paid_counts_from_there(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    builders.let_try(shop, 7)
+    order_id, subscription = builders.subscribed(shop, stripe)
+    agreed_to(shop, order_id)
+    assert unused(shop, order_id, days=3) == [None]
+    clock.pass_(days=7)
+    builders.deliver(shop, stripe.tell("invoice.paid", stripe.renew(subscription)))
+    builders.questions.ask(shop, subscription)
+    [left] = unused(shop, order_id, days=10)
+    assert left
+    assert 0.88 < left / 900 < 0.92
+
+
+@builders.on_sqlite
+def test_the_unused_part_has_its_tax_and_is_no_more_than_what_can_go_back(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _ = builders.subscribed(shop, stripe)
+    agreed_to(shop, order_id)
+    with shop.transaction() as session:
+        payment = session.exec(select(Payment).where(Payment.order_id == order_id)).one()
+        # As if there had been tax of a fifth on top.
+        listed = session.exec(select(PaymentLine).where(PaymentLine.payment_id == payment.id)).all()
+        for row in (payment, *listed):
+            row.amount_tax, row.amount = 180, 1080
+    [before] = unused(shop, order_id, days=0)
+    assert before
+    assert 1060 < before <= 1080
+    builders.refund.request(shop, order_id, 820, actor="owner")
+    assert unused(shop, order_id, days=10) == [260]
+
+
+@builders.on_sqlite
+def test_of_what_is_no_plan_nobody_knows_what_was_used(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, _ = builders.subscribed(shop, stripe, "plan-month", "clinic-eur")
+    agreed_to(shop, order_id)
+    with shop.transaction() as session:
+        session.exec(update(Consent).where(col(Consent.clause) == Clause.EVENT).values(clause=Clause.SERVICE))
+    plan, clinic = unused(shop, order_id, days=1)
+    assert plan
+    assert clinic is None
 
 
 @builders.on_sqlite
