@@ -73,6 +73,15 @@ class FakeBilling(FakePayments):
         self._called("preview_item")
         return sum(each["amount"] for each in self._cost_of_change(subscription, item, changes)[1])
 
+    def next_bill(self, subscription: str) -> int:
+        self._called("next_bill")
+        if subscription not in self.subscriptions:
+            raise StripeRefused("resource_missing", f"No such subscription: '{subscription}'")
+        found = self.subscriptions[subscription]
+        lines = self._period_lines(found)
+        off = sum(self._off(each, lines) for each in found.get("discounts", []))
+        return sum(int(line["amount"]) for line in lines) - off
+
     def change_item(
         self, subscription: str, item: str, changes: dict[str, Any], *, at: int, key: str
     ) -> dict[str, Any]:

@@ -48,6 +48,7 @@ class Stripe(Protocol):
     def cancel_subscription(self, subscription: str) -> dict[str, Any]: ...
     def end_later(self, subscription: str) -> dict[str, Any]: ...
     def preview_item(self, subscription: str, item: str, changes: dict[str, Any], *, at: int) -> int: ...
+    def next_bill(self, subscription: str) -> int: ...
     def change_item(
         self, subscription: str, item: str, changes: dict[str, Any], *, at: int, key: str
     ) -> dict[str, Any]: ...
@@ -223,6 +224,12 @@ class StripeApi(Asking):
         asked: Any = {"subscription": subscription, "subscription_details": {**change, "proration_date": at}}
         found = self._ask(lambda: self._client.v1.invoices.create_preview(asked))
         return int(found["total"])
+
+    def next_bill(self, subscription: str) -> int:
+        """What will be charged when a subscription bills next, in minor units: with its discounts and taxes, and less what its
+        buyer has been credited. Raises StripeRefused for one that bills no more."""
+        asked: Any = {"subscription": subscription}
+        return int(self._ask(lambda: self._client.v1.invoices.create_preview(asked))["amount_due"])
 
     def change_item(
         self, subscription: str, item: str, changes: dict[str, Any], *, at: int, key: str

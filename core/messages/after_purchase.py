@@ -2,11 +2,12 @@
 opened again, as things stand when they are written."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlmodel import Session, col, select
 
+from core.foundation.errors import StripeTrouble
 from core.foundation.jobs import outbox
 from core.foundation.money import Money
 from core.foundation.settings import Settings
@@ -65,7 +66,8 @@ class RefundLetter:
 class PlanLetter:
     """What a letter about a plan needs. `day` is when it ends, has ended, or closes unless its renewal is paid.
 
-    `owed` is what the renewal costs, None where Stripe did not say, and `pay_url` Stripe's own page to pay it, if it has one.
+    `owed` is what the renewal costs, None where Stripe did not say, and `pay_url` Stripe's own page to pay it, if it has one;
+    `listed` if that is the price alone, of which nobody knows what is taken off and added.
     `why` is Stripe's word for what ended it, `closed` if nothing of it is open any more. `goes_on` if its buyer pays for the same
     by another subscription, which keeps it open.
     """
@@ -80,6 +82,7 @@ class PlanLetter:
     closed: bool
     library_url: str
     goes_on: bool = False
+    listed: bool = False
 
 
 @dataclass(frozen=True)
@@ -207,18 +210,52 @@ def about_reminder(
     cancelled, paused or moved after `changed_at`, when that was last seen to change: where it comes all the same another letter
     tells of it."""
     with shop.reading() as session:
-        row = session.get_one(Subscription, subscription_id)
-        comes = row.period_end if about is About.RENEWAL else row.trial_end
-        tried = row.status == "trialing"
-        if comes is None or outbox.stamp(comes) != at or comes <= shop.now() or not row.bills_at(comes):
+        row = _coming(session, shop, subscription_id, about, at, changed_at)
+    if row is None:
+        return None
+    charged = None if _changes_by_then(row, about) else _next_bill(shop, subscription_id)
+    with shop.reading() as session:
+        row = _coming(session, shop, subscription_id, about, at, changed_at)
+        if row is None:
             return None
-        # Of one that a version of before has owed it is not known.
-        if tried is not (about is About.TRIAL_END) or changed_at not in ("", reminders.end_of(row.changed_at)):
-            return None
-        billed = row.billed_at(comes)
-        return _about_plan(
+        comes = _comes_at(row, about)
+        billed = row.billed_at(comes) if charged is None and comes else charged
+        letter = _about_plan(
             session, shop, row, day=comes, owed=None if billed is None else Money(billed, row.currency)
         )  # fmt: skip
+    return replace(letter, listed=charged is None and billed is not None)
+
+
+def _coming(
+    session: Session, shop: Shop, subscription_id: str, about: About, at: str, changed_at: str
+) -> Subscription | None:
+    """The plan, if what was to be told of it comes as it was then."""
+    row = session.get_one(Subscription, subscription_id)
+    comes, tried = _comes_at(row, about), row.status == "trialing"
+    if comes is None or outbox.stamp(comes) != at or comes <= shop.now() or not row.bills_at(comes):
+        return None
+    # Of one that a version of before has owed it is not known.
+    if tried is not (about is About.TRIAL_END) or changed_at not in ("", reminders.end_of(row.changed_at)):
+        return None
+    return row
+
+
+def _comes_at(row: Subscription, about: About) -> datetime | None:
+    return row.period_end if about is About.RENEWAL else row.trial_end
+
+
+def _changes_by_then(row: Subscription, about: About) -> bool:
+    """Whether a schedule of Stripe's makes something else of it: what Stripe foresees is of the plan as it is."""
+    comes = _comes_at(row, about)
+    return row.changes_at is not None and comes is not None and row.changes_at <= comes
+
+
+def _next_bill(shop: Shop, subscription_id: str) -> int | None:
+    """What Stripe will charge next for a plan, in minor units; None where it does not say. The letter has to go in time."""
+    try:
+        return shop.stripe.next_bill(subscription_id)
+    except StripeTrouble:
+        return None
 
 
 def about_ending(

@@ -125,6 +125,8 @@ def plan_reminder(settings: Settings, letter: PlanLetter, *, about: About) -> Me
                 count,
             )
         )
+    # What Stripe takes off and adds, it alone knows.
+    listed = [_("That is before discounts and taxes, if there are any.")] if letter.owed and letter.listed else []
     keep = ngettext(
         "To keep it you need to do nothing. To cancel it, open Your purchases, choose “Cancel plan” and confirm: then nothing is"
         " charged on {day}.",
@@ -134,7 +136,7 @@ def plan_reminder(settings: Settings, letter: PlanLetter, *, about: About) -> Me
     )
     return wording.about_order(
         settings, letter.email, subject.format(**told), headline=headline,
-        paragraphs=[said.format(**told), keep.format(**told)],
+        paragraphs=[" ".join([said.format(**told), *listed]), keep.format(**told)],
         button=_to_plans(count), url=letter.library_url, library_url=letter.library_url,
     )  # fmt: skip
 

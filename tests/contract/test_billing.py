@@ -167,6 +167,15 @@ def test_seats_change_at_once_and_are_paid_for_from_the_next_period(side: Side) 
     assert invoice_of(side, newest_payment(side, name))["amount_paid"] == 4500
 
 
+def test_what_will_be_billed_next_is_said_before(side: Side) -> None:
+    name = subscribed(side, ("plan-month", 2))
+    assert side.stripe.next_bill(name) == 1800
+    side.change_seats(name, 5)
+    said = side.stripe.next_bill(name)
+    side.end_period(name)
+    assert invoice_of(side, newest_payment(side, name))["amount_paid"] == said == 4500
+
+
 def test_another_number_of_seats_is_billed_at_once_by_what_was_said_before(side: Side) -> None:
     name = subscribed(side, ("plan-month", 2))
     [item] = facts(side, name).items

@@ -33,6 +33,7 @@ QUESTIONS: Mapping[str, Callable[[Stripe, dict[str, Any]], object]] = {
     "invoices_of_subscription": lambda stripe, _: stripe.invoices_of_subscription("sub_nobody"),
     "end_later": lambda stripe, _: stripe.end_later("sub_nobody"),
     "preview_item": lambda stripe, _: stripe.preview_item("sub_nobody", "si_nobody", {"quantity": 2}, at=1),
+    "next_bill": lambda stripe, _: stripe.next_bill("sub_nobody"),
     "change_item": lambda stripe, _: stripe.change_item("sub_nobody", "si_nobody", {"quantity": 2}, at=1, key="seats"),
     "cancel_subscription": lambda stripe, _: stripe.cancel_subscription("sub_nobody"),
     "open_portal": lambda stripe, _: stripe.open_portal(

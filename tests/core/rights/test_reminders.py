@@ -7,6 +7,7 @@ import pytest
 from sqlmodel import update
 
 from core.correspondence import drafts
+from core.foundation.errors import StripeRefused, StripeUnreachable
 from core.foundation.jobs import outbox
 from core.journeys.billing import plans
 from core.messages.wording import Message
@@ -69,6 +70,52 @@ def test_it_says_how_much_when_and_how_to_cancel(shop: Shop, stripe: FakeStripe,
     assert "/purchases?letter=" in written.text
     changes(shop, ends_at=end)  # cancelled since: nothing will be charged
     assert letter(shop, job) is None
+
+
+@builders.on_sqlite
+def test_it_says_what_stripe_will_charge_and_not_the_price(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    _, name = builders.subscribed(shop, stripe, "plan-year")
+    stripe.give_discount(name, duration="forever", percent=50, code="promo_HALF")
+    plans.refresh(shop, name)
+    comes_to(clock, row(shop).period_end, before=timedelta(days=6))
+    reminders.owe(shop)
+    [job] = owed(shop)
+    written = letter(shop, job)
+    assert written
+    assert "€45.00 will be charged" in written.text
+    assert "discounts and taxes" not in written.text
+
+
+@builders.on_sqlite
+@pytest.mark.parametrize(
+    "trouble", [StripeUnreachable("api_connection_error", "Timed out"), StripeRefused("invoice_upcoming_none", "None")]
+)
+def test_where_stripe_does_not_say_it_names_the_price_as_a_price(
+    shop: Shop, stripe: FakeStripe, clock: Clock, trouble: Exception
+) -> None:
+    builders.subscribed(shop, stripe, "plan-year")
+    comes_to(clock, row(shop).period_end, before=timedelta(days=6))
+    reminders.owe(shop)
+    [job] = owed(shop)
+    stripe.trouble.append(trouble)
+    written = letter(shop, job)
+    assert written
+    assert (
+        "€90.00 will be charged the way you paid. That is before discounts and taxes, if there are any." in written.text
+    )
+
+
+@builders.on_sqlite
+def test_of_what_a_schedule_changes_the_price_to_come_is_named(shop: Shop, stripe: FakeStripe, clock: Clock) -> None:
+    builders.subscribed(shop, stripe, "plan-year")
+    end = row(shop).period_end
+    comes_to(clock, end, before=timedelta(days=6))
+    changes(shop, changes_at=end, next_amount=12000)
+    reminders.owe(shop)
+    [job] = owed(shop)
+    written = letter(shop, job)
+    assert written
+    assert "€120.00 will be charged the way you paid. That is before discounts and taxes" in written.text
 
 
 @builders.on_sqlite
