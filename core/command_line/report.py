@@ -1,5 +1,6 @@
 """What `pushcart report` prints: figures for a span of days, for people, scripts and spreadsheets."""
 
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from core.opening import open_shop
 
 report_commands = typer.Typer(no_args_is_help=True, help="Figures for a span of days.")
 
+Csv = Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet.")]
 From = Annotated[date, typer.Option("--from", parser=day, metavar="DAY", help="The first day, such as 2026-11-01.")]
 To = Annotated[date, typer.Option("--to", parser=day, metavar="DAY", help="The last day; it counts.")]
 
@@ -25,10 +27,12 @@ def sales(
         typer.Option("--known-on", parser=day, metavar="DAY", help="As it was known when this day ended."),
     ] = None,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """What was sold on these days in each currency, and what went back; both days included."""
     from core.owner.figures import sales_report
 
+    _one_form(as_csv, as_json)
     in_order(first, last)
     shop = open_shop()
     with shop.reading() as session:
@@ -41,19 +45,41 @@ def sales(
         )
     if outdated:
         typer.echo(sales_report.OUTDATED, err=True)
+    if as_csv:
+        _pour(sales_report.COLUMNS, sales_report.AMOUNTS, found)
+        return
     say(found, "\n".join(sales_report.words(found)) or "Nothing was sold on these days.", as_json)
 
 
 @report_commands.command("subscriptions")
 def subscriptions(
+    first: Annotated[
+        date | None, typer.Option("--from", parser=day, metavar="DAY", help="The first day of how that has changed.")
+    ] = None,
+    last: Annotated[
+        date | None, typer.Option("--to", parser=day, metavar="DAY", help="The last day; it counts.")
+    ] = None,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
-    """What subscriptions bring in a month in each currency, and how they stand."""
+    """What subscriptions bring in a month in each currency, and how they stand; or how that has changed on some days."""
     from core.owner.figures import subscriptions_report
 
+    _one_form(as_csv, as_json)
+    if (first is None) is not (last is None):
+        raise typer.BadParameter("Say both --from and --to, or neither.")
     shop = open_shop()
+    zone, livemode = shop.settings.zone, shop.settings.livemode
     with shop.reading() as session:
-        found = subscriptions_report.as_of(session, shop.settings.zone, livemode=shop.settings.livemode, now=shop.now())
+        if first and last:
+            in_order(first, last)
+            found = subscriptions_report.of_days(session, first, last, zone, livemode=livemode)
+        else:
+            found = subscriptions_report.as_of(session, zone, livemode=livemode, now=shop.now())
+    if as_csv:
+        columns = subscriptions_report.MOVED if first else subscriptions_report.STANDING
+        _pour(columns, subscriptions_report.AMOUNTS, found)
+        return
     say(found, "\n".join(subscriptions_report.words(found)) or "There are no subscriptions.", as_json)
 
 
@@ -62,7 +88,7 @@ def tax(
     first: From,
     last: To,
     as_json: Json = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV for a spreadsheet.")] = False,
+    as_csv: Csv = False,
 ) -> None:
     """What was taxed on these days and what tax was in it, by quarter, country, rate and kind of product."""
     from core.owner.accounting import tax as report
@@ -79,6 +105,18 @@ def tax(
             return
         found = report.of_days(session, days, livemode=livemode)
     say(found, "\n".join(map(_tax, found)) or "Nothing was sold on these days.", as_json)
+
+
+def _pour(columns: Sequence[str], amounts: Collection[str], found: Sequence[Mapping[str, Any]]) -> None:
+    """These rows as a file, the amounts in major units."""
+    from core.owner.accounting import spreadsheet
+
+    rows = (
+        [spreadsheet.major(row[name], row["currency"]) if name in amounts else row[name] for name in columns]
+        for row in found
+    )
+    for line in spreadsheet.lines(columns, rows):
+        pour(line)
 
 
 def _one_form(as_csv: bool, as_json: bool) -> None:

@@ -69,7 +69,11 @@ WRONG: dict[str, list[list[str]]] = {
     "catalog export": [["a", "b"]],
     "catalog list": [["everything"]],
     "report sales": [[], ["--from", "2026-13-01", "--to", "2026-01-01"], ["--from", "2026-01-01"]],
-    "report subscriptions": [["--from", "2026-01-01"]],
+    "report subscriptions": [
+        ["--from", "2026-01-01"],
+        ["--from", "2026-02-01", "--to", "2026-01-31"],
+        ["--csv", "--json"],
+    ],
     "report tax": [
         ["--from", "x", "--to", "y"],
         ["--from", "2026-01-01", "--to", "9999-12-31"],

@@ -140,3 +140,31 @@ def test_subscriptions_are_reported_in_the_contracts_shape(pushcart: Run, order_
     said = pushcart("report", "subscriptions", "--json")
     assert said.json == [{"currency": "eur", "mrr": 900, "active": 1, "trialing": 0, "past_due": 0}]
     assert "eur  €9.00 a month, 1 active, 0 trialing, 0 past due" in pushcart("report", "subscriptions").output
+
+
+def test_how_subscriptions_have_changed_adds_up_to_what_they_bring_in(pushcart: Run, order_id: str) -> None:
+    moved = pushcart("report", "subscriptions", *NOVEMBER, "--json")
+    assert moved.json == [
+        {
+            "currency": "eur", "mrr_before": 0, "new": 900, "expansion": 0, "contraction": 0, "churned": 0,
+            "churned_involuntarily": 0, "reactivation": 0, "mrr": 900, "active": 1,
+        }
+    ]  # fmt: skip
+    words = pushcart("report", "subscriptions", *NOVEMBER).output
+    assert "eur  €9.00 a month, 1 active; €0.00 before, new €9.00" in words
+    assert "New is the monthly revenue" in words
+    assert pushcart("report", "subscriptions", "--to", "2026-11-30").status == 2
+    earlier = ("--from", "2026-10-01", "--to", "2026-10-31")
+    assert pushcart("report", "subscriptions", *earlier).output == "There are no subscriptions.\n"
+
+
+def test_every_report_is_a_spreadsheet_if_asked(pushcart: Run, order_id: str) -> None:
+    sales = pushcart("report", "sales", *NOVEMBER, "--csv").output
+    head = "\ufeffcurrency,orders,gross,discounts,refunds,net,tax,disputed"
+    assert sales.splitlines() == [head, "eur,2,88.00,0.00,10.00,78.00,0.00,0.00"]
+    standing = pushcart("report", "subscriptions", "--csv").output
+    assert standing.splitlines() == ["\ufeffcurrency,mrr,active,trialing,past_due", "eur,9.00,1,0,0"]
+    moved = pushcart("report", "subscriptions", *NOVEMBER, "--csv").output
+    assert moved.splitlines()[1] == "eur,0.00,9.00,0.00,0.00,0.00,0.00,0.00,9.00,1"
+    for name in ("sales", "subscriptions"):
+        assert pushcart("report", name, *NOVEMBER, "--csv", "--json").status == 2

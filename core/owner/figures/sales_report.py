@@ -12,7 +12,8 @@ from core.owner.figures import sales, sums
 from core.owner.figures.days import Days
 from core.owner.figures.definitions import DEFINITIONS, Figure
 
-_AMOUNTS = (Figure.GROSS, Figure.DISCOUNTS, Figure.REFUNDS, Figure.NET, Figure.TAX, Figure.DISPUTED)
+AMOUNTS = (Figure.GROSS, Figure.DISCOUNTS, Figure.REFUNDS, Figure.NET, Figure.TAX, Figure.DISPUTED)
+COLUMNS = ("currency", "orders", *map(str, AMOUNTS))
 
 
 def of_days(
@@ -51,8 +52,8 @@ def is_outdated(
 def words(found: Sequence[dict[str, Any]]) -> Iterator[str]:
     """The same for people, with what each figure means below."""
     for each in found:
-        amounts = (f"{name.value} {Money(each[name], each['currency']).format()}" for name in _AMOUNTS)
+        amounts = (f"{name.value} {Money(each[name], each['currency']).format()}" for name in AMOUNTS)
         yield f"{each['currency']}  {each['orders']} orders, {', '.join(amounts)}"
     if found:
         yield ""
-        yield from (DEFINITIONS[name].sentence for name in (*_AMOUNTS, Figure.ORDERS))
+        yield from (DEFINITIONS[name].sentence for name in (*AMOUNTS, Figure.ORDERS))
