@@ -7,13 +7,18 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from core.catalog.looks import brand
+from core.catalog.products import Kind
 from core.foundation.addresses import fold
 from core.kinds.downloads import Download, DownloadFile
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseActivation, LicenseKey
+from core.kinds.places.attendees import Attendee
+from core.kinds.seats import Seat, SeatState
+from core.kinds.workshops import WorkshopDate
 from core.messages import letters
-from core.orders import disputes, history
-from core.orders.orders import Order
+from core.orders import disputes, history, payments
+from core.orders.orders import Order, OrderLine
+from core.orders.payments import Payment
 from core.owner import reports
 from core.people import deeds
 from core.people.customers import CustomerAddress
@@ -29,13 +34,15 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def pack(shop: Shop, reference: str) -> dict[str, Any]:
-    """The order by id or number, with its timeline, letters, downloads, sign-ins and disputes. Raises OrderNotFound."""
+    """The order by id or number, with its payments, timeline, letters, whatever was used of it, and disputes. Raises
+    OrderNotFound."""
     with shop.reading() as session:
         order = reports.order_detail(session, reference)
         return {
             "shop": brand.named(session, shop.settings).shop_name,
             "made_at": shop.now().isoformat(),
             "order": order,
+            "payments": [_payment(row) for row in payments.of_order(session, order["id"]) if not row.is_note],
             "disputes": [_dispute(row) for row in disputes.of_order(session, order["id"])],
             "timeline": [
                 {"at": _iso(row.created_at), "event": row.event, "detail": row.detail, "actor": row.actor}
@@ -50,6 +57,8 @@ def pack(shop: Shop, reference: str) -> dict[str, Any]:
                 for row, name in downloads_of(session, order["id"])
             ],
             "activations": _activations(session, order["id"]),
+            "places": _places(session, order["id"]),
+            "seats": _seats(session, order["id"]),
             "sign_ins": _sign_ins(session, order["id"]),
             "consents": [_consent(row) for row in consents.of_order(session, order["id"])],
             "withdrawals": [_withdrawal(row) for row in withdrawals.of_order(session, order["id"])],
@@ -91,8 +100,15 @@ def downloads_of(session: Session, order_id: str) -> list[tuple[Download, str]]:
 
 def _dispute(row: disputes.Dispute) -> dict[str, Any]:
     return {
-        "id": row.id, "reason": row.reason, "status": row.status, "amount": row.amount, "currency": row.currency,
-        "due_by": _iso(row.due_by),
+        "id": row.id, "payment": row.payment_id, "reason": row.reason, "status": row.status, "amount": row.amount,
+        "currency": row.currency, "due_by": _iso(row.due_by),
+    }  # fmt: skip
+
+
+def _payment(row: Payment) -> dict[str, Any]:
+    return {
+        "at": _iso(row.paid_at), "payment": row.id, "for": row.billing_reason, "amount": row.amount,
+        "refunded": row.amount_refunded, "currency": row.currency,
     }  # fmt: skip
 
 
@@ -104,7 +120,47 @@ def _activations(session: Session, order_id: str) -> list[dict[str, Any]]:
         .where(Grant.order_id == order_id)
         .order_by(col(LicenseActivation.created_at))
     )
-    return [{"at": _iso(row.created_at), "machine": row.label or row.fingerprint} for row in rows]
+    return [
+        {
+            "at": _iso(row.created_at), "machine": row.label or row.fingerprint, "last_seen_at": _iso(row.last_seen_at),
+            "ended_at": _iso(row.ended_at),
+        }
+        for row in rows
+    ]  # fmt: skip
+
+
+def _places(session: Session, order_id: str) -> list[dict[str, Any]]:
+    """The places in workshops: when each takes place, and when its attendee came."""
+    rows = session.exec(
+        select(Attendee, OrderLine.name, WorkshopDate.starts_at)
+        .join(OrderLine, col(OrderLine.id) == Attendee.order_line_id)
+        .join(WorkshopDate, col(WorkshopDate.id) == Attendee.date_id)
+        .where(Attendee.order_id == order_id)
+        .order_by(col(OrderLine.position), col(Attendee.place))
+    )
+    return [
+        {
+            "workshop": name, "starts_at": _iso(starts_at), "attendee": row.name, "came_at": _iso(row.checked_in_at),
+            "canceled_at": _iso(row.canceled_at),
+        }
+        for row, name, starts_at in rows
+    ]  # fmt: skip
+
+
+def _seats(session: Session, order_id: str) -> list[dict[str, Any]]:
+    """The seats of plans, without the addresses of those who were given one: they are no part of a dispute."""
+    plans = select(Grant).where(Grant.order_id == order_id, Grant.kind == Kind.PLAN).order_by(col(Grant.id))
+    found = []
+    for grant in session.exec(plans).all():
+        if grant.buyer_sits:
+            found.append(_seat(grant, "the buyer", SeatState.ACCEPTED, grant.granted_at))
+        given = select(Seat).where(Seat.grant_id == grant.id).order_by(col(Seat.since), col(Seat.id))
+        found += [_seat(grant, "somebody they gave it to", row.state, row.accepted_at) for row in session.exec(given)]
+    return found
+
+
+def _seat(grant: Grant, who: str, state: SeatState, since: datetime | None) -> dict[str, Any]:
+    return {"plan": grant.product_id, "who": who, "state": str(state), "since": _iso(since)}
 
 
 def _sign_ins(session: Session, order_id: str) -> list[dict[str, Any]]:

@@ -5,18 +5,23 @@ from pathlib import Path
 
 import orjson
 import pytest
+from sqlmodel import select
 from starlette.testclient import TestClient
 
+from core.catalog.products import Kind
 from core.foundation import signing
 from core.foundation.errors import OrderNotFound
+from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseActivation, LicenseKey
+from core.kinds.places.attendees import Attendee
 from core.messages.letters import Letter, LetterState
 from core.owner import evidence, publishing
 from core.people import sign_in
+from core.seats import claims
 from core.shop import Shop
 from tests import builders
 from tests.builders import deliver
-from tests.conftest import CATALOGUE
+from tests.conftest import CATALOGUE, Clock
 from tests.fakes import FakeStripe
 
 NORA = "nora@lindqvist.example"
@@ -90,3 +95,46 @@ def test_an_order_of_which_nothing_is_known_has_a_page_too(shop: Shop) -> None:
     assert not UNFILLED.search(page)
     with pytest.raises(OrderNotFound):
         evidence.pack(shop, "ord_nobody")
+
+
+def test_of_a_plan_and_a_workshop_it_says_who_used_them_and_by_which_payment_each_is_disputed(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe, ("plan-month", 2), "clinic-eur")
+    [grant] = [each for each in builders.rows(shop, Grant) if each.kind is Kind.PLAN]
+    claims.claim(shop, order_id, "ole@berg.example")
+    with shop.transaction() as session:
+        [place] = session.exec(select(Attendee)).all()
+        place.name, place.checked_in_at, place.checked_in_by = WICKED, shop.now(), "owner@example.com"
+    clock.pass_(days=30)
+    invoice = stripe.renew(name)
+    deliver(shop, stripe.tell("invoice.paid", invoice))
+    payment = stripe.payment_of(name)
+    assert payment
+    deliver(shop, stripe.tell("charge.dispute.created", stripe.dispute(payment, status="needs_response")))
+    builders.ask_stripe(shop)
+    pack = evidence.pack(shop, order_id)
+    assert orjson.loads(orjson.dumps(pack)) == pack
+    first, renewal = pack["payments"]
+    assert (renewal["payment"], renewal["amount"], renewal["for"]) == (invoice["id"], 1800, "subscription_cycle")
+    assert [each["payment"] for each in pack["disputes"]] == [renewal["payment"]]
+    assert first["amount"] > 1800
+    [place_said] = pack["places"]
+    assert (place_said["attendee"], place_said["workshop"]) == (WICKED, "Clinic")
+    assert place_said["came_at"]
+    assert place_said["canceled_at"] is None
+    assert [(each["plan"], each["who"], each["state"]) for each in pack["seats"]] == [
+        (grant.product_id, "the buyer", "accepted"), (grant.product_id, "somebody they gave it to", "accepted"),
+    ]  # fmt: skip
+    page = evidence.page(pack)
+    assert "ole@berg.example" not in page
+    assert "<script" not in page
+    assert not UNFILLED.search(page)
+    for shown in ("Places in workshops", "Seats of plans", "Payments", invoice["id"]):
+        assert shown in page
+
+
+def test_it_says_when_a_licence_was_last_used(shop: Shop, order_id: str) -> None:
+    [activation] = evidence.pack(shop, order_id)["activations"]
+    assert activation["last_seen_at"] == shop.now().isoformat()
+    assert activation["ended_at"] is None
