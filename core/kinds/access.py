@@ -81,6 +81,12 @@ def _why_ended(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool) -> 
 
 def ended_by_money(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool) -> bool:
     """Whether what paid for this line was lost or went back, or an owner took it back, whatever a subscription says."""
+    return _has_ended(ledger, line, _own_purchases(ledger, line), keeps_after_refund=keeps_after_refund)
+
+
+def _has_ended(
+    ledger: Ledger, line: OrderLine, purchases: Sequence[list[Payment]], *, keeps_after_refund: bool
+) -> bool:
     if ledger.is_taken_back(line):
         return True
     if ledger.paid is None:
@@ -88,7 +94,6 @@ def ended_by_money(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool)
     # What an owner decided about this very refund goes before the product's policy.
     if refunds.takes_back(ledger.refunds, line.id):
         return True
-    purchases = _purchases(ledger, line)
     return bool(purchases) and not _standing(ledger, line, purchases, keeps_after_refund=keeps_after_refund)
 
 
@@ -102,15 +107,16 @@ def is_sent_back(ledger: Ledger, line: OrderLine) -> bool:
 
 def ended_with(ledger: Ledger, line: OrderLine, subscription: Subscription, *, keeps_after_refund: bool) -> bool:
     """Whether what a subscription brought for this line was lost or went back, though another one may still pay for it."""
-    if ended_by_money(ledger, line, keeps_after_refund=keeps_after_refund):
+    purchases = _purchases(ledger, line)
+    if _has_ended(ledger, line, purchases, keeps_after_refund=keeps_after_refund):
         return True
-    own = [each for each in _purchases(ledger, line) if each[0].stripe_subscription_id == subscription.id]
+    own = [each for each in purchases if each[0].stripe_subscription_id == subscription.id]
     return bool(own) and not _standing(ledger, line, own, keeps_after_refund=keeps_after_refund)
 
 
 def _is_disputed(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool) -> bool:
     """Whether a bank has yet to decide about whatever paid for this line. Of what was bought twice, once is enough."""
-    standing = _standing(ledger, line, _purchases(ledger, line), keeps_after_refund=keeps_after_refund)
+    standing = _standing(ledger, line, _own_purchases(ledger, line), keeps_after_refund=keeps_after_refund)
     return bool(standing) and all(
         any(ledger.standing(payment) == "open" for payment in purchase) for purchase in standing
     )
@@ -119,6 +125,15 @@ def _is_disputed(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool) -
 def _purchases(ledger: Ledger, line: OrderLine) -> list[list[Payment]]:
     # Nothing was ever said of most payments but that they came in.
     return ledger.purchases(line) if ledger.refunds or ledger.disputes else []
+
+
+def _own_purchases(ledger: Ledger, line: OrderLine) -> list[list[Payment]]:
+    """The same without what somebody else pays for a plan, whose subscription opens nothing here. What was bought once stays open
+    for as long as any payment of it stands."""
+    found = _purchases(ledger, line)
+    if line.kind is not Kind.PLAN:
+        return found
+    return [purchase for purchase in found if not ledger.is_anothers(purchase[0].stripe_subscription_id)]
 
 
 def _standing(

@@ -91,11 +91,28 @@ class Ledger:
 
     @property
     def to_pay_back(self) -> list[Payment]:
-        """The payments beyond the first that came in by a Session of their own, for as long as they have not gone back."""
+        """What came in beside the purchase that its buyer keeps, one payment of each Session, for as long as it has not gone back:
+        of what somebody else paid nobody has anything, whatever became of the buyer's own."""
         if not self.paid_twice:
             return []
-        brought = [payment for row in self._received if (payment := self.payment_of(row)) and not self.is_gone(payment)]
-        return [payment for payment in brought[1:] if payment.amount or payment.stripe_subscription_id]
+        standing = [(row, payment) for row in self._received if (payment := self._standing_of(row))]
+        own = [row for row, _ in standing if self.paid is None or (self.fits(row) and self._is_buyers(row))]
+        beside = [payment for row, payment in standing if row not in own[:1]]
+        return [payment for payment in beside if payment.amount or payment.stripe_subscription_id]
+
+    def _standing_of(self, row: Checkout) -> Payment | None:
+        """What is left of what a Session brought, or of what its subscription brought since; None if nothing is."""
+        brought = self.payment_of(row)
+        if brought is None or brought.stripe_subscription_id is None:
+            return None if brought is None or self.is_gone(brought) else brought
+        name = brought.stripe_subscription_id
+        over = any(plan.id == name and plan.is_over for plan in self.subscriptions)
+        since = [payment for payment in self.payments if payment.stripe_subscription_id == name]
+        if over and self._is_buyers(row):
+            since = []  # it was used for as long as it was paid for
+        left = (each for each in (brought, *since) if each.amount and not self.is_gone(each))
+        # What is tried for nothing costs something later.
+        return next(left, None if over or brought.amount else brought)
 
     @property
     def paid_after_end(self) -> list[Payment]:
@@ -140,6 +157,11 @@ class Ledger:
         own = {row.stripe_subscription_id for row in made if self.fits(row) and self._is_buyers(row)}
         unheard = [None for name in own if name not in known]
         return [*(row for row in self.subscriptions if row.id in own & known.keys()), *unheard]
+
+    def is_anothers(self, subscription_id: str | None) -> bool:
+        """Whether a subscription began with a Session that somebody else paid than the order's buyer."""
+        rows = [row for row in self._received if subscription_id and row.stripe_subscription_id == subscription_id]
+        return any(not self._is_buyers(row) for row in rows)
 
     def is_taken_back(self, line: OrderLine) -> bool:
         """Whether an owner ended access to this line."""

@@ -11,7 +11,9 @@ from core.foundation.errors import PlanNotActive, StripeRefused
 from core.journeys import refund
 from core.journeys.billing import billed_plans, plans
 from core.messages import contents, wording
+from core.orders.payments import Payment
 from core.orders.refunds import Refund
+from core.orders.status import GrantState
 from core.orders.subscription_changes import SubscriptionChange
 from core.orders.subscription_items import SubscriptionItem
 from core.orders.subscriptions import Subscription
@@ -588,6 +590,23 @@ def test_of_a_plan_bought_twice_the_one_that_is_paid_back_is_cancelled(
     builders.end_plans(shop)
     assert [stripe.subscriptions[name]["status"] for name in (first, second)] == ["active", "canceled"]
     assert (builders.status(shop, order_id), grant(shop, order_id)) == ("partially_refunded", ("plan", "active", 2))
+
+
+def test_a_plan_that_somebody_else_pays_for_is_told_of_also_where_the_buyers_own_went_back(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    order_id, (own, others) = builders.begun_twice(shop, stripe, emails=(builders.BUYER, "ole@berg.example"))
+    paid = {row.stripe_subscription_id: row.id for row in builders.rows(shop, Payment)}
+    foreseen = refund.preview(shop, order_id, payment=paid[own])
+    assert (foreseen.ends, [each.after for each in foreseen.deliveries]) == ((own,), [GrantState.REVOKED])
+    refund.request(shop, order_id, payment=paid[own], actor="owner")
+    builders.end_plans(shop)
+    assert [stripe.subscriptions[name]["status"] for name in (own, others)] == ["canceled", "active"]
+    assert grant(shop, order_id)[1] == "revoked"
+    assert [(item.topic, item.detail) for item in attention.items(shop)] == [("paid_twice", paid[others])]
+    refund.request(shop, order_id, payment=paid[others], actor="owner")
+    builders.end_plans(shop)
+    assert (stripe.subscriptions[others]["status"], attention.items(shop)) == ("canceled", [])
 
 
 # -- what it brings in

@@ -67,8 +67,9 @@ _BILLING = {
 }
 # What is about one payment, or one cancellation of places, which is named.
 _PAYMENTS = {
-    "paid_twice": "Its buyer paid two Checkout Sessions. Send the second payment back with"
-    " `pushcart refund {number} --payment {payment}`, or the first.",
+    "paid_twice": "Two Checkout Sessions of it were paid. Send this payment back with"
+    " `pushcart refund {number} --payment {payment}`; or the other one, if the same buyer paid both. What somebody else paid"
+    " gives them nothing.",
     "paid_after_end": "It was paid for a plan that had ended, and gives no access. Send it back with"
     " `pushcart refund {number} --payment {payment}`, or sell its buyer the plan again.",
     "partly_lost": "A bank took a part of {payment} for good. The rest is yours, and what was bought stays open, as after a"

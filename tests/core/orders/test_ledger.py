@@ -227,6 +227,52 @@ def test_a_second_payment_goes_back_unless_it_is_gone_or_brought_nothing() -> No
     assert book(attempt(1), attempt(2), payments=[paid(), trial]).to_pay_back == [trial]
 
 
+def test_what_somebody_else_paid_goes_back_also_where_nothing_is_left_of_the_buyers_own() -> None:
+    second = paid("pi_2", session="cs_2")
+    ledger = book(attempt(1), attempt(2, email=OLE), payments=[paid(), second])
+    assert ledger.to_pay_back == [second]
+    ledger.refunds = [back("pi_1", 10800)]
+    assert ledger.to_pay_back == [second]
+    ledger.refunds = [back("pi_2", 10800)]
+    assert ledger.to_pay_back == []
+
+
+def of_two_plans(email: str = NORA, *, ended: str = "", first: int = 900) -> Ledger:
+    """An order of a plan whose two Sessions began a subscription each, and that of the second was renewed."""
+    names = ("sub_1", "sub_2")
+    rows = (attempt(1, stripe_subscription_id="sub_1"), attempt(2, email=email, stripe_subscription_id="sub_2"))
+    brought = [paid(f"in_{name}", first, session=f"cs_{name[-1]}", stripe_subscription_id=name) for name in names]
+    return book(
+        *rows, payments=[*brought, renewal("in_3", plan="sub_2")],
+        subscriptions=[plan(name, "canceled" if name == ended else "active") for name in names],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("email", [NORA, OLE])
+def test_of_a_second_plan_all_goes_back_for_as_long_as_it_bills_and_what_somebody_else_paid_longer(email: str) -> None:
+    ledger = of_two_plans(email)
+    ledger.refunds = [back("in_sub_2", 900)]
+    assert [payment.id for payment in ledger.to_pay_back] == ["in_3"]
+    ledger = of_two_plans(email, ended="sub_2")
+    ledger.refunds = [back("in_sub_2", 900)]
+    assert [payment.id for payment in ledger.to_pay_back] == (["in_3"] if email == OLE else [])
+
+
+def test_a_second_trial_is_told_until_it_is_over() -> None:
+    def told(ended: str) -> list[str]:
+        ledger = of_two_plans(ended=ended, first=0)
+        del ledger.payments[2]
+        return [payment.id for payment in ledger.to_pay_back]
+
+    assert [told(""), told("sub_1"), told("sub_2")] == [["in_sub_2"], [], []]
+
+
+def test_of_a_wrong_and_a_right_payment_the_wrong_one_goes_back() -> None:
+    wrong = paid("pi_1", 100)
+    ledger = book(attempt(1, amount=100), attempt(2), payments=[wrong, paid("pi_2", session="cs_2")])
+    assert ledger.to_pay_back == [wrong]
+
+
 def test_money_for_a_plan_after_its_end_is_told_until_it_went_back() -> None:
     ended = plan(status="canceled", ended_at=DAY + timedelta(days=30))
     at_the_end, after = renewal("in_2", day=30), renewal("in_3", day=31)
