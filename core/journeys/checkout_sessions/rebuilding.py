@@ -123,7 +123,8 @@ def _give_lines(
 
 
 def _attempt(order: Order, copy: OrderCopy, facts: SessionFacts, *, now: datetime) -> Checkout:
-    """The Session's row, with as much of what Stripe was asked for as anybody looks at later."""
+    """The Session's row, or that of the expired one it was recovered from, as others may have been as well; with as much of
+    what Stripe was asked for as anybody looks at later."""
     asked: dict[str, Any] = {"metadata": dict(facts.metadata), "allow_promotion_codes": True}
     if copy.taxed:
         asked["automatic_tax"] = {"enabled": True}
@@ -131,9 +132,11 @@ def _attempt(order: Order, copy: OrderCopy, facts: SessionFacts, *, now: datetim
         asked["invoice_creation"] = {"enabled": True}
     if copy.trial:
         asked["subscription_data"] = {"trial_period_days": copy.trial}
+    opened = facts.recovered_from or facts.id
     return Checkout(
-        id=facts.id, order_id=order.id, attempt=facts.attempt, stripe_checkout_session_id=facts.id, parameters=asked,
-        expires_at=facts.expires_at, created_at=copy.placed_at, ask_after=now,
+        id=opened, order_id=order.id, attempt=facts.attempt, stripe_checkout_session_id=opened, parameters=asked,
+        state=CheckoutState.EXPIRED if facts.recovered_from else CheckoutState.OPEN, expires_at=facts.expires_at,
+        created_at=copy.placed_at, ask_after=now,
     )  # fmt: skip
 
 

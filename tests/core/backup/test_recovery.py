@@ -24,6 +24,7 @@ from core.kinds.file_versions import FileVersion
 from core.kinds.licenses import LicenseKey
 from core.kinds.workshops import WorkshopDate
 from core.orders.orders import Order
+from core.orders.payments import Payment
 from core.owner.needs import attention
 from core.rights import clauses, consents
 from core.shop import Shop
@@ -210,6 +211,28 @@ def test_a_refund_of_a_lost_order_brings_the_order_with_it(shop: Shop, stripe: F
     assert deliver(shop, stripe.tell("refund.created", made)).state is EventState.PARKED
     builders.ask_stripe(shop)
     assert builders.status(shop, order_id) == "refunded"
+
+
+@on_sqlite
+@pytest.mark.parametrize("told", [True, False])
+def test_of_a_lost_order_each_copy_of_its_expired_page_that_was_paid_is_known(
+    shop: Shop, stripe: FakeStripe, told: bool
+) -> None:
+    order_id, expired = opened(shop, "kit-eur")
+    stripe.expire_checkout(expired)
+    copies = [stripe.recover(expired)["id"], stripe.recover(expired)["id"]]
+    paid = [stripe.pay(copy)["payment_intent"] for copy in copies]
+    lose(shop)
+    if told:
+        for copy in copies:
+            assert deliver(shop, stripe.event("completed", copy)).state is EventState.APPLIED
+    else:
+        with shop.transaction() as session:
+            recovery.look_from(session, shop.now() - timedelta(days=1))
+        assert reconciliation.sweep(shop, everything=True).failed == []
+    assert {row.stripe_payment_intent_id for row in builders.rows(shop, Payment)} == set(paid)
+    assert [item.topic for item in attention.items(shop)] == ["paid_twice"]
+    assert builders.grants(shop, order_id) == [("kit", "active")]
 
 
 @on_sqlite
