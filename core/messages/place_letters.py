@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
@@ -29,7 +30,7 @@ _OF_ITS_TIME = (Topic.MOVED, Topic.DAY, Topic.HOUR)
 @dataclass(frozen=True)
 class PlaceLetter:
     """What a letter about a place needs. `percent` of its price goes back, None where nothing was said of money; `calendar` is the
-    file that a calendar is to take in, by this `method`."""
+    file that a calendar is to take in, by this `method`. It is `today` by the clock of where it takes place."""
 
     email: str
     topic: Topic
@@ -45,6 +46,7 @@ class PlaceLetter:
     percent: int | None = None
     subject: str = ""
     text: str = ""
+    today: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,13 @@ def about_place(shop: Shop, attendee_id: str, topic: Topic, stamp: str) -> Place
         calendar=_file(shop, entry, email, method) if method else "", method=method,
         by_shop=canceled is not None and canceled.whole_date, percent=percent,
         subject=message.subject if message else "", text=message.text if message else "",
+        today=_is_today(date, now=shop.now()),
     )  # fmt: skip
+
+
+def _is_today(date: WorkshopDate, *, now: datetime) -> bool:
+    zone = ZoneInfo(date.timezone)
+    return date.starts_at.astimezone(zone).date() == now.astimezone(zone).date()
 
 
 def turn_before(topic: str, stamp: str) -> int | None:

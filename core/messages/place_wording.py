@@ -60,7 +60,11 @@ def _of_topic(letter: PlaceLetter) -> tuple[str, str, list[str]]:
             said = [_("Your place in {product}, {when}, is yours again. Your ticket stays the same."), _(_WAY_IN)]
         case Topic.DAY:
             subject, headline = _("Tomorrow: {product}"), _("See you tomorrow.")
-            said = [_("{product} begins in a day: {when}."), _(_WAY_IN)]
+            begins = _("{product} begins tomorrow: {when}.")
+            if letter.today:  # it was moved nearer, or no worker was there a day before
+                subject, headline = _("Today: {product}"), _("See you today.")
+                begins = _("{product} begins today: {when}.")
+            said = [begins, _(_WAY_IN)]
         case Topic.HOUR:
             subject, headline = _("In an hour: {product}"), _("It begins in an hour.")
             told["url"] = letter.join_url

@@ -292,6 +292,25 @@ def test_reminders_are_owed_once_the_day_before_and_once_an_hour_before(clinic: 
     assert not any(clinic.letters("place_letter:").values())
 
 
+@on_sqlite
+@pytest.mark.parametrize(("hours", "subject"), [(24, "Tomorrow: "), (11, "Tomorrow: "), (9, "Today: "), (4, "Today: ")])
+def test_a_reminder_says_the_day_by_the_clock_of_where_it_takes_place(
+    clinic: Clinic, clock: Clock, hours: int, subject: str
+) -> None:
+    """Also where the date was moved nearer, or no worker was there a day before."""
+    clinic.sell()
+    begins = clock().replace(hour=1, minute=0) + timedelta(days=10)  # ten o'clock in Tokyo
+    builders.change_date(
+        clinic.shop, DATE, starts_at=begins, ends_at=begins + timedelta(hours=2), timezone="Asia/Tokyo"
+    )
+    clock.time = begins - timedelta(hours=hours)
+    reminders.owe_due(clinic.shop)
+    [letter] = [letter for job, letter in clinic.letters("place_letter:").items() if ":day:" in job]
+    assert letter is not None
+    assert letter.subject.startswith(subject)
+    assert ("begins today" if subject == "Today: " else "begins tomorrow") in letter.text
+
+
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_a_date_that_somebody_else_holds_keeps_no_other_ones_offers_from_ending(
     clinic: Clinic, clock: Clock, monkeypatch: pytest.MonkeyPatch
