@@ -52,7 +52,9 @@ def _of_topic(letter: PlaceLetter) -> tuple[str, str, list[str]]:
         case Topic.CLOSED:
             subject, headline = _("Your place in {product} is closed"), _("Closed.")
             said = [
-                _("Your place in {product}, {when}, is closed: its order was refunded or taken back."),
+                _(
+                    "Your place in {product}, {when}, is closed: what was paid for it went back, or the shop took it back."
+                ),
                 _("Your ticket opens nothing any more."),
             ]
         case Topic.OPENED:
