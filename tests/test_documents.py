@@ -14,7 +14,7 @@ from core.cli import app
 from core.events.handlers import HANDLERS
 from core.foundation.settings import Settings
 from core.journeys import checkout_limits, success_page
-from core.outgoing import posting, sending
+from core.outgoing import messages, posting, sending
 from core.people import codes
 from core.people.staff import MAY, Action, Role
 from core.rights import declarations
@@ -276,6 +276,7 @@ def test_messages_to_programs_are_tried_as_often_as_they_are_told() -> None:
     assert f"2xx within {posting.TIMEOUT:.0f} seconds is success" in told
     assert (len(sending.WAITS) + 1, round(sum(sending.WAITS) / 86_400)) == (10, 3)
     assert "tried again, ten times in all over three days" in told
+    assert f"the oldest {messages.MOST:,} at once" in told
 
 
 def codes_limits() -> list[Limit]:

@@ -108,7 +108,7 @@ def replay(
     until: Annotated[datetime | None, typer.Option(parser=moment, help="And to this one, or to now.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Send one message again, or what an endpoint was told in some time."""
+    """Send one message again, or what an endpoint was told in some time: of more than 5,000 messages the oldest."""
     if until and not since:
         refuse("--until needs --since, which says where it begins.")
     shop = open_shop()
