@@ -103,7 +103,7 @@ def _tidy_up_when_ended() -> None:
 
 @app.command()
 def migrate(as_json: Json = False) -> None:
-    """Bring the database to this version's schema. Safe to run at any time."""
+    """Bring the database to this version's schema. Where it has that already, nothing is done."""
     chosen = settings.read()
     changed = opening.migrate(chosen, database.connect(chosen.database_url), secret=chosen.signing_key)
     say({"migrated": changed}, "The database was migrated." if changed else "The database is up to date.", as_json)
