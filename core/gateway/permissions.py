@@ -30,7 +30,8 @@ class Right(StrEnum):
     TAX = "Tax Settings and Registrations: read"
 
 
-# What only a shop needs that has Stripe write invoices, where buyers may have one corrected, and one that has it reckon tax.
+# What only a shop needs for which Stripe writes invoices, as of each plan, that buyers may have corrected; and one that has it
+# reckon tax.
 OF_INVOICES = (Right.CORRECTIONS, Right.CREDIT_NOTES, Right.CUSTOMERS)
 OF_TAX = (Right.TAX,)
 

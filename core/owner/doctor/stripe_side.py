@@ -15,6 +15,7 @@ from core.gateway import account, permissions
 from core.gateway.account import Account
 from core.gateway.permissions import Right
 from core.journeys.billing import portal
+from core.orders.subscriptions import Subscription
 from core.owner.doctor.findings import Finding, Level
 from core.shop import Shop
 
@@ -48,7 +49,7 @@ def _clock(theirs: datetime, ours: datetime) -> Finding:
 
 def rights(shop: Shop, theirs: Account) -> Iterator[Finding]:
     """Whether the key may do all that the shop does, each by itself."""
-    asked = permissions.needed(invoices=shop.settings.invoices != "off", tax=_reckons_tax(shop))
+    asked = permissions.needed(invoices=_has_invoices(shop), tax=_reckons_tax(shop))
     missing = [right for right in asked if not _is_allowed(theirs, right)]
     page = permissions.page_of_new_key(asked, livemode=shop.settings.livemode)
     edit = "Edit the restricted key in Stripe's dashboard, under Developers, API keys"
@@ -60,6 +61,14 @@ def rights(shop: Shop, theirs: Account) -> Iterator[Finding]:
         )  # fmt: skip
     if not missing:
         yield Finding("permissions", Level.FINE, f"The key may do all that the shop does. {'; '.join(asked)}.")
+
+
+def _has_invoices(shop: Shop) -> bool:
+    """Whether Stripe writes invoices for the shop, which buyers may have corrected: those of plans it writes in any case."""
+    if shop.settings.invoices != "off" or _sells_plans(shop):
+        return True
+    with shop.reading() as session:
+        return session.exec(select(Subscription.id).limit(1)).first() is not None
 
 
 def _reckons_tax(shop: Shop) -> bool:

@@ -17,9 +17,10 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
+from sqlmodel import col, update
 
 from core.catalog import seller
-from core.catalog.products import Price, ShopText
+from core.catalog.products import Kind, Price, Product, ShopText
 from core.events.handlers import HANDLERS
 from core.events.inbox import StripeEvent
 from core.foundation.errors import EndpointUnfit, PermissionMissing, ShopError, StripeKeyRefused, StripeUnreachable
@@ -121,6 +122,13 @@ def found(shop: Shop, account: FakeAccount, check: str, *, fix: bool = False) ->
     return [each for each in examination.examine(shop, account, fix=fix) if each.check == check]
 
 
+def without_plans(shop: Shop) -> Shop:
+    """The shop once it sells none."""
+    with shop.transaction() as session:
+        session.exec(update(Product).where(col(Product.kind) == Kind.PLAN).values(active=False))
+    return shop
+
+
 def wrong(shop: Shop, account: FakeAccount, check: str) -> list[str]:
     return [each.what for each in found(shop, account, check) if each.level is Level.WRONG]
 
@@ -151,7 +159,7 @@ def test_what_is_wrong_at_stripe_is_found_by_its_name(
 @builders.on_sqlite
 def test_each_permission_that_is_missing_is_named(own: Shop, account: FakeAccount, right: Right) -> None:
     invoices = "off" if right is Right.INVOICES else "business"
-    own = replace(own, settings=own.settings.model_copy(update={"tax": "stripe", "invoices": invoices}))
+    own = replace(without_plans(own), settings=own.settings.model_copy(update={"tax": "stripe", "invoices": invoices}))
     account.lacks = {right}
     assert wrong(own, account, "permissions") == [f"The key lacks the permission {right}."]
 
@@ -159,15 +167,29 @@ def test_each_permission_that_is_missing_is_named(own: Shop, account: FakeAccoun
 @builders.on_sqlite
 def test_what_only_invoices_and_tax_need_is_asked_of_who_has_them(own: Shop, account: FakeAccount) -> None:
     account.lacks = {*permissions.OF_INVOICES, *permissions.OF_TAX}
-    assert wrong(own, account, "permissions") == []
+    assert wrong(without_plans(own), account, "permissions") == []
     own = replace(own, settings=own.settings.model_copy(update={"tax": "stripe", "invoices": "always"}))
     assert len(wrong(own, account, "permissions")) == len(account.lacks)
 
 
 @builders.on_sqlite
+def test_who_sells_plans_or_has_sold_one_needs_what_corrects_their_invoices(
+    own: Shop, account: FakeAccount, stripe: FakeStripe
+) -> None:
+    """Of plans Stripe writes invoices in any case, which their buyers may have corrected."""
+    account.lacks = {*permissions.OF_INVOICES}
+    assert len(wrong(own, account, "permissions")) == len(account.lacks)
+    assert wrong(without_plans(own), account, "permissions") == []
+    with own.transaction() as session:
+        session.exec(update(Product).where(col(Product.kind) == Kind.PLAN).values(active=True))
+    builders.subscribed(own, stripe)
+    assert len(wrong(without_plans(own), account, "permissions")) == len(account.lacks)
+
+
+@builders.on_sqlite
 def test_a_key_that_lacks_something_is_made_anew_with_all_of_it_by_one_link(own: Shop, account: FakeAccount) -> None:
     account.lacks = {Right.COUPONS, Right.PRICES}
-    found = [each for each in examination.examine(own, account) if each.check == "permissions"]
+    found = [each for each in examination.examine(without_plans(own), account) if each.check == "permissions"]
     [(page, *_), *others] = [re.findall(r"https://\S+", each.how) for each in found]
     asked = parse_qs(urlsplit(page).query)["permissions[]"]
     assert others == [[]]
