@@ -19,7 +19,7 @@ from core.rights import clauses
 from core.rights.clauses import Asked
 from storefront import amounts, dates, frame, links, pictures, process, sentences, visitor, words
 from storefront.goods import tiles
-from storefront.paying import buy_now, consent_boxes, free_order, prices
+from storefront.paying import as_shown, buy_now, consent_boxes, free_order, prices
 from storefront.plans import beginnings
 
 log = structlog.get_logger()
@@ -27,6 +27,8 @@ shop = process.shop()
 browser = visitor.browser_id()
 # So long an empty cart leads to what became of it.
 JUST_NOW = timedelta(hours=2)
+# Under which name it is remembered what the page showed.
+PLACE = "cart"
 
 
 def remove(line: LineView) -> None:
@@ -38,6 +40,7 @@ def remove(line: LineView) -> None:
 
 def change_quantity(line: LineView) -> None:
     """Take as many of it as the field says."""
+    as_shown.let_change(PLACE)
     try:
         with shop.transaction() as session:
             quantity = st.session_state[quantity_key(line)]
@@ -326,7 +329,12 @@ with frame.column(1080):
             st.markdown(_("**{amount}** today").format(amount=today(payable)), width="content")
             if not is_free(payable):
                 go |= st.button(_("Go to payment"), type="primary", icon=":material/lock:", key="pay-phone")
-    if go and consent_boxes.lacking(asked):
+    shown = tuple((line.key, line.quantity, line.total, left_out(line)) for line in cart.lines)
+    if as_shown.is_another(PLACE, shown) and go:
+        for place in (below, below_on_phone):
+            with place:
+                as_shown.explain()
+    elif go and consent_boxes.lacking(asked):
         for place in (below, below_on_phone):
             with place:
                 consent_boxes.explain_lacking()

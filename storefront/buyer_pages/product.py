@@ -2,7 +2,7 @@ import streamlit as st
 
 from core.catalog import products
 from core.catalog.prices import introductions
-from core.foundation.errors import ShopError
+from core.foundation.errors import ShopError, UnknownPrice
 from core.journeys import carts
 from core.journeys.carts import LineView
 from core.journeys.checkout import Item
@@ -13,7 +13,7 @@ from core.languages.sentences import _, ngettext
 from core.rights import clauses
 from storefront import dates, frame, links, process, sentences, visitor, words
 from storefront.goods import product_view
-from storefront.paying import buy_now, consent_boxes, free_order, prices
+from storefront.paying import as_shown, buy_now, consent_boxes, free_order, prices
 from storefront.plans import beginnings
 from storefront.workshops import waiting_form
 
@@ -37,12 +37,17 @@ def put_in_cart(offer: Offer, drawn: PriceTag, date: DateView | None) -> None:
         with shop.transaction() as session:
             carts.put(session, browser, tag.id, quantity, date_id=date_id, amount=amount, now=shop.now())
         st.session_state[JUST_PUT] = True
+    except UnknownPrice:
+        st.session_state["trouble"] = _(as_shown.CHANGED)
     except ShopError as error:
         st.session_state["trouble"] = sentences.of(error)
 
 
-def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], trouble: str) -> None:
-    """Everything from the price to the button, or why there is none; and what became of the last click."""
+def draw_buying(
+    offer: Offer, date: DateView | None, in_cart: list[LineView], trouble: str, meant: tuple[object, ...]
+) -> None:
+    """Everything from the price to the button, or why there is none; and what became of the last click, by which the buyer
+    `meant` these choices."""
     match offer.availability:
         case Availability.WITHDRAWN if offer.draft:
             st.info(_("This is a draft: nobody but you and your colleagues sees it."), icon=":material/edit_note:")
@@ -75,7 +80,13 @@ def draw_buying(offer: Offer, date: DateView | None, in_cart: list[LineView], tr
     with st.container(horizontal=True, gap="small", key="ways-to-buy"):
         draw_button(offer, tag, date, line, as_chosen=line is not None and is_chosen(line, tag, quantity))
         go = ready and buy_now.draw_button(free_order.button() if free else buy_now.button(), first=free)
-    if go:
+    drawn = (tag.id, date.id if date else "", quantity)
+    gone = any(choice not in (None, now) for choice, now in zip(meant, drawn, strict=True))
+    costs = tuple((each.id, each.amount) for each in offer.prices)
+    changed = as_shown.is_another(f"product-{offer.id}", costs) or gone
+    if go and changed:
+        as_shown.explain()
+    elif go:
         buy_now.go(
             offer.id,
             Item(tag.id, quantity, date.id if date else "", tag.amount.amount),
@@ -170,8 +181,9 @@ with frame.column(1080):
     cover, panel = st.columns([7, 5], gap="medium")
     with panel:
         product_view.draw_head(offer)
+        meant = product_view.chosen(offer)
         date = product_view.choose_date(offer, {line.date.id for line in in_cart if line.date})
-        draw_buying(offer, date, in_cart, trouble)
+        draw_buying(offer, date, in_cart, trouble, meant)
     with cover:
         product_view.draw_cover(offer, date)
     st.space("small")

@@ -54,6 +54,12 @@ def chosen_date(offer: Offer, drawn: DateView | None) -> str:
     return str(st.session_state.get(_date_key(offer)) or (drawn.id if drawn else ""))
 
 
+def chosen(offer: Offer) -> tuple[object, ...]:
+    """The price, the date and the quantity that are chosen at this moment, before they are drawn; None of each where there is no
+    choice. What is drawn may be another one, where that cannot be had any more."""
+    return tuple(st.session_state.get(key) for key in (_BILLING, _date_key(offer), f"quantity-{offer.id}"))
+
+
 def _date_key(offer: Offer) -> str:
     return f"date-{offer.id}"
 

@@ -26,6 +26,25 @@ def test_nothing_in_a_product_s_name_is_markup_on_the_button_that_removes_it(vis
     assert r"Remove \*\*Guide\*\* :color[:]{}material/home\:" in labels(visitor.opens("cart"))
 
 
+def test_a_cart_that_has_changed_since_it_was_seen_is_not_paid_by_that_click(visitor: Visitor) -> None:
+    visitor.puts("guide-eur", 2)
+    visitor.puts("kit-eur")
+    tab = visitor.opens("cart")
+    with visitor.shop.transaction() as session:
+        session.get_one(Product, "kit").active = False
+    sound(tab.button(key="pay").click().run())
+    assert "This is not as you saw it any more" in tab.warning[0].value
+    # Nor is one that another tab has changed.
+    visitor.puts("guide-eur", 3)
+    sound(tab.button(key="pay").click().run())
+    assert "This is not as you saw it any more" in tab.warning[0].value
+    assert visitor.stripe.sessions == {}
+    # What is typed here just before the click is meant.
+    tab.number_input[0].set_value(1)
+    sound(tab.button(key="pay").click().run())
+    assert [each["amount_total"] for each in visitor.stripe.sessions.values()] == [2900]
+
+
 def test_paying_leaves_for_stripe_in_the_same_tab_and_keeps_the_cart(visitor: Visitor) -> None:
     visitor.puts("guide-eur")
     session_id = visitor.goes_to_payment()

@@ -39,6 +39,37 @@ def test_buying_at_once_leads_to_the_payment_page_and_leaves_the_cart_as_it_is(v
     assert [row.given for row in builders.rows(visitor.shop, Consent)] == [True]
 
 
+MEANWHILE = "This is not as you saw it any more"
+
+
+@pytest.mark.parametrize("key", ["buy-now", "add"])
+def test_what_costs_something_else_since_it_was_seen_is_not_bought_by_that_click(visitor: Visitor, key: str) -> None:
+    tab = visitor.opens("product", id="guide")
+    with visitor.shop.transaction() as session:
+        session.get_one(Price, "guide-eur").active = False
+        session.add(Price(id="guide-eur-2", product_id="guide", amount=9900, currency="eur", lookup_key="guide-2"))
+    sound(tab.button(key=key).click().run())
+    assert MEANWHILE in tab.warning[0].value
+    assert (visitor.stripe.sessions, visitor.cart.lines) == ({}, ())
+    sound(tab.button(key="buy-now").click().run())
+    assert [each["amount_total"] for each in visitor.stripe.sessions.values()] == [9900]
+
+
+def test_another_date_or_fewer_places_are_not_bought_in_place_of_those_that_were_chosen(visitor: Visitor) -> None:
+    builders.add_date(visitor.shop, "clinic/2", in_days=30, capacity=4)
+    tab = visitor.opens("product", id="clinic")
+    sound(tab.radio(key="date-clinic").set_value("clinic/2").run())
+    sound(tab.number_input(key="quantity-clinic").set_value(4).run())
+    builders.change_date(visitor.shop, "clinic/2", taken=2)
+    sound(tab.button(key="buy-now").click().run())
+    assert MEANWHILE in tab.warning[0].value
+    builders.change_date(visitor.shop, "clinic/2", taken=4)
+    sound(tab.button(key="buy-now").click().run())
+    assert MEANWHILE in tab.warning[0].value
+    assert visitor.stripe.sessions == {}
+    assert builders.taken(visitor.shop)["clinic/1"] == 0
+
+
 def test_a_plan_that_one_has_is_bought_at_once_again_by_a_second_click(visitor: Visitor) -> None:
     tab = sound(visitor.opens("product", id="plan").button(key="buy-now").click().run())
     visitor.stripe.pay(paid := max(visitor.stripe.sessions))
