@@ -13,7 +13,8 @@ def draw(asked: tuple[Asked, ...]) -> None:
         about = f" ({words.plain(', '.join(each.names))})" if len({each.products for each in asked}) > 1 else ""
         wording = f"{words.linked(each.wording)}{about}"
         if each.box:
-            st.checkbox(f":small[{wording}]", key=_key(each))
+            # Small by its key: those who listen would hear the directive.
+            st.checkbox(wording, key=_key(each))
         else:
             words.quiet(wording)
 
