@@ -4,6 +4,7 @@ Several may be good at once, each with tries of its own: who asks twice may type
 """
 
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,8 +26,10 @@ from core.traffic.counting import Count, Sender
 from core.traffic.rate_limits import Limit
 
 CODE_MINUTES = 10
-# So many letters a field for a code takes: whoever copies one from a letter often takes blanks along.
-MOST_TYPED = 12
+# So many letters a field for a code takes: whoever copies one from a letter often takes its whole line along. Of more than a field
+# takes nothing would be taken, and nothing said.
+MOST_TYPED = 200
+_LENGTH = 6
 # What a code is about with which somebody has all about them erased.
 ERASURE = "erasure"
 _TRIES_PER_CODE = 5
@@ -135,7 +138,7 @@ def await_no_more(session: Session, browser: str) -> None:
 def digits_of(code_id: str, *, signing_key: str) -> str:
     """The six digits of a code."""
     mac = hmac.new(signing_key.encode(), f"sign-in-code:{code_id}".encode(), sha256).digest()
-    return f"{int.from_bytes(mac[:8]) % 1_000_000:06d}"
+    return f"{int.from_bytes(mac[:8]) % 10**_LENGTH:0{_LENGTH}d}"
 
 
 def limit_asking(shop: Shop, address: str, sender: Sender) -> None:
@@ -169,7 +172,7 @@ def judge(
     codes: list[SignInCode] = []
     for proof in sorted(proofs, key=lambda proof: fold(proof.address)):  # locked by everybody in the same order
         alive = _alive_codes(session, proof, now=now)
-        verdicts.append(_judge(alive, "".join(proof.digits.split()), signing_key=signing_key))
+        verdicts.append(_judge(alive, read(proof.digits, _LENGTH), signing_key=signing_key))
         codes += alive
     verdict = next((each for each in verdicts if each), None)
     for code in codes:
@@ -191,6 +194,12 @@ def _alive_codes(session: Session, proof: Proof, *, now: datetime) -> list[SignI
     about = proof.about and fold(proof.about)
     query = select(SignInCode).where(SignInCode.folded == fold(proof.address), SignInCode.about == about, *_alive(now))
     return list(session.exec(query.order_by(SignInCode.id).with_for_update()))
+
+
+def read(typed: str, length: int) -> str:
+    """The code of so many digits in what somebody typed, or copied with its line; where there is none, that without blanks."""
+    found = re.findall(rf"(?<!\d)\d{{{length}}}(?!\d)", typed, re.ASCII)
+    return str(found[0]) if len(found) == 1 else "".join(typed.split())
 
 
 def _judge(alive: Sequence[SignInCode], digits: str, *, signing_key: str) -> LinkExpired | LinkInvalid | None:

@@ -114,7 +114,7 @@ def _draw_code_form(entrance: Entrance, found: Awaited) -> None:
     with st.form("enter-code", border=False, clear_on_submit=True):
         digits = st.text_input(
             _("Six-digit code"), max_chars=codes.MOST_TYPED, autocomplete="one-time-code", placeholder="000000",
-            validate=(r"^\s*(\d\s*){6}$", _("Type the six digits from the email.")),
+            validate=(r"^\s*(\d\s*){6}$|^(.*\D)?\d{6}(\D.*)?$", _("Type the six digits from the email.")),
         )  # fmt: skip
         submitted = st.form_submit_button(_("Sign in"), type="primary", width="stretch")
     if submitted and digits:

@@ -60,6 +60,20 @@ def test_a_code_signs_in_once_whatever_the_capitals(shop: Shop) -> None:
         sign_in.by_code(shop, email, digits)
 
 
+@pytest.mark.parametrize("copied", ["{} is your Shop 24 code", " {} ", "Code:{}.", "{}\n\nIt works for 10 minutes."])
+def test_a_code_is_found_in_the_line_that_was_copied_with_it(shop: Shop, copied: str) -> None:
+    email = somebody()
+    assert sign_in.by_code(shop, email, copied.format(a_code(shop, email)))
+
+
+def test_of_two_codes_in_what_was_copied_none_is_guessed(shop: Shop) -> None:
+    email = somebody()
+    code = a_code(shop, email)
+    with pytest.raises(LinkInvalid):
+        sign_in.by_code(shop, email, f"{code} {code}")
+    assert codes.read(f"{code[:3]} {code[3:]}", 6) == code
+
+
 def test_wrong_digits_are_refused_and_the_sixth_try_is_too_late(shop: Shop) -> None:
     email = somebody()
     digits = a_code(shop, email)
