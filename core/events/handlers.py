@@ -127,11 +127,12 @@ def _record_dispute(session: Session, context: Context, order_id: AdmittedOrder,
 
 
 def _record_fraud_warning(session: Session, context: Context, order_id: AdmittedOrder, _: Locked | None) -> None:
-    disputes.record_warning(session, order_id, context.subject)
-    history.note(
-        session, order_id, f"fraud_warning:{context.subject['id']}", actor=context.actor,
-        detail=context.subject.get("fraud_type") or "", now=context.now,
-    )  # fmt: skip
+    warning = disputes.record_warning(session, order_id, context.subject)
+    topic = f"fraud_warning:{warning.id}"
+    history.note(session, order_id, topic, actor=context.actor, detail=warning.fraud_type, now=context.now)
+    if warning.actionable:
+        # Within days it becomes a dispute: the weekly digest may be too late.
+        outbox.owe(session, Job.OWNER_NOTICE, order_id, topic, key=f"{order_id}:{topic}")
 
 
 def _ask_for_refunds(session: Session, context: Context, _: AdmittedOrder, __: Locked | None) -> None:

@@ -252,6 +252,8 @@ def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:
         if name in ("refund_failed", "refund_refused"):
             refund = session.get_one(refunds.Refund, subject)
             return replace(plain, detail=refund.failure, amount=Money(refund.amount, refund.currency))
+        if name == "fraud_warning":
+            return _of_warning(session, session.get_one(disputes.FraudWarning, subject), plain)
         if name == "paid_after_end":
             return _of_payment(session.get_one(Payment, subject), plain)
         if name == "not_billed":
@@ -264,6 +266,15 @@ def to_owners(shop: Shop, order_id: str, topic: str) -> NoticeLetter | None:
 def _of_payment(payment: Payment, plain: NoticeLetter) -> NoticeLetter | None:
     gone = payment.amount_refunded >= payment.amount
     return None if gone else replace(plain, amount=Money(payment.amount, payment.currency))
+
+
+def _of_warning(session: Session, warning: disputes.FraudWarning, plain: NoticeLetter) -> NoticeLetter | None:
+    if not warning.actionable:
+        return None
+    received = payments.of_order(session, warning.order_id)
+    about = payments.named(received, warning.stripe_payment_intent_id, warning.stripe_charge_id)
+    told = replace(plain, detail=warning.fraud_type)
+    return _of_payment(about, told) if about else told
 
 
 def _of_unbilled(session: Session, order_id: str, invoice: str, plain: NoticeLetter) -> NoticeLetter | None:

@@ -511,6 +511,11 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
             return "A dispute was lost", "The money stays with the buyer, and what it was paid for is closed."
         case disputes.Stage.WON:
             return "A dispute was won", "The money is yours again, and what it was paid for is open again."
+        case "fraud_warning":
+            return "A bank warns of fraud", (
+                "The card's owner may not know of this payment. Refund it now, and there is no dispute and no fee for one: most"
+                " such payments are disputed within days. If you know the buyer, nothing is to be done: their access stays."
+            )
         case "refund_refused":
             return "A refund was refused", (
                 "No money has moved, and the buyer's access is as it was. Mend the reason and refund again, or pay it back"

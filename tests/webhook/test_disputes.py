@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from core.foundation.errors import RefundTooBig
 from core.journeys import refund, revocation
 from core.kinds.workshops import WorkshopDate
-from core.messages import contents
+from core.messages import contents, wording
 from core.orders.disputes import Dispute
 from core.orders.refunds import Refund
 from core.owner.figures import sales, sums
@@ -274,6 +274,42 @@ def test_an_early_warning_wants_attention_until_it_is_refunded_or_over(
     post(client, stripe.tell("radar.early_fraud_warning.updated", {**warning, "actionable": False}))
     post(client, stripe.tell("radar.early_fraud_warning.updated", warning))
     assert attention.items(shop) == []
+
+
+def test_owners_read_of_an_early_warning_at_once_and_once_until_it_is_settled(
+    shop: Shop, stripe: FakeStripe, client: TestClient, order_id: str
+) -> None:
+    payment = builders.payment_of(shop, order_id)
+    warning = stripe.warn(payment, fraud_type="made_with_stolen_card")
+    for kind in ("created", "updated"):
+        post(client, stripe.tell(f"radar.early_fraud_warning.{kind}", warning))
+    topic = f"fraud_warning:{warning['id']}"
+    assert told(shop) == [topic]
+    letter = contents.to_owners(shop, order_id, topic)
+    assert letter
+    assert (letter.detail, letter.amount) == ("made_with_stolen_card", letter.total)
+    written = wording.owner_notice(shop.settings, letter)
+    assert "A bank warns of fraud" in written.subject
+    assert "Refund it now" in written.text
+    post(client, stripe.tell("radar.early_fraud_warning.updated", {**warning, "actionable": False}))
+    assert contents.to_owners(shop, order_id, topic) is None
+
+
+def test_what_went_back_before_its_warning_was_read_needs_no_letter(
+    shop: Shop, stripe: FakeStripe, client: TestClient, order_id: str
+) -> None:
+    warning = stripe.warn(builders.payment_of(shop, order_id))
+    post(client, stripe.tell("radar.early_fraud_warning.created", warning))
+    builders.refund.request(shop, order_id, actor="owner")
+    assert contents.to_owners(shop, order_id, f"fraud_warning:{warning['id']}") is None
+
+
+def test_of_a_warning_that_was_over_when_it_was_heard_of_nobody_is_told(
+    shop: Shop, stripe: FakeStripe, client: TestClient, order_id: str
+) -> None:
+    warning = {**stripe.warn(builders.payment_of(shop, order_id)), "actionable": False}
+    post(client, stripe.tell("radar.early_fraud_warning.created", warning))
+    assert told(shop) == []
 
 
 def test_two_tellings_of_one_warning_at_once_both_succeed(
