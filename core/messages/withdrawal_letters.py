@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session
 
 from core.foundation.errors import NoOwners
 from core.foundation.money import Money
 from core.orders import refunds
 from core.orders.refunds import RefundStatus
 from core.rights import withdrawals
-from core.rights.withdrawals import Stage, State, Withdrawal
+from core.rights.withdrawals import Stage, Withdrawal
 from core.shop import Shop
 
 
@@ -71,8 +71,7 @@ def to_owners(shop: Shop) -> WithdrawalNotice | None:
     if not shop.settings.owners:
         raise NoOwners
     with shop.reading() as session:
-        waiting = select(func.count(), func.min(Withdrawal.created_at)).where(col(Withdrawal.state) == State.OPEN)
-        count, oldest = session.exec(waiting).one()
+        count, oldest = withdrawals.waiting(session, livemode=shop.settings.livemode)
     if not count or oldest is None:
         return None
     due = (oldest + withdrawals.ANSWER_WITHIN).astimezone(shop.settings.zone)

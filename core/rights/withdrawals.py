@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import JSON, ColumnElement, Index, or_
-from sqlmodel import Field, Session, col, select
+from sqlmodel import Field, Session, col, func, select
 
 from core.foundation.addresses import fold
 from core.foundation.database import Overtaken
@@ -204,6 +204,15 @@ def of_person(session: Session, order_ids: Collection[str], folded: Collection[s
     )
     query = select(Withdrawal).where(theirs)
     return session.exec(query.order_by(col(Withdrawal.created_at).desc(), col(Withdrawal.id))).all()
+
+
+def waiting(session: Session, *, livemode: bool) -> tuple[int, datetime | None]:
+    """How many nobody has decided about, and when the oldest of them was declared: from orders of this mode, and what is matched
+    with none."""
+    other = select(Order.id).where(Order.id == Withdrawal.order_id, Order.livemode != livemode).exists()
+    query = select(func.count(), func.min(Withdrawal.created_at)).where(col(Withdrawal.state) == State.OPEN, ~other)
+    count, oldest = session.exec(query).one()
+    return count, oldest
 
 
 def names_of(session: Session, row: Withdrawal) -> tuple[str, ...]:

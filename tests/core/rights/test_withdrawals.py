@@ -24,7 +24,7 @@ from core.foundation.errors import (
 )
 from core.foundation.jobs.kinds import Job
 from core.journeys import refund, withdrawal
-from core.messages import contents, mail
+from core.messages import contents, mail, withdrawal_letters
 from core.messages.wording import Message
 from core.owner import evidence
 from core.owner.needs import attention
@@ -272,6 +272,19 @@ def test_an_open_one_needs_the_owner_until_it_is_decided(shop: Shop) -> None:
     assert "Withdraw from contract here" not in notice.text
     withdrawal.decline(shop, item.subject, reason="no")
     assert not [each for each in attention.items(shop) if each.topic == "withdrawal"]
+
+
+def test_the_notice_counts_what_is_shown_and_not_what_was_tried_out(shop: Shop, stripe: FakeStripe) -> None:
+    bought(shop, stripe)
+    declares(shop, email=NORA, words="the guide")
+    assert only(shop).order_id
+    live = builders.live(replace(shop, settings=shop.settings.model_copy(update={"owner_emails": ("ida@berg.dk",)})))
+    assert withdrawal_letters.to_owners(live) is None
+    declares(live, "do_2", email="eve@berg.dk", reference="XX-1")
+    letter = withdrawal_letters.to_owners(live)
+    assert letter
+    assert letter.count == 1
+    assert [each.topic for each in attention.items(live) if each.topic == "withdrawal"] == ["withdrawal"]
 
 
 @builders.on_sqlite
