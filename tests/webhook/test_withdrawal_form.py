@@ -61,7 +61,10 @@ def test_what_is_lacking_is_said_in_the_buyers_language_and_what_was_typed_stand
     assert "&#34;&gt;&lt;b&gt;" in answer.text
     assert ">Alles</textarea>" in answer.text
     assert "Widerruf" in answer.text
-    assert client.post("/withdraw", data={"email": NORA}).status_code == 400
+    alone = client.post("/withdraw", data={"email": NORA})
+    assert alone.status_code == 400
+    # The email that they bought with they have typed.
+    assert "Say what you withdraw from: the number of your order, or a few words." in alone.text
     assert client.post("/withdraw", content=b"\xff" * 30_000).status_code == 400
     assert builders.rows(shop, Withdrawal) == []
 

@@ -68,7 +68,7 @@ def _sentence(shop: Shop, error: ShopError) -> str:
         case AddressUnfit():
             return _("Type your full email, such as name@company.com.")
         case NothingSaid():
-            return _("Type the number of your order, or the email that you bought with.")
+            return _("Say what you withdraw from: the number of your order, or a few words.")
         case _:
             wait = _("That was a lot of tries in a short time. Wait a while, then try again.")
             # Whoever cannot send the form right now must not lose days by it.
