@@ -123,7 +123,7 @@ ROOMS: dict[str, set[str]] = {
     },
     # Letters as a whole: whom each goes to, what it says and how it reads.
     "core/correspondence": {
-        "core/mailboxes",
+        "core/mailboxes", "core/outgoing",
         "core/foundation", "core/rights", "core/shop", "core/catalog", "core/orders", "core/kinds", "core/people",
         "core/journeys", "core/messages", "core/owner", "core/invoicing", "core/attendance",
     },

@@ -7,6 +7,7 @@ from sqlmodel import Session
 
 from core.catalog.products import Price, Product
 from core.foundation.errors import NoOwners
+from core.foundation.jobs import outbox
 from core.foundation.jobs.kinds import Notice
 from core.foundation.money import Money
 from core.foundation.settings import Settings
@@ -16,6 +17,8 @@ from core.journeys.checkout_sessions.lost_orders import LostOrder
 from core.languages import formats
 from core.messages import wording
 from core.messages.wording import Message
+from core.outgoing import endpoints
+from core.outgoing.endpoints import Off, WebhookEndpoint
 from core.shop import Shop
 
 
@@ -46,6 +49,8 @@ def _detail(session: Session, topic: Notice, subject: str) -> str | None:
             return _lost(session, subject)
         case Notice.SOLD_NO_MORE:
             return _sold_no_more(session, subject)
+        case Notice.WEBHOOK_OFF:
+            return _switched_off(session, subject)
         case _:
             return _refused(session, topic)
 
@@ -79,6 +84,11 @@ def _said(letter: ShopNotice) -> tuple[str, str]:
                 " that was not meant, put it on the shelves again, or apply the catalogue once more: what Stripe lacks is made"
                 " anew."
             )
+        case Notice.WEBHOOK_OFF:
+            return "A program of yours is told nothing any more.", (
+                f"{letter.detail} What it missed is kept for a month, unless it said that it is gone. Mend the program behind it"
+                " and switch it on: on the page Webhooks, or by `pushcart hooks on`."
+            )
         case other:
             assert_never(other)
 
@@ -101,6 +111,24 @@ def _sold_no_more(session: Session, subject: str) -> str | None:
         return product.name
     often = f" {formats.each(price.interval)}" if price.interval else ""
     return f"{product.name}, {Money(price.amount, price.currency).format()}{often},"
+
+
+def _switched_off(session: Session, subject: str) -> str | None:
+    """Which endpoint it is and why, unless it is on again, or removed, or was switched off anew since."""
+    name, _, time = subject.partition(":")
+    row = session.get(WebhookEndpoint, name)
+    if row is None or row.removed_at or row.off_at is None or outbox.stamp(row.off_at) != time:
+        return None
+    match row.off:
+        case Off.FAILED if row.failure == endpoints.UNREADABLE:
+            why = "SECRET_KEY was changed, and nobody could check what is signed with another."
+        case Off.FAILED:
+            why = f"{row.failure}. It took no message for three days, and was switched off."
+        case Off.GONE:
+            why = f"{row.failure}. It says that nobody is there any more, and was switched off."
+        case _:
+            return None
+    return f"{row.name}: {why}"
 
 
 def _lost(session: Session, session_id: str) -> str | None:

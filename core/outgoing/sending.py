@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from core.foundation.errors import SealBroken
 from core.foundation.jobs import outbox
-from core.foundation.jobs.kinds import Turn
+from core.foundation.jobs.kinds import Job, Notice, Turn
 from core.outgoing import attempts, endpoints, messages, posting, signatures
 from core.outgoing.endpoints import Off, WebhookEndpoint
 from core.outgoing.messages import DeliveryState, WebhookDelivery, WebhookMessage
@@ -76,7 +76,7 @@ def _begin(session: Session, shop: Shop, turn: Turn) -> _Task | None:
         keys = endpoints.secrets_of(shop.signing_key, row, now=now)
     except SealBroken:
         # SECRET_KEY was changed. Nobody could check what is signed with anything else: a person must rotate the secret.
-        endpoints.switch_off(row, Off.FAILED, now=now)
+        _switch_off(session, row, Off.FAILED, now=now)
         row.failure = endpoints.UNREADABLE
         _settle(delivery, DeliveryState.HELD, now=None)
         return None
@@ -114,18 +114,27 @@ def _note(session: Session, task: _Task, turn: Turn, answer: Answer, *, now: dat
     row.failing_since = row.failing_since or now
     row.failure = answer.error or f"answered {answer.status}"
     if answer.status == _GONE:
-        endpoints.switch_off(row, Off.GONE, now=now)
+        _switch_off(session, row, Off.GONE, now=now)
         _settle(delivery, DeliveryState.DROPPED, now=now)
         session.flush()
         messages.drop_waiting(session, row.id, now=now)
     elif turn.number >= len(WAITS):
         if not row.off:
-            endpoints.switch_off(row, Off.FAILED, now=now)
+            _switch_off(session, row, Off.FAILED, now=now)
         _settle(delivery, DeliveryState.HELD, now=None)
     else:
         wait = timedelta(seconds=_wait(turn.number, answer, now=now))
         delivery.next_at, delivery.chain = now + wait, turn.root
         outbox.owe_next(session, turn, wait=wait, to=task.endpoint_id)
+
+
+def _switch_off(session: Session, row: WebhookEndpoint, why: Off, *, now: datetime) -> None:
+    """Send it nothing from now on, of which the owners are told at once, unless it was off before."""
+    news = row.off is None
+    endpoints.switch_off(row, why, now=now)
+    if news:
+        told = f"{row.id}:{outbox.stamp(now)}"
+        outbox.owe(session, Job.SHOP_NOTICE, Notice.WEBHOOK_OFF, told, key=f"{Notice.WEBHOOK_OFF}:{told}")
 
 
 def _settle(delivery: WebhookDelivery, state: DeliveryState, *, now: datetime | None) -> None:

@@ -53,12 +53,13 @@ class Job(StrEnum):
 
 class Notice(StrEnum):
     """What a notice to the owners is about: Stripe turns the key away, or does not let it do something, or was paid for an order
-    that is lost, or no longer sells what the shop did."""
+    that is lost, or no longer sells what the shop did; or a program of theirs is told nothing any more."""
 
     KEY_REFUSED = "key_refused"
     PERMISSION_MISSING = "permission_missing"
     ORDER_LOST = "order_lost"
     SOLD_NO_MORE = "sold_no_more"
+    WEBHOOK_OFF = "webhook_off"
 
 
 class Queue(StrEnum):

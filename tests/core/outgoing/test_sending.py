@@ -14,8 +14,10 @@ import pytest
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
+from core.correspondence import drafts
 from core.foundation.jobs.kinds import Job, Turn
 from core.foundation.settings import Settings
+from core.messages.wording import Message
 from core.outgoing import destinations, endpoints, messages, posting, sending
 from core.outgoing.attempts import WebhookAttempt
 from core.outgoing.destinations import PrivateDestination
@@ -138,6 +140,52 @@ def test_nothing_but_2xx_is_success_and_no_redirect_is_followed(shop: Shop, rece
     assert attempt.answer == "what it says"
     (endpoint,) = builders.rows(shop, WebhookEndpoint)
     assert (endpoint.failing_since is None) is took
+
+
+def told_owners(shop: Shop) -> list[Message]:
+    """What owners read of endpoints that were switched off, as it would be written now."""
+    found = [job for job in builders.jobs(shop) if job.startswith("shop_notice:webhook_off:")]
+    drafted = [draft for job in found if (draft := drafts.of_id(job))]
+    assert len(drafted) == len(found)
+    return [written for draft in drafted if (written := drafts.write(shop, draft))]
+
+
+@builders.on_sqlite
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ([(500, {})] * (len(WAITS) + 1), "answered 500. It took no message for three days"),
+        ([(410, {})], "answered 410. It says that nobody is there any more"),
+    ],
+)
+def test_owners_are_told_once_that_an_endpoint_was_switched_off_until_it_is_on(
+    shop: Shop, receiver: Receiver, answers: list[Any], said: str
+) -> None:
+    made = listens(shop, receiver.url)
+    receiver.answers = list(answers)
+    announce(shop)
+    for number in range(len(answers)):
+        assert told_owners(shop) == []
+        work(shop, number)
+    announce(shop, "2")
+    work(shop)
+    [letter] = told_owners(shop)
+    assert letter.to == "owner@example.com"
+    assert said in letter.text
+    with shop.transaction() as session:
+        messages.switch_on(session, made.id, now=shop.now())
+    assert told_owners(shop) == []
+
+
+@builders.on_sqlite
+def test_owners_are_told_that_nothing_can_be_signed_for_an_endpoint(shop: Shop, receiver: Receiver) -> None:
+    listens(shop, receiver.url)
+    announce(shop)
+    announce(shop, "2")
+    key = {"secret_key": SecretStr("another than before, of sixteen letters")}
+    work(replace(shop, settings=Settings(**{**dict(shop.settings), **key})))
+    [letter] = told_owners(shop)
+    assert "SECRET_KEY was changed" in letter.text
 
 
 def test_it_is_tried_for_three_days_and_then_the_endpoint_is_off_with_its_backlog_kept(
