@@ -136,6 +136,8 @@ def record(
         row = Refund(
             id=facts.id, order_id=order_id, stripe_refund_id=facts.id, amount=facts.amount, currency=facts.currency,
             status=facts.status, actor="stripe", created_at=facts.created_at or now, updated_at=now,
+            # One of ours whose row is lost, as with the database: of a plan that lives all the same an owner may have said so.
+            ends_subscription=False if facts.refund_id else None,
         )  # fmt: skip
         session.add(row)
         known.append(row)

@@ -16,7 +16,7 @@ from core.events import reconciliation, recovery
 from core.events.handlers import EventState
 from core.foundation.records import metadata
 from core.foundation.signals import milestones
-from core.journeys import checkout, success_page
+from core.journeys import checkout, refund, success_page
 from core.journeys.checkout_sessions import order_copy
 from core.journeys.checkout_sessions.lost_orders import LostOrder
 from core.kinds.downloads import DownloadFile
@@ -211,6 +211,27 @@ def test_a_refund_of_a_lost_order_brings_the_order_with_it(shop: Shop, stripe: F
     assert deliver(shop, stripe.tell("refund.created", made)).state is EventState.PARKED
     builders.ask_stripe(shop)
     assert builders.status(shop, order_id) == "refunded"
+
+
+@on_sqlite
+@pytest.mark.parametrize(("by_shop", "status"), [(True, "active"), (False, "canceled")])
+def test_a_plan_that_an_owner_let_go_on_after_a_refund_goes_on_where_that_was_lost(
+    shop: Shop, stripe: FakeStripe, by_shop: bool, status: str
+) -> None:
+    order_id, name = subscribed(shop, stripe)
+    if by_shop:
+        refund.request(shop, order_id, actor="owner", end_subscription=False)
+    else:
+        stripe.make_refund(builders.payment_of(shop, order_id), 900)
+    lose(shop)
+    with shop.transaction() as session:
+        recovery.look_from(session, shop.now() - timedelta(days=1))
+    for _ in range(2):
+        reconciliation.sweep(shop, everything=True)
+        builders.ask_stripe(shop)
+        builders.end_plans(shop)
+    assert (stripe.subscriptions[name]["status"], builders.grants(shop, order_id)) == (status, [("plan", "revoked")])
+    assert [item.topic for item in attention.items(shop)] == (["plan_bills_on"] if by_shop else [])
 
 
 @on_sqlite
