@@ -128,12 +128,14 @@ def _purchases(ledger: Ledger, line: OrderLine) -> list[list[Payment]]:
 
 
 def _own_purchases(ledger: Ledger, line: OrderLine) -> list[list[Payment]]:
-    """The same without what somebody else pays for a plan, whose subscription opens nothing here. What was bought once stays open
-    for as long as any payment of it stands."""
+    """The same, of a plan without what somebody else pays, whose subscription opens nothing here, and without what paid for one
+    that is over while another one goes on. What was bought once stays open for as long as any payment of it stands."""
     found = _purchases(ledger, line)
-    if line.kind is not Kind.PLAN:
+    if line.kind is not Kind.PLAN or not found:
         return found
-    return [purchase for purchase in found if not ledger.is_anothers(purchase[0].stripe_subscription_id)]
+    over = {each.id for each in ledger.subscriptions if each.is_over}
+    own = [purchase for purchase in found if not ledger.is_anothers(purchase[0].stripe_subscription_id)]
+    return [purchase for purchase in own if purchase[0].stripe_subscription_id not in over] or own
 
 
 def _standing(

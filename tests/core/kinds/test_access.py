@@ -118,6 +118,27 @@ def test_of_what_was_bought_twice_one_purchase_is_enough(
 @pytest.mark.parametrize(
     ("refunds", "disputes", "expected"),
     [
+        ([], [], "active"),
+        ([back("in_1", 900)], [], "active"),
+        ([back("in_2", 900)], [], "revoked"),
+        ([], [dispute("in_2", "lost")], "revoked"),
+        ([], [dispute("in_2", "needs_response")], "suspended"),
+    ],
+)
+def test_of_a_plan_that_was_bought_again_after_it_ended_the_money_of_the_one_that_goes_on_counts(
+    refunds: list[Refund], disputes: list[Dispute], expected: str
+) -> None:
+    rows = [attempt(number, amount=900, stripe_subscription_id=f"sub_{number}") for number in (1, 2)]
+    ledger = book(
+        *rows, due=900, payments=[first(), first("in_2", plan="sub_2", session="cs_2")], refunds=refunds,
+        disputes=disputes, subscriptions=[plan(status="canceled"), plan("sub_2")], lines=(PLAN,),
+    )  # fmt: skip
+    assert state(ledger, PLAN) == expected
+
+
+@pytest.mark.parametrize(
+    ("refunds", "disputes", "expected"),
+    [
         ([back("in_1", 900)], [], "active"),
         ([back("in_2", 900)], [], "revoked"),
         ([], [dispute("in_1", "lost")], "revoked"),
