@@ -1,15 +1,18 @@
 """What a terminal shows of withdrawals, and decides about one."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from core.command_line import errors
-from core.command_line.answers import Json, fail, moment, refuse, say, table
+from core.command_line.answers import Json, fail, moment, refuse, say, table, tell
 from core.command_line.arguments import EndSubscription, Limit
 from core.foundation.errors import NothingToRefund
 from core.foundation.money import Money
 from core.opening import open_shop
+from core.shop import Shop
 
 _NOTHING_LEFT = "Accept it by --no-refund: then its buyer is told that nothing is left to be sent back."
 
@@ -67,6 +70,8 @@ def accept(
         return
     if not found["order_id"]:
         refuse(f"Nobody knows which order {withdrawal} is about. Say it with --order.")
+    if amount is None:
+        tell(*_unused(shop, found))
     units = None if amount is None else Money.parse(amount, found["currency"]).amount
     # A choice of all lines is all of the order: that may be several refunds, and whole ones end access by themselves.
     wish: dict[str, Any] = {
@@ -92,6 +97,22 @@ def accept(
         words.said(done, plan),
         as_json,
     )
+
+
+def _unused(shop: Shop, found: dict[str, Any]) -> Iterator[str]:
+    """What of the plans among what is withdrawn from is for the time to come, where they agreed to pay for what they used."""
+    from core.rights import periods
+    from core.rights.periods import Right
+
+    at = datetime.fromisoformat(found["declared_at"])
+    with shop.reading() as session:
+        lines = periods.of_order(session, found["order_id"], shop.settings.zone, at=at)
+    for each in lines:
+        if each.right is Right.PART and each.unused and each.position in (found["lines"] or [each.position]):
+            yield (
+                f"{each.name}: of what was paid for it {each.unused.format()} is for the time still to come, and they agreed to"
+                " pay for what they used. --amount sends less than all."
+            )
 
 
 @withdraw_commands.command()

@@ -1,7 +1,11 @@
 """`pushcart withdrawals` and `pushcart withdraw`: what is open, and what is decided about it."""
 
+from sqlalchemy import update
+from sqlmodel import col
+
 from core.journeys import refund
 from core.rights import declarations
+from core.rights.consents import Consent
 from core.rights.declarations import Declaration, Visitor
 from core.rights.withdrawals import Withdrawal
 from core.shop import Shop
@@ -50,6 +54,23 @@ def test_whether_the_plan_bills_on_is_said_as_for_a_refund(pushcart: Run, shop: 
     words = ("withdraw", "accept", withdrawal, "--order", number)
     assert "--keep-subscription lets it bill on" in pushcart(*words).errors
     assert "--cancel-subscription ends it at once" in pushcart(*words, "--keep-subscription").errors
+
+
+def test_of_a_plan_that_began_at_once_it_is_said_how_much_is_for_the_time_to_come(
+    pushcart: Run, shop: Shop, stripe: FakeStripe
+) -> None:
+    order_id, _ = builders.subscribed(shop, stripe)
+    number = builders.order(shop, order_id).number
+    withdrawal = declared(shop, email="ada@example.com", reference=number)
+    words = ("withdraw", "accept", withdrawal, "--order", number)
+    hint = (
+        "Plan: of what was paid for it €9.00 is for the time still to come, and they agreed to pay for what they used."
+    )
+    assert hint not in pushcart(*words).errors
+    with shop.transaction() as session:
+        session.exec(update(Consent).where(col(Consent.order_id) == order_id).values(given=True))
+    assert hint in pushcart(*words).errors
+    assert hint not in pushcart(*words, "--amount", "4.00").errors
 
 
 def test_where_all_of_it_went_back_it_is_said_how_it_is_accepted(pushcart: Run, shop: Shop, stripe: FakeStripe) -> None:
