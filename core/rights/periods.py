@@ -1,6 +1,7 @@
 """Periods: for how long the law lets a buyer withdraw from each line of an order, by what they agreed to. It is shown to
 whoever decides, and decides nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -54,14 +55,13 @@ def of_order(session: Session, order_id: str, zone: ZoneInfo, *, at: datetime) -
         if row.clause in (Clause.DIGITAL, Clause.SERVICE, Clause.EVENT)
         for product in row.product_ids
     }
-    book = ledger.read(session, order)
-    book.lines = orders.lines(session, order_id)
-    found = []
-    for line in book.lines:
-        right = _right(*asked.get(line.product_id, (None, False)), late=at > until)
-        unused = _unused(book, line, at) if right is Right.PART and line.interval else None
-        found.append(LineRight(line.position + 1, line.name, right, until, unused))
-    return tuple(found)
+    rights = [
+        (line, _right(*asked.get(line.product_id, (None, False)), late=at > until))
+        for line in orders.lines(session, order_id)
+    ]
+    used = [line for line, right in rights if right is Right.PART and line.interval]
+    unused = _unused(session, order, [line for line, _ in rights], used, at) if used else {}
+    return tuple(LineRight(line.position + 1, line.name, right, until, unused.get(line.id)) for line, right in rights)
 
 
 def _right(clause: Clause | None, given: bool, *, late: bool) -> Right:
@@ -80,7 +80,17 @@ def _last_moment(begun: datetime, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone)
 
 
-def _unused(book: Ledger, line: OrderLine, at: datetime) -> Money | None:
+def _unused(
+    session: Session, order: Order, lines: Sequence[OrderLine], used: Sequence[OrderLine], at: datetime
+) -> dict[str, Money | None]:
+    """What of the money for each of these plans, which were `used`, is for the time to come, by the line's id."""
+    book = ledger.read(session, order)
+    book.lines = lines
+    book.attribute()
+    return {line.id: _unused_of(book, line, at) for line in used}
+
+
+def _unused_of(book: Ledger, line: OrderLine, at: datetime) -> Money | None:
     """What of the money that came in for a plan, with its tax, is for the time from then on: of each payment the part of its own
     period, and no more than can still go back of it, in steps of the currency. None if that is nothing, as in a trial."""
     found = 0
