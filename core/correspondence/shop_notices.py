@@ -14,6 +14,7 @@ from core.foundation.settings import Settings
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
 from core.journeys.checkout_sessions.lost_orders import LostOrder
+from core.kinds.downloads import DownloadFile
 from core.languages import formats
 from core.messages import wording
 from core.messages.wording import Message
@@ -51,6 +52,8 @@ def _detail(session: Session, topic: Notice, subject: str) -> str | None:
             return _sold_no_more(session, subject)
         case Notice.WEBHOOK_OFF:
             return _switched_off(session, subject)
+        case Notice.FILE_MISSING:
+            return _not_there(session, subject.partition(":")[0])
         case _:
             return _refused(session, topic)
 
@@ -88,6 +91,11 @@ def _said(letter: ShopNotice) -> tuple[str, str]:
             return "A program of yours is told nothing any more.", (
                 f"{letter.detail} What it missed is kept for a month, unless it said that it is gone. Mend the program behind it"
                 " and switch it on: on the page Webhooks, or by `pushcart hooks on`."
+            )
+        case Notice.FILE_MISSING:
+            return "A file that you sell is not where it is kept.", (
+                f"{letter.detail} Buyers get a page that says so instead of it, and nothing counts. Apply the catalogue again"
+                " from where the file lies, or see that the shop may read it where it is kept: the next download has it then."
             )
         case other:
             assert_never(other)
@@ -129,6 +137,12 @@ def _switched_off(session: Session, subject: str) -> str | None:
         case _:
             return None
     return f"{row.name}: {why}"
+
+
+def _not_there(session: Session, file_id: str) -> str | None:
+    """Which file it is, unless it is there again, or no longer sold."""
+    row = session.get(DownloadFile, file_id)
+    return f"{row.name}, of {row.product_id}." if row and row.active and row.missing_since else None
 
 
 def _lost(session: Session, session_id: str) -> str | None:

@@ -9,6 +9,8 @@ from sqlmodel import Field, Session, col, func, select
 
 from core.foundation import signing
 from core.foundation.errors import LinkInvalid
+from core.foundation.jobs import outbox
+from core.foundation.jobs.kinds import Job, Notice
 from core.foundation.records import Record, new_id
 from core.kinds import downloads
 from core.kinds.downloads import Download, DownloadFile, OpenedFile
@@ -179,9 +181,16 @@ def note_taken(session: Session, opened: downloads.OpenedFile) -> None:
 
 
 def note_missing(session: Session, opened: OpenedFile, *, now: datetime) -> None:
-    """Write down that what was opened is not there, or not whole; since when, if it is known already."""
-    if not opened.was_missing:
-        _mark(session, opened.file_id, _older(session, opened), now)
+    """Write down that what was opened is not there, or not whole; since when, if it is known already.
+
+    Of what is sold now the owners are told at once, and once a day: whoever buys it does not get it.
+    """
+    if opened.was_missing:
+        return
+    older = _older(session, opened)
+    if _mark(session, opened.file_id, older, now) and older is None:
+        told = f"{opened.file_id}:{now:%Y%m%d}"
+        outbox.owe(session, Job.SHOP_NOTICE, Notice.FILE_MISSING, told, key=f"{Notice.FILE_MISSING}:{told}")
 
 
 def note_found(session: Session, opened: OpenedFile) -> None:
@@ -195,15 +204,16 @@ def _older(session: Session, opened: OpenedFile) -> int | None:
     return None if session.exec(query.with_for_update(key_share=True)).one() == opened.number else opened.number
 
 
-def _mark(session: Session, file_id: str, number: int | None, since: datetime | None) -> None:
-    """Say of an older version, or without its number of the file as buyers get it now, since when it is missing."""
+def _mark(session: Session, file_id: str, number: int | None, since: datetime | None) -> bool:
+    """Say of an older version, or without its number of the file as buyers get it now, since when it is missing; whether that is
+    news."""
     table: type[DownloadFile] | type[FileVersion] = DownloadFile if number is None else FileVersion
     one = [col(DownloadFile.id) == file_id] if number is None else [
         col(FileVersion.file_id) == file_id, col(FileVersion.number) == number,
     ]  # fmt: skip
     # Of two who find it gone at once the first says since when.
     unsaid = [col(table.missing_since).is_(None)] if since else []
-    session.exec(update(table).where(*one, *unsaid).values(missing_since=since))
+    return session.exec(update(table).where(*one, *unsaid).values(missing_since=since)).rowcount > 0
 
 
 def older_missing(session: Session) -> Sequence[tuple[DownloadFile, FileVersion]]:

@@ -15,6 +15,7 @@ from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from core.catalog.products import Product
+from core.correspondence import drafts
 from core.foundation import signing
 from core.foundation.records import new_id
 from core.foundation.storage import Storage
@@ -411,6 +412,29 @@ def test_of_a_file_that_is_gone_or_not_as_long_as_it_was_a_page_tells_and_the_ow
     path.write_bytes(BYTES)
     assert client.get(link()).content == BYTES
     assert [each for each in attention.items(shop) if each.topic == "file_missing"] == []
+
+
+def test_owners_get_a_letter_about_a_file_that_is_gone_once_a_day_until_it_is_there(
+    shop: Shop, client: TestClient, link: Callable[[], str]
+) -> None:
+    path = reveal(shop)
+    path.unlink()
+
+    def told() -> list[str]:
+        found = [job for job in builders.jobs(shop) if job.startswith("shop_notice:file_missing:")]
+        drafted = [draft for job in found if (draft := drafts.of_id(job))]
+        assert len(drafted) == len(found) == 1
+        return [written.text for draft in drafted if (written := drafts.write(shop, draft))]
+
+    for _ in range(2):
+        assert client.get(link()).status_code == 503
+        [text] = told()
+        assert NAME in text
+        assert "Apply the catalogue again" in text
+        path.write_bytes(BYTES)
+        assert client.get(link()).content == BYTES
+        assert told() == []
+        path.unlink()
 
 
 def test_of_an_older_version_that_is_gone_the_owner_is_told_apart_from_what_is_sold_now(

@@ -53,13 +53,15 @@ class Job(StrEnum):
 
 class Notice(StrEnum):
     """What a notice to the owners is about: Stripe turns the key away, or does not let it do something, or was paid for an order
-    that is lost, or no longer sells what the shop did; or a program of theirs is told nothing any more."""
+    that is lost, or no longer sells what the shop did; or a program of theirs is told nothing any more; or
+    a file that is sold is not there."""
 
     KEY_REFUSED = "key_refused"
     PERMISSION_MISSING = "permission_missing"
     ORDER_LOST = "order_lost"
     SOLD_NO_MORE = "sold_no_more"
     WEBHOOK_OFF = "webhook_off"
+    FILE_MISSING = "file_missing"
 
 
 class Queue(StrEnum):
