@@ -38,7 +38,9 @@ def allowed(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool, now: d
         return GrantState.REVOKED
     if ledger.paid is None:
         return GrantState.BLOCKED
-    access = of_plan(ledger, line, now=now).state if line.kind is Kind.PLAN else GrantState.ACTIVE
+    access = GrantState.ACTIVE
+    if line.kind is Kind.PLAN:
+        access = of_plan(ledger, line, keeps_after_refund=keeps_after_refund, now=now).state
     disputed = access is GrantState.ACTIVE and _is_disputed(ledger, line, keeps_after_refund=keeps_after_refund)
     return GrantState.SUSPENDED if disputed else access
 
@@ -51,7 +53,10 @@ def closing(
         case GrantState.ACTIVE | GrantState.BLOCKED:
             return None
         case GrantState.SUSPENDED:
-            on_hold = line.kind is Kind.PLAN and of_plan(ledger, line, now=now).state is GrantState.SUSPENDED
+            if line.kind is not Kind.PLAN:
+                return Closing.DISPUTED
+            plan = of_plan(ledger, line, keeps_after_refund=keeps_after_refund, now=now)
+            on_hold = plan.state is GrantState.SUSPENDED
             return _why_on_hold(ledger, line, now=now) if on_hold else Closing.DISPUTED
         case GrantState.REVOKED:
             return _why_ended(ledger, line, keeps_after_refund=keeps_after_refund)
@@ -160,9 +165,15 @@ def _is_paid_back(ledger: Ledger, line: OrderLine, purchase: Sequence[Payment]) 
     return all(ledger.is_paid_back(payment, line) for payment in (begun, *billed))
 
 
-def of_plan(ledger: Ledger, line: OrderLine, *, now: datetime) -> PlanAccess:
-    """What the buyer's subscriptions allow for a plan's line."""
-    found = [_by(ledger, subscription, line, now=now) for subscription in ledger.own_subscriptions]
+def of_plan(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool = False, now: datetime) -> PlanAccess:
+    """What the buyer's subscriptions allow for a plan's line; if the money of some stands, those alone."""
+    own = ledger.own_subscriptions
+    standing = [
+        each
+        for each in own
+        if each is None or not ended_with(ledger, line, each, keeps_after_refund=keeps_after_refund)
+    ]
+    found = [_by(ledger, subscription, line, now=now) for subscription in standing or own]
     # Nothing fetched yet: they have just paid.
     best = min(found, key=lambda each: _BEST_FIRST.index(each.state), default=PlanAccess(GrantState.ACTIVE))
     # Each is paid for by itself: of one and the same plan there are as many seats as the one with most of them has.

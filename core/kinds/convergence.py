@@ -109,7 +109,8 @@ def _converged(
             grant.reason = trouble
         _explain(grant, ledger, line, keeps=line.product_id in keeps, now=now)
         if line.kind is Kind.PLAN:
-            _follow(grant, access.of_plan(ledger, line, now=now), now=now)
+            plan = access.of_plan(ledger, line, keeps_after_refund=line.product_id in keeps, now=now)
+            _follow(grant, plan, now=now)
         found.add(grant, line.position + 1, late=told and before is None, given_up=_is_given_up(ledger, line, grant))
     return found
 

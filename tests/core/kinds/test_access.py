@@ -227,6 +227,18 @@ def test_a_dispute_suspends_no_plan_that_is_over() -> None:
     assert state(ended, PLAN) is GrantState.REVOKED
 
 
+@pytest.mark.parametrize(("keeps", "seats"), [(False, 2), (True, 9)])
+def test_seats_whose_money_went_back_are_not_counted_though_their_subscription_bills_on(
+    keeps: bool, seats: int
+) -> None:
+    rows = [attempt(number, amount=900, stripe_subscription_id=f"sub_{number}") for number in (1, 2)]
+    ledger = book(
+        *rows, due=900, payments=[first(), first("in_2", plan="sub_2", session="cs_2")], refunds=[back("in_2", 900)],
+        subscriptions=[plan(), plan("sub_2")], items=[item(quantity=2), item("si_2", of="sub_2", quantity=9)], lines=(PLAN,),
+    )  # fmt: skip
+    assert of_plan(ledger, PLAN, keeps_after_refund=keeps, now=DAY).quantity == seats
+
+
 def test_of_several_subscriptions_the_one_counts_that_allows_most() -> None:
     sessions = [attempt(n, amount=900, stripe_subscription_id=f"sub_{n}") for n in (1, 2)]
     over, late, lives = plan(status="canceled"), plan("sub_2", access_until=BEFORE), plan("sub_2")
