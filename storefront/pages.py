@@ -146,7 +146,7 @@ if not in_office:
     st.logo(pictures.wordmark(frame.brand()), size="large")
     page.run()
 elif me is None:
-    gate.draw_form()
+    gate.draw_form(page.url_path)
 else:
     st.logo(pictures.inline("pushcart.svg"), size="large")
     state["needs"] = needs

@@ -3,6 +3,8 @@
 Whoever has a second factor, or is to have one, stands before the gate until it was given.
 """
 
+from urllib.parse import urlencode
+
 import streamlit as st
 
 from core.foundation.records import new_id
@@ -12,7 +14,7 @@ from core.people.second_factor import Standing
 from core.people.staff import Action, Staff
 from storefront import frame, pictures, process, sentences, visitor, words
 from storefront.sign_in import provider, second_factor_form, sign_in_form
-from storefront.sign_in.sign_in_form import OFFICE
+from storefront.sign_in.sign_in_form import OFFICE, Entrance
 
 _TOKENS, _WORKED = "deeds", "worked-here"
 
@@ -48,8 +50,10 @@ def lacks() -> Standing | None:
     return found.standing if found else None
 
 
-def draw_form() -> None:
-    """What everybody sees who does not work here, or whose sign-in is older than 12 hours, or lacks the second factor."""
+def draw_form(page: str = "owner") -> None:
+    """What everybody sees who does not work here, or whose sign-in is older than 12 hours, or lacks the second factor. It leads on
+    to the `page` that they have come for, as a letter to owners names one."""
+    entrance = Entrance(_asked_for(page), OFFICE.label)
     shop, standing = process.shop(), lacks()
     with frame.column(440):
         pictures.trim()
@@ -72,12 +76,18 @@ def draw_form() -> None:
         if not sign_in_form.awaited():
             provider.draw_buttons()
         sign_in_form.draw(
-            OFFICE, intro="For those who run this shop. Type your email and we'll send you a six-digit code."
+            entrance, intro="For those who run this shop. Type your email and we'll send you a six-digit code."
         )
         if shop.settings.demo and not sign_in_form.awaited():
             words.quiet("This is the demo: no code is needed.")
-            sign_in_form.draw_demo_button()
+            sign_in_form.draw_demo_button(entrance)
         words.quiet(f"Only looking around? [To the shop]({shop.settings.public_url})")
+
+
+def _asked_for(page: str) -> str:
+    """The address of this page, with what it was asked for."""
+    query = urlencode({name: said for name, said in st.query_params.to_dict().items() if name != "provider"})
+    return f"/{page}?{query}" if query else f"/{page}"
 
 
 def open_token(name: str) -> None:

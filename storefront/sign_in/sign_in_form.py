@@ -34,7 +34,7 @@ def draw(entrance: Entrance, *, intro: str, known: str = "") -> None:
         _draw_code_form(entrance, found)
         return
     # The gate of the owner's side says so itself.
-    if entrance is not OFFICE and visitor.was_signed_out():
+    if entrance.label != OFFICE.label and visitor.was_signed_out():
         st.warning(_(sentences.SIGNED_OUT), icon=":material/logout:")
     st.markdown(intro)
     if known and not st.session_state.get(_FORGOTTEN):
@@ -47,17 +47,17 @@ def draw(entrance: Entrance, *, intro: str, known: str = "") -> None:
 def enter(entrance: Entrance, ticket: str) -> None:
     """Let the sidecar set the cookie, which a page cannot, and go on to the page."""
     handed = sign_in.handed_to(process.shop(), ticket, visitor.browser_id())
-    links.redirect(f"/api/sign-in/{quote(handed)}?next={entrance.path}", _(entrance.label))
+    links.redirect(f"/api/sign-in/{quote(handed)}?next={quote(entrance.path)}", _(entrance.label))
     st.stop()
 
 
 OFFICE = Entrance("/owner", marked("Open the back office"))
 
 
-def draw_demo_button() -> None:
+def draw_demo_button(entrance: Entrance = OFFICE) -> None:
     """Shows the demo as its owner sees it. Core refuses wherever real money could move."""
     if st.button(_("See it as the owner"), icon=":material/monitoring:", key="as-owner"):
-        enter(OFFICE, sign_in.as_demo_owner(process.shop()))
+        enter(entrance, sign_in.as_demo_owner(process.shop()))
 
 
 def awaited() -> Awaited | None:

@@ -70,7 +70,7 @@ async def enter(ticket: str, request: Request, shop: OpenShop, next: str = "/pur
         own = sign_in.taken_from(shop, ticket, browser_of(request, shop))
         signed_in = await run_in_threadpool(_redeem, shop, own, senders.address_of(request))
     except AccessDenied:
-        return RedirectResponse(_local("/owner" if next == "/owner" else "/purchases"), 303)
+        return RedirectResponse(_local("/owner" if next.startswith("/owner") else "/purchases"), 303)
     response = RedirectResponse(_local(next), 303)
     remember_sign_in(response, shop, signed_in)
     return response

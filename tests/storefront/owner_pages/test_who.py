@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import event
@@ -230,6 +231,16 @@ def test_a_role_that_was_lowered_counts_from_the_next_click(visitor: Visitor) ->
     sound(tab.button(key="resend-do").click().run())
     assert "your role doesn't allow this" in tab.warning[0].value
     assert builders.rows(visitor.shop, AuditEntry) == []
+
+
+def test_whoever_comes_by_a_letter_is_led_on_to_what_it_names(visitor: Visitor) -> None:
+    tab = opens(visitor, "order", id="SH-1001&x=/")
+    tab.text_input(key="email").set_value(colleagues.OWNER)
+    sound(tab.form_submit_button[0].click().run())
+    tab.text_input[0].set_value(visitor.newest_code(colleagues.OWNER))
+    sound(tab.form_submit_button[0].click().run())
+    [_, ways_on] = left_for(tab).split("?next=")
+    assert unquote(ways_on).startswith("/owner-order?id=SH-1001%26x%3D%2F")
 
 
 def test_the_form_sends_a_code_that_leads_to_the_owner_s_side(visitor: Visitor) -> None:
