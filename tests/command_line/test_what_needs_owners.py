@@ -39,8 +39,8 @@ def test_the_proof_is_printed_or_written_as_a_page(pushcart: Run, order_id: str,
     pack = pushcart("evidence", order_id, "--json").json
     assert isinstance(pack, dict)
     assert list(pack) == [
-        "shop", "made_at", "order", "disputes", "timeline", "letters", "downloads", "activations", "sign_ins",
-        "consents", "withdrawals",
+        "shop", "made_at", "order", "payments", "disputes", "timeline", "letters", "downloads", "activations", "places", "seats",
+        "sign_ins", "consents", "withdrawals",
     ]  # fmt: skip
     said = pushcart("evidence", pack["order"]["number"], "--html", "proof.html", "--json")
     assert said.json == {"written": "proof.html"}
