@@ -165,7 +165,7 @@ def _is_paid_back(ledger: Ledger, line: OrderLine, purchase: Sequence[Payment]) 
     return all(ledger.is_paid_back(payment, line) for payment in (begun, *billed))
 
 
-def of_plan(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool = False, now: datetime) -> PlanAccess:
+def of_plan(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool, now: datetime) -> PlanAccess:
     """What the buyer's subscriptions allow for a plan's line; if the money of some stands, those alone."""
     own = ledger.own_subscriptions
     standing = [

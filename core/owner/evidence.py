@@ -150,12 +150,15 @@ def _places(session: Session, order_id: str) -> list[dict[str, Any]]:
 def _seats(session: Session, order_id: str) -> list[dict[str, Any]]:
     """The seats of plans, without the addresses of those who were given one: they are no part of a dispute."""
     plans = select(Grant).where(Grant.order_id == order_id, Grant.kind == Kind.PLAN).order_by(col(Grant.id))
+    grants = session.exec(plans).all()
+    given = select(Seat).where(col(Seat.grant_id).in_([grant.id for grant in grants]))
+    seats = session.exec(given.order_by(col(Seat.since), col(Seat.id))).all()
     found = []
-    for grant in session.exec(plans).all():
+    for grant in grants:
         if grant.buyer_sits:
             found.append(_seat(grant, "the buyer", SeatState.ACCEPTED, grant.granted_at))
-        given = select(Seat).where(Seat.grant_id == grant.id).order_by(col(Seat.since), col(Seat.id))
-        found += [_seat(grant, "somebody they gave it to", row.state, row.accepted_at) for row in session.exec(given)]
+        own = (row for row in seats if row.grant_id == grant.id)
+        found += [_seat(grant, "somebody they gave it to", row.state, row.accepted_at) for row in own]
     return found
 
 

@@ -17,6 +17,7 @@ from storefront.sign_in import provider, second_factor_form, sign_in_form
 from storefront.sign_in.sign_in_form import OFFICE, Entrance
 
 _TOKENS, _WORKED = "deeds", "worked-here"
+_NOT_DONE = "What you clicked just now was not done."
 
 
 def who() -> Staff | None:
@@ -59,7 +60,8 @@ def draw_form(page: str = "owner") -> None:
         pictures.trim()
         st.title("Back office", anchor=False)
         if st.session_state.get(_WORKED):
-            st.warning(sentences.SIGNED_OUT, icon=":material/logout:")
+            # Who is signed in still lacks a second factor by now, or was let in for a day that is over.
+            st.warning(_NOT_DONE if visitor.signed_in() else sentences.SIGNED_OUT, icon=":material/logout:")
         if standing is Standing.ASKED:
             second_factor_form.draw_asking(visitor.sign_in_id())
             return

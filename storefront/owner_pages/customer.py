@@ -44,9 +44,9 @@ def draw_spent(sheet: CustomerSheet) -> None:
             whole = each.kept == each.paid
             amounts.pair(words.count(each.orders, "order", "orders"), price(each.paid), strong=whole)
             if each.returned.amount:
-                amounts.pair("Went back", f"−{price(each.returned)}")
+                amounts.pair("Went back", price(each.returned * -1))
             if each.lost.amount:
-                amounts.pair("Lost in disputes", f"−{price(each.lost)}")
+                amounts.pair("Lost in disputes", price(each.lost * -1))
             if not whole:
                 amounts.pair("Left", price(each.kept), strong=True)
         if sheet.row.first_paid_at and sheet.row.last_paid_at:

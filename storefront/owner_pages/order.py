@@ -157,14 +157,14 @@ def draw_money(sheet: Sheet, me: Staff) -> None:
             if amount:
                 amounts.pair(label, price(amount))
         if sheet.price.discount and sheet.price.discount.amount:
-            amounts.pair("Discount", f"−{price(sheet.price.discount)}")
+            amounts.pair("Discount", price(sheet.price.discount * -1))
         if balance := sheet.price.settled:
             amounts.pair("Settled with their balance at Stripe", price(balance * -1))
         amounts.pair("Paid" if sheet.paid else "To be paid", price(sheet.price.total), strong=True)
         if sheet.price.refunded.amount:
-            amounts.pair("Went back", f"−{price(sheet.price.refunded)}")
+            amounts.pair("Went back", price(sheet.price.refunded * -1))
         if sheet.price.credited.amount:
-            amounts.pair("Given by credit notes", f"−{price(sheet.price.credited)}")
+            amounts.pair("Given by credit notes", price(sheet.price.credited * -1))
         if sheet.paid and sheet.disputes and sheet.price.kept_back:
             amounts.pair("Can still go back", price(sheet.price.left))
             words.quiet("A bank took the rest, or holds it until it has decided: of that nothing can be refunded.")

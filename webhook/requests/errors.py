@@ -29,6 +29,7 @@ from core.foundation.errors import (
     TooManyTries,
 )
 from core.languages.sentences import _
+from core.shop import Shop
 from webhook.requests import framed
 
 log = structlog.get_logger()
@@ -107,19 +108,21 @@ def _is_followed(request: Request, status: int) -> bool:
 
 def _page(request: Request, status: int) -> Response:
     shop = request.app.state.shop
-    staff = "/owner/" in request.url.path
-    ways = [
-        framed.Way(f"{shop.settings.public_url}/owner", _("Open the back office"))
-        if staff
-        else framed.Way(f"{shop.settings.public_url}/purchases", _("Your purchases"))
-        if status == HTTPStatus.FORBIDDEN
-        else framed.Way(shop.settings.public_url or "/", _("To the shop"))
-    ]
+    ways = [_way_on(shop, request, status)]
     if status == HTTPStatus.FORBIDDEN:
         text = _("You may have been signed out since the page with this link was opened. Sign in, and follow it again.")
         return framed.plain(shop, _("This doesn't open here"), text, status=status, ways=ways)
     text = _("The address may have been copied incompletely, or what was there is gone.")
     return framed.plain(shop, _("There is nothing here"), text, status=status, ways=ways)
+
+
+def _way_on(shop: Shop, request: Request, status: int) -> framed.Way:
+    base = shop.settings.public_url
+    if "/owner/" in request.url.path:
+        return framed.Way(f"{base}/owner", _("Open the back office"))
+    if status == HTTPStatus.FORBIDDEN:
+        return framed.Way(f"{base}/purchases", _("Your purchases"))
+    return framed.Way(base or "/", _("To the shop"))
 
 
 async def _to_nobody(_request: Request, _error: Exception) -> Response:

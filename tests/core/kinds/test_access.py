@@ -246,7 +246,7 @@ def test_of_several_subscriptions_the_one_counts_that_allows_most() -> None:
 
     def found(*subscriptions: Subscription) -> GrantState:
         ledger = book(*sessions, due=900, payments=payments, subscriptions=list(subscriptions), lines=(PLAN,))
-        return of_plan(ledger, PLAN, now=DAY).state
+        return of_plan(ledger, PLAN, keeps_after_refund=False, now=DAY).state
 
     assert (found(over, lives), found(over, late), found(plan(), late)) == ("active", "suspended", "active")
     # They have just paid, and nothing was asked yet.
@@ -272,17 +272,19 @@ def test_of_several_subscriptions_for_one_plan_the_one_counts_that_has_most_seat
     payments = [first(), first("in_2", plan="sub_2", session="cs_2")]
     plans = [plan(), plan("sub_2")]
     ledger = book(*sessions, due=900, payments=payments, subscriptions=plans, items=items, lines=(PLAN,))
-    found = of_plan(ledger, PLAN, now=DAY)
+    found = of_plan(ledger, PLAN, keeps_after_refund=False, now=DAY)
     assert (found.product_id, found.quantity) == expected
     # What does not let anybody in adds no seats.
     plans[items[0].quantity < 5].access_until = BEFORE
-    assert of_plan(ledger, PLAN, now=DAY).quantity == (3 if expected == ("plan", 5) else expected[1])
+    assert of_plan(ledger, PLAN, keeps_after_refund=False, now=DAY).quantity == (
+        3 if expected == ("plan", 5) else expected[1]
+    )
 
 
 def test_before_anything_was_asked_a_plan_is_theirs_as_they_bought_it() -> None:
     just_paid = of_plan_of(payments=[first()], subscriptions=[])
-    assert of_plan(just_paid, PLAN, now=DAY) == PlanAccess(GrantState.ACTIVE)
-    assert of_plan(book(payments=[paid()]), PLAN, now=DAY) == PlanAccess(GrantState.ACTIVE)
+    assert of_plan(just_paid, PLAN, keeps_after_refund=False, now=DAY) == PlanAccess(GrantState.ACTIVE)
+    assert of_plan(book(payments=[paid()]), PLAN, keeps_after_refund=False, now=DAY) == PlanAccess(GrantState.ACTIVE)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +299,7 @@ def test_before_anything_was_asked_a_plan_is_theirs_as_they_bought_it() -> None:
     ],
 )
 def test_a_plan_is_what_its_own_item_says(items: list[SubscriptionItem], expected: PlanAccess) -> None:
-    assert of_plan(of_plan_of(payments=[first()], items=items), PLAN, now=DAY) == expected
+    assert of_plan(of_plan_of(payments=[first()], items=items), PLAN, keeps_after_refund=False, now=DAY) == expected
 
 
 @pytest.mark.parametrize(
@@ -319,7 +321,7 @@ def test_seats_that_are_owed_for_last_as_long_as_grace(
     ledger = of_plan_of(
         payments=[first()], subscriptions=[plan(**subscription)], items=[item(paid_quantity=paid_quantity)]
     )
-    assert of_plan(ledger, PLAN, now=DAY).quantity == seats
+    assert of_plan(ledger, PLAN, keeps_after_refund=False, now=DAY).quantity == seats
 
 
 @pytest.mark.parametrize(
@@ -336,7 +338,7 @@ def test_what_was_never_paid_for_is_put_on_hold_once_grace_is_over(
     subscription: dict[str, Any], expected: PlanAccess
 ) -> None:
     ledger = of_plan_of(payments=[first()], subscriptions=[plan(**subscription)], items=[item(paid_quantity=0)])
-    assert access.of_plan(ledger, PLAN, now=DAY) == expected
+    assert access.of_plan(ledger, PLAN, keeps_after_refund=False, now=DAY) == expected
 
 
 def test_another_plan_that_is_owed_for_is_the_one_of_before_once_grace_is_over() -> None:
@@ -344,7 +346,10 @@ def test_another_plan_that_is_owed_for_is_the_one_of_before_once_grace_is_over()
 
     def found(**subscription: Any) -> PlanAccess:
         return of_plan(
-            of_plan_of(payments=[first()], subscriptions=[plan(**subscription)], items=[switched]), PLAN, now=DAY
+            of_plan_of(payments=[first()], subscriptions=[plan(**subscription)], items=[switched]),
+            PLAN,
+            keeps_after_refund=False,
+            now=DAY,
         )
 
     assert found(unpaid_since=BEFORE) == PlanAccess(GrantState.ACTIVE, "plan", 2)

@@ -209,6 +209,7 @@ def test_a_tab_that_was_open_when_a_factor_was_asked_of_everybody_does_nothing(v
     sound(tab.button(key="resend-do").click().run())
     assert [each.key for each in tab.text_input] == ["factor-digits"]
     assert "What you clicked just now was not done" in words(tab)
+    assert "You were signed out" not in words(tab)
     assert builders.jobs(visitor.shop) == jobs
     assert builders.rows(visitor.shop, AuditEntry) == []
 
