@@ -8,7 +8,8 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -320,6 +321,19 @@ def shop(bare_shop: Shop) -> Shop:
     with bare_shop.engine.begin() as connection:
         connection.exec_driver_sql(_AT_WORK.format(now=_NOW[connection.dialect.name]))
     return bare_shop
+
+
+@pytest.fixture
+def own_connections(shop: Shop) -> Iterator[Callable[[], Shop]]:
+    """Makes the shop as another process has it: with connections of its own, which are closed however the test ends."""
+    with ExitStack() as made:
+
+        def make() -> Shop:
+            own = replace(shop, engine=database.connect(shop.settings.database_url))
+            made.callback(own.engine.dispose)
+            return own
+
+        yield make
 
 
 @pytest.fixture

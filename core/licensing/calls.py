@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from core.connections.gates import Gates
 from core.foundation.database import repeatable
+from core.kinds.license_keys import fingerprint
 from core.licensing import answers, found_licenses, offline_tokens, places, signing_keys
 from core.licensing.answers import Answer, Code
 from core.licensing.found_licenses import FoundLicense, Standing
@@ -68,7 +69,7 @@ class Reply:
 def reply(shop: Shop, call: Call, question: Question, *, address: str) -> Reply:
     """Answer the call. `address` is who asks, for the limits; nothing of it is kept."""
     # To be told whether a key is good changes nothing of it; all else locks it.
-    with nullcontext() if call is Call.VALIDATE else _GATES.through(question.key):
+    with nullcontext() if call is Call.VALIDATE else _GATES.through(fingerprint(question.key)):
         found = _answer(shop, call, question, address)
     return signed(shop, found, nonce=question.nonce)
 

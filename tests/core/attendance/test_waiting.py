@@ -1,7 +1,6 @@
 """The waiting list: what frees up is offered before anybody else sees it, to the first for whom it is enough."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +8,6 @@ from sqlalchemy import text
 
 from core.attendance import changes, reminders, waiting
 from core.connections import postgres
-from core.foundation import database
 from core.foundation.errors import BadQuantity, LinkInvalid, OfferOver, PlacesFree, SoldOut
 from core.journeys import checkout
 from core.journeys.checkout import Basket, Item
@@ -313,10 +311,10 @@ def test_a_reminder_says_the_day_by_the_clock_of_where_it_takes_place(
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_a_date_that_somebody_else_holds_keeps_no_other_ones_offers_from_ending(
-    clinic: Clinic, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    clinic: Clinic, own_connections: Callable[[], Shop], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(postgres.LIMITS, "lock_timeout", 300)
-    own = replace(clinic.shop, engine=database.connect(clinic.shop.settings.database_url))
+    own = own_connections()
     for held, other in ((DATE, "clinic/2"), ("clinic/2", DATE)):  # whichever is looked at first
         for date_id in (held, other):
             builders.change_date(clinic.shop, date_id, taken=1)
@@ -332,7 +330,6 @@ def test_a_date_that_somebody_else_holds_keeps_no_other_ones_offers_from_ending(
         assert {row.date_id: row.state for row in builders.rows(own, WaitingEntry)} == {
             held: Waiting.OFFERED, other: Waiting.LAPSED
         }  # fmt: skip
-    own.engine.dispose()
 
 
 def corrected(clinic: Clinic, old: str, new: str) -> None:

@@ -1,7 +1,6 @@
 """One pass of reconciliation among things that fail: a key turned away, one object that never works, a step that breaks."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from core.connections import postgres
 from core.events import inbox, reconciliation
 from core.events.handlers import EventState
 from core.events.inbox import StripeEvent
-from core.foundation import database
 from core.foundation.errors import (
     PermissionMissing,
     StripeFaulty,
@@ -340,9 +338,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_an_order_that_somebody_else_holds_keeps_no_other_of_its_step_waiting(
-    impatient: None, shop: Shop, stripe: FakeStripe, clock: Clock
+    impatient: None, shop: Shop, own_connections: Callable[[], Shop], stripe: FakeStripe, clock: Clock
 ) -> None:
-    own = replace(shop, engine=database.connect(shop.settings.database_url))
+    own = own_connections()
     order_ids = {builders.opened(shop, "clinic-eur", cart=f"cart_{number}")[0] for number in range(3)}
     with shop.transaction() as session:
         session.exec(update(Checkout).values(stripe_checkout_session_id=None))
@@ -359,4 +357,3 @@ def test_an_order_that_somebody_else_holds_keeps_no_other_of_its_step_waiting(
         assert reconciliation.sweep(own, everything=True).healed == [held]
         with shop.transaction() as session:
             session.exec(update(Checkout).values(state=CheckoutState.OPEN))
-    own.engine.dispose()

@@ -16,7 +16,6 @@ from core import fulfillment
 from core.catalog import products
 from core.catalog.products import Price, Product, ShopText
 from core.events import questions, reconciliation
-from core.foundation import database
 from core.foundation.errors import (
     AlreadyPaid,
     AmountTooSmall,
@@ -667,9 +666,9 @@ def test_stripes_page_bears_the_name_and_colour_that_the_seller_chose(shop: Shop
 
 @on_postgres
 def test_a_crowd_that_waits_for_one_date_leaves_connections_to_everybody_else(
-    shop: Shop, stripe: FakeStripe, waiting_for_nobody: Block
+    shop: Shop, stripe: FakeStripe, own_connections: Callable[[], Shop], waiting_for_nobody: Block
 ) -> None:
-    own = replace(shop, engine=database.connect(shop.settings.database_url))
+    own = own_connections()
     order_id, paid = builders.opened(shop, "kit-eur", cart="paid")
     stripe.pay(paid)
     event = stripe.event("completed", paid)
@@ -688,4 +687,3 @@ def test_a_crowd_that_waits_for_one_date_leaves_connections_to_everybody_else(
     assert found.count(None) == 5
     assert {type(each) for each in found if each} == {SoldOut}
     assert builders.status(shop, order_id) == "fulfilled"
-    own.engine.dispose()

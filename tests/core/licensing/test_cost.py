@@ -1,14 +1,13 @@
 """What a question about a licence costs: one transaction, and no more statements than it needs."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
-from core.foundation import database
 from core.kinds.license_keys import fingerprint
 from core.licensing import calls
 from core.licensing.calls import Call, Question
@@ -41,11 +40,11 @@ def test_a_call_takes_one_transaction_and_few_statements(shop: Shop, stripe: Fak
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_machines_of_a_key_that_somebody_has_locked_leave_connections_to_everybody_else(
-    shop: Shop, stripe: FakeStripe, waiting_for_nobody: Block
+    shop: Shop, stripe: FakeStripe, own_connections: Callable[[], Shop], waiting_for_nobody: Block
 ) -> None:
     _, key = sold(shop, stripe, machines=MANY)
     other = sold(shop, stripe, cart="other")[1]
-    own = replace(builders.without_limits(shop), engine=database.connect(shop.settings.database_url))
+    own = builders.without_limits(own_connections())
 
     def activates(key: str, number: int) -> int:
         return calls.reply(own, Call.ACTIVATE, Question(key, "kit", f"machine {number}"), address="192.0.2.1").status
@@ -60,4 +59,3 @@ def test_machines_of_a_key_that_somebody_has_locked_leave_connections_to_everybo
             assert activates(other, 0) == 200
         connection.rollback()
         assert {each.result(30) for each in waiting} == {200}
-    own.engine.dispose()
