@@ -71,7 +71,7 @@ def kept_waiting(asks: Callable[[int], Any], waits: Callable[[], int], speaks: E
 def answered(ask: Callable[[], Any]) -> int:
     """The status of an answer that does not keep one waiting."""
     with ThreadPoolExecutor(1) as pool:
-        return int(pool.submit(ask).result(10).status_code)
+        return int(pool.submit(ask).result(60).status_code)
 
 
 def test_while_stripe_says_nothing_what_needs_the_shop_alone_is_answered(

@@ -75,7 +75,7 @@ def test_who_was_stopped_in_its_turn_is_waited_for_once_and_not_each_time(tmp_pa
         for _ in range(20):
             with others.taken():
                 pass
-        assert monotonic() - began < 0.5
+        assert monotonic() - began < 5  # and not 20 times half a second
     # It has gone on: from the next turn on it is waited for again.
     with others.taken():
         pass
