@@ -5,7 +5,7 @@ Of several purchases of one product the best counts. Where money went back, or t
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -170,7 +170,9 @@ def _of_plan(part: _Part, billing: list[Subscription], now: datetime) -> _Part:
     """Until when it is paid for. Of several subscriptions that bill for it, the one says so by which it may be used longest."""
     alive = [each for each in billing if not each.is_over and each.fetched_at]
     if not alive:
-        return part
+        # Open all the same, it was given back for as long as it was paid for.
+        ends = max((each.paid_until for each in billing if each.paid_until), default=None)
+        return replace(part, until=ends, moments=(ends,)) if ends and part.state is State.ACTIVE else part
     open_ones = [each for each in alive if each.access_until is None or each.access_until > now]
     state = part.state if open_ones or part.state is not State.ACTIVE else State.SUSPENDED
     row = max(open_ones or alive, key=lambda each: (each.unpaid_since is None, _until(each) or each.created_at))

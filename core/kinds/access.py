@@ -1,7 +1,7 @@
 """Access: what a paid line's buyer may do, decided here alone from the facts about the order's money."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.catalog.products import Kind
@@ -57,17 +57,17 @@ def closing(
                 return Closing.DISPUTED
             plan = of_plan(ledger, line, keeps_after_refund=keeps_after_refund, now=now)
             on_hold = plan.state is GrantState.SUSPENDED
-            return _why_on_hold(ledger, line, now=now) if on_hold else Closing.DISPUTED
+            return _why_on_hold(ledger, line, keeps=keeps_after_refund, now=now) if on_hold else Closing.DISPUTED
         case GrantState.REVOKED:
             return _why_ended(ledger, line, keeps_after_refund=keeps_after_refund)
 
 
-def _why_on_hold(ledger: Ledger, line: OrderLine, *, now: datetime) -> Closing:
+def _why_on_hold(ledger: Ledger, line: OrderLine, *, keeps: bool, now: datetime) -> Closing:
     """Of several subscriptions that do not let this plan be used for now, the newest says why."""
     held = [
         each
         for each in filter(None, ledger.own_subscriptions)
-        if _by(ledger, each, line, now=now).state is GrantState.SUSPENDED
+        if _by(ledger, each, line, keeps=keeps, now=now).state is GrantState.SUSPENDED
     ]
     paused = held[-1].paused and held[-1].unpaid_since is None
     return Closing.PAUSED if paused else Closing.UNPAID
@@ -173,7 +173,7 @@ def of_plan(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool, now: d
         for each in own
         if each is None or not ended_with(ledger, line, each, keeps_after_refund=keeps_after_refund)
     ]
-    found = [_by(ledger, subscription, line, now=now) for subscription in standing or own]
+    found = [_by(ledger, subscription, line, keeps=keeps_after_refund, now=now) for subscription in standing or own]
     # Nothing fetched yet: they have just paid.
     best = min(found, key=lambda each: _BEST_FIRST.index(each.state), default=PlanAccess(GrantState.ACTIVE))
     # Each is paid for by itself: of one and the same plan there are as many seats as the one with most of them has.
@@ -181,10 +181,14 @@ def of_plan(ledger: Ledger, line: OrderLine, *, keeps_after_refund: bool, now: d
     return max(alike, key=lambda each: each.quantity or 0, default=best)
 
 
-def _by(ledger: Ledger, subscription: Subscription | None, line: OrderLine, *, now: datetime) -> PlanAccess:
+def _by(
+    ledger: Ledger, subscription: Subscription | None, line: OrderLine, *, keeps: bool, now: datetime
+) -> PlanAccess:
     if subscription is None:
         return PlanAccess(GrantState.ACTIVE)
     state = _state(subscription, now=now)
+    if state is GrantState.REVOKED and _is_given_back(ledger, line, subscription, keeps=keeps, now=now):
+        state = GrantState.ACTIVE
     items = ledger.items_of(subscription)
     item = next((each for each in items if each.order_line_id == line.id), None)
     if item:
@@ -201,6 +205,15 @@ def _state(subscription: Subscription, *, now: datetime) -> GrantState:
         return GrantState.REVOKED
     lasts = subscription.access_until is None or subscription.access_until > now
     return GrantState.ACTIVE if lasts else GrantState.SUSPENDED
+
+
+def _is_given_back(ledger: Ledger, line: OrderLine, subscription: Subscription, *, keeps: bool, now: datetime) -> bool:
+    """Whether what a subscription was paid for lasts, and it ended by refunds that have failed since: Stripe takes none up again,
+    and the money is ours."""
+    if subscription.ended_at is None or subscription.paid_until is None or subscription.paid_until <= now:
+        return False
+    then = refunds.as_they_stood(ledger.refunds, subscription.ended_at)
+    return bool(then) and ended_with(replace(ledger, refunds=then), line, subscription, keeps_after_refund=keeps)
 
 
 def _is_forgiven(subscription: Subscription, *, now: datetime) -> bool:

@@ -26,9 +26,10 @@ class PlanStanding:
     subscription bills for: they end with it. `name` is the plan that it has become.
 
     At most one of the moments is set: it `renews_at` then unless it is ended, is tried until `tried_until`, `runs_until` the
-    day it was told to end on, before which it may renew once more, or has `ended_at`. One that is `paused` may go on by itself
-    when it `resumes_at`. By a schedule it `changes_at` a moment to come, to what all of its subscription bills then, None where
-    that is not known. `owed` is what was not paid of it, and `pay_url` Stripe's page to do so.
+    day it was told to end on, before which it may renew once more, or has `ended_at`: where it is open all the same, it is
+    `open_until` a moment after that. One that is `paused` may go on by itself when it `resumes_at`. By a schedule it `changes_at`
+    a moment to come, to what all of its subscription bills then, None where that is not known. `owed` is what was not paid of it,
+    and `pay_url` Stripe's page to do so.
     """
 
     price: Money | None
@@ -38,6 +39,7 @@ class PlanStanding:
     tried_until: datetime | None = None
     runs_until: datetime | None = None
     ended_at: datetime | None = None
+    open_until: datetime | None = None
     owed: Money | None = None
     pay_url: str = ""
     paused: bool = False
@@ -143,7 +145,7 @@ def _change(row: Subscription) -> dict[str, Any]:
 
 def _moment(row: Subscription) -> dict[str, Any]:
     if row.is_over:
-        return {"ended_at": row.ended_at}
+        return {"ended_at": row.ended_at, "open_until": row.paid_until}
     if row.ends_at:
         return {"runs_until": row.ends_at, "renews_at": row.bills_next_at}
     if row.paused or row.unpaid_since:

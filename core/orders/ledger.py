@@ -252,7 +252,8 @@ class Ledger:
             progress=self.progress, grants=tuple(grants), total=self.total, refunded=self.refunded,
             lost=sum(map(self.lost, self.payments)),
             disputed=self.is_disputed,
-            ended=(self.ended and plan_alone) or taken_back,
+            # A plan that ended may be open all the same, since the refund by which it did has failed.
+            ended=(self.ended and plan_alone and GrantState.ACTIVE not in grants) or taken_back,
         )  # fmt: skip
 
     def items_of(self, subscription: Subscription) -> list[SubscriptionItem]:

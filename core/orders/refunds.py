@@ -264,6 +264,15 @@ def gone_ones(refunds: Sequence[Refund]) -> list[Refund]:
     return [refund for refund in refunds if refund.status in GONE]
 
 
+def as_they_stood(refunds: Sequence[Refund], at: datetime) -> list[Refund]:
+    """The refunds with those gone that were made at Stripe and had not failed yet at a moment; none if no such has failed since."""
+    since = [each for each in refunds if each.status in _IN_VAIN and each.stripe_refund_id and _failed_at(each) >= at]
+    if not since:
+        return []
+    gone_then = [Refund(**each.model_dump() | {"status": RefundStatus.SUCCEEDED}) for each in since]
+    return [*(each for each in refunds if each not in since), *gone_then]
+
+
 def keeps_subscription(refunds: Sequence[Refund]) -> bool:
     """Whether an owner said of money that went back that the plan goes on all the same."""
     return any(refund.ends_subscription is False for refund in gone_ones(refunds))

@@ -9,6 +9,8 @@ from core.gateway.objects import id_of, moment
 
 # Stripe still hopes for an open one, and has given up on the other; a draft is owed by nobody yet, a void one no more.
 _UNPAID = ("open", "uncollectible")
+# What bills nothing any more, whatever its invoices ask for.
+OVER = ("canceled", "incomplete_expired")
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,18 @@ def read_unbilled(invoices: Sequence[dict[str, Any] | str | None]) -> Unbilled |
 
 
 def needed(subscription: dict[str, Any]) -> bool:
-    """Whether a subscription does not say by itself until when it is paid for."""
+    """Whether a subscription does not say by itself until when it is paid for: one that is over need not, unless it ended before
+    its period did."""
     plain = subscription.get("status") in ("active", "trialing") and not subscription.get("pause_collection")
-    return not plain and subscription.get("status") not in ("canceled", "incomplete_expired")
+    if subscription.get("status") in OVER:
+        return _ended_early(subscription)
+    return not plain
+
+
+def _ended_early(subscription: dict[str, Any]) -> bool:
+    items = (subscription.get("items") or {}).get("data") or [subscription]
+    ends = max((each.get("current_period_end") or 0 for each in items), default=0)
+    return (subscription.get("ended_at") or ends) < ends
 
 
 def read_standing(invoices: Sequence[dict[str, Any]]) -> Standing:

@@ -17,10 +17,9 @@ from core.gateway.objects import id_of, moment
 from core.gateway.schedules import Change
 from core.orders import setbacks, subscription_changes, subscription_invoices, subscription_items
 from core.orders.orders import AdmittedOrder, Order, asked_about
-from core.orders.subscription_invoices import Standing, Unbilled
+from core.orders.subscription_invoices import OVER, Standing, Unbilled
 from core.orders.subscription_items import ItemFacts
 
-OVER = ("canceled", "incomplete_expired")
 # What brings money in, month after month: a trial does not yet.
 _COUNTED = ("active", "past_due")
 # What would bring in something by now, were it not free or paused.
@@ -40,8 +39,9 @@ class Subscription(Record, table=True):
     """A subscription as Stripe had it at `fetched_at`; null there means that it is known to exist, and no more.
 
     `grace_until` is how long a failed payment keeps all of its access, `access_until` how long what was paid for is kept:
-    null while nothing ends it. `payment_url` is Stripe's page on which `unpaid_amount` can be paid, which whoever has it may
-    open. `lapses_at` is the next of the two, `refresh_at` when Stripe is asked again. `ends_at` is
+    null while nothing ends it. `paid_until` is when the last period ends that was paid for, null of one that is over with it.
+    `payment_url` is Stripe's page on which `unpaid_amount` can be paid, which whoever has it may
+    open. `lapses_at` is the next moment at which access may end by itself, `refresh_at` when Stripe is asked again. `ends_at` is
     when it was told to end, and `end_changed_at` when that was last seen to be otherwise than before, null for what was known from
     the beginning; `billing_changed_at` is the same of all that says whether and when it bills next, `pause_changed_at` of its pause
     alone, and `plan_changed_at` of what is `in_force` of its plans: as they were last seen while none of it was owed for. A pause
@@ -217,11 +217,17 @@ def read_subscription(
         end_feedback=why.get("feedback") or "",
         end_comment=why.get("comment") or "",
         resumes_at=moment((subscription.get("pause_collection") or {}).get("resumes_at")),
-        standing=subscription_invoices.read_standing(invoices),
+        standing=_standing(subscription, invoices),
         change=schedules.change_of(subscription),
         unbilled=subscription_invoices.read_unbilled([awaited, subscription.get("latest_invoice")]),
         codes={name: code for part in (subscription, *raw) for name, code in discounts.codes(part).items()},
     )
+
+
+def _standing(subscription: dict[str, Any], invoices: Sequence[dict[str, Any]]) -> Standing:
+    """What its invoices come to. Of one that is over nothing is waited for any more: until when it was paid for alone counts."""
+    found = subscription_invoices.read_standing(invoices)
+    return Standing(paid_until=found.paid_until) if subscription.get("status") in OVER else found
 
 
 def expect(session: Session, order_id: str, subscription_id: str, *, now: datetime) -> None:
@@ -318,7 +324,9 @@ def _access_until(facts: SubscriptionFacts, grace_until: datetime | None) -> dat
 
 def next_lapse(row: Subscription, now: datetime) -> datetime | None:
     """The next moment at which access changes by time alone."""
-    coming = [at for at in (row.grace_until, row.access_until) if at and at > now]
+    # What ended by money that came back again is used for as long as it was paid for.
+    over = row.paid_until if row.is_over else None
+    coming = [at for at in (row.grace_until, row.access_until, over) if at and at > now]
     return min(coming, default=None)
 
 

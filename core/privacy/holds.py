@@ -16,7 +16,8 @@ from core.orders import orders
 from core.orders.checkouts import Checkout
 from core.orders.orders import Order
 from core.orders.status import GrantState, Status
-from core.orders.subscriptions import OVER, Subscription
+from core.orders.subscription_invoices import OVER
+from core.orders.subscriptions import Subscription
 from core.privacy.persons import Person
 from core.rights.withdrawals import State, Withdrawal
 

@@ -17,8 +17,9 @@ from core.kinds.grants import Grant
 from core.kinds.seats import Seat, SeatState
 from core.orders import subscription_items, subscriptions
 from core.orders.orders import Order
+from core.orders.subscription_invoices import OVER
 from core.orders.subscription_items import SubscriptionItem
-from core.orders.subscriptions import HAS_ENDED, OVER, TOLD_TO_END, Subscription
+from core.orders.subscriptions import HAS_ENDED, TOLD_TO_END, Subscription
 from core.owner.figures.days import Days
 from core.registers import order_names, paging
 from core.registers.order_names import OrderName

@@ -181,7 +181,7 @@ def draw_plan(purchase: Purchase, plan: Delivery, email: str) -> None:
             draw_each(purchase, plan, standings, email)
             return
         for standing in standings:
-            plans.draw(standing)
+            plans.draw(standing, is_open=plan.state is GrantState.ACTIVE)
         if plan.state is GrantState.ACTIVE:
             seats_card.draw(email, plan.grant_id, standings)
             interval_card.draw(email, plan.grant_id)
@@ -201,7 +201,7 @@ def draw_each(purchase: Purchase, plan: Delivery, standings: Sequence[PlanStandi
     for number, standing in enumerate(standings):
         key = standing.subscription if number else plan.grant_id
         with st.container(border=True, gap="small", key=f"by-{key}"):
-            plans.draw(standing, of=standings)
+            plans.draw(standing, of=standings, is_open=plan.state is GrantState.ACTIVE)
             if plan.state is GrantState.ACTIVE:
                 others = [each for each in standings if each is not standing]
                 seats_card.draw_number(email, plan.grant_id, standing, others, key=key)

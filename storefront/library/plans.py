@@ -11,24 +11,29 @@ from core.languages.sentences import _, ngettext
 from storefront import amounts, dates, words
 
 
-def draw(standing: PlanStanding, *, of: Sequence[PlanStanding] = ()) -> None:
+def draw(standing: PlanStanding, *, of: Sequence[PlanStanding] = (), is_open: bool) -> None:
     """How it stands, and the way to pay what is owed, in this same tab; above that, where it is one of several, its name and seats,
-    and which of those for the same plan it is."""
+    and which of those for the same plan it is. What it pays for `is_open` or not, whether it has ended or not."""
     if len(of) > 1:
         st.markdown(
             ", ".join(
                 filter(None, [f"**{words.plain(standing.name)}**", _seats(standing.quantity), _place(standing, of)])
             )
         )
-    st.markdown(" ".join(said(standing)))
+    st.markdown(" ".join(said(standing, is_open=is_open)))
     if standing.owed and standing.pay_url:
         label = _("Pay {amount}").format(amount=amounts.written(standing.owed))
         link = f'<a href="{escape(standing.pay_url)}" target="_self">{escape(label)}</a>'
         st.html(f'<div class="files">{link}</div>')
 
 
-def said(standing: PlanStanding) -> Iterator[str]:
+def said(standing: PlanStanding, *, is_open: bool) -> Iterator[str]:
     """A sentence each."""
+    if standing.ended_at and standing.open_until and is_open:
+        yield _("It ended on **{day}**, and stays open until **{until}**. Nothing more is charged.").format(
+            day=dates.day(standing.ended_at), until=dates.day(standing.open_until)
+        )
+        return
     if standing.ended_at:
         yield _("It ended on **{day}**. Nothing more is charged.").format(day=dates.day(standing.ended_at))
         return

@@ -39,10 +39,11 @@ def draw(purchase: Purchase, *, where: str, first: str = "") -> None:
 
 def _draw_plans(purchase: Purchase, where: str) -> None:
     """How each plan stands, by each subscription that bills for it."""
-    found = [standing for each in purchase.plans.values() for standing in each]
-    for number, standing in enumerate(found):
+    open_lines = {each.line_id for each in purchase.deliveries if each.state is GrantState.ACTIVE}
+    found = [(standing, line_id in open_lines) for line_id, each in purchase.plans.items() for standing in each]
+    for number, (standing, is_open) in enumerate(found):
         with frame.card(f"{where}-plan" + (f"-{number}" if number else ""), gap="small"):
-            plans.draw(standing, of=found)
+            plans.draw(standing, of=[each for each, _open in found], is_open=is_open)
 
 
 def in_turn(goods: Sequence[Delivery], first: str = "") -> list[Delivery]:

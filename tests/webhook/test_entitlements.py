@@ -257,6 +257,16 @@ def test_what_somebody_else_pays_for_says_nothing_of_a_buyers_plan(
     assert plans_of(asks, shop, order_id) == {"plan": ("revoked", 1, None, None)}
 
 
+def test_a_plan_that_is_given_back_says_until_when(asks: TestClient, shop: Shop, stripe: FakeStripe) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    until = shop_row(shop, name).period_end
+    refund.request(shop, order_id, actor="owner")
+    builders.end_plans(shop)
+    assert plans_of(asks, shop, order_id) == {"plan": ("revoked", 1, None, None)}
+    builders.deliver(shop, stripe.tell("refund.failed", stripe.fail_refund(*stripe.refunds)))
+    assert plans_of(asks, shop, order_id) == {"plan": ("active", 1, until, None)}
+
+
 def test_an_address_and_the_sellers_own_id_lead_to_the_same_person(
     asks: TestClient, shop: Shop, stripe: FakeStripe
 ) -> None:

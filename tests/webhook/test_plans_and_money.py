@@ -10,6 +10,7 @@ from core.events import questions, reconciliation
 from core.foundation.errors import PlanNotActive, StripeRefused
 from core.journeys import refund
 from core.journeys.billing import billed_plans, plans
+from core.kinds.grants import Grant
 from core.messages import contents, wording
 from core.orders.payments import Payment
 from core.orders.refunds import Refund
@@ -46,6 +47,12 @@ def states(shop: Shop, order_id: str) -> list[tuple[str, str, int]]:
 
 def topics(shop: Shop) -> list[tuple[str, str]]:
     return sorted((item.topic, item.detail) for item in attention.items(shop))
+
+
+def closing(shop: Shop, order_id: str) -> str:
+    """Why the order's only plan does not open."""
+    [found] = [each.reason for each in builders.rows(shop, Grant) if each.order_id == order_id]
+    return found
 
 
 def cancels(shop: Shop) -> list[str]:
@@ -152,15 +159,15 @@ def test_a_refund_that_failed_meanwhile_cancels_nothing(shop: Shop, stripe: Fake
     assert "cancel_subscription" not in stripe.calls
 
 
-def test_a_refund_that_fails_opens_no_plan_whose_subscription_it_ended_and_the_owners_are_told_so(
-    shop: Shop, stripe: FakeStripe, tell: Tell
+def test_a_refund_that_fails_opens_a_plan_whose_subscription_it_ended_for_as_long_as_it_was_paid_for(
+    shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock
 ) -> None:
     order_id, _ = builders.subscribed(shop, stripe)
     refund.request(shop, order_id, actor="owner")
     builders.end_plans(shop)
     (made,) = stripe.refunds
     tell("refund.failed", stripe.fail_refund(made))
-    assert grant(shop, order_id)[1] == "revoked"
+    assert (grant(shop, order_id)[1], builders.status(shop, order_id)) == ("active", "fulfilled")
     (item,) = attention.items(shop)
     assert item.topic == "refund_failed"
     assert "subscription was cancelled with it" in item.advice
@@ -168,6 +175,46 @@ def test_a_refund_that_fails_opens_no_plan_whose_subscription_it_ended_and_the_o
     letter = contents.to_owners(shop, order_id, f"refund_failed:{failed.id}")
     assert letter is not None
     assert "subscription was cancelled with it" in wording.owner_notice(shop.settings, letter).text.replace("\n", " ")
+    settle_at(shop, clock, PERIOD_END - timedelta(minutes=1))
+    assert grant(shop, order_id)[1] == "active"
+    settle_at(shop, clock, PERIOD_END)
+    assert (grant(shop, order_id)[1], builders.status(shop, order_id)) == ("revoked", "canceled")
+    assert closing(shop, order_id) == "ended"
+
+
+def test_a_plan_is_given_back_once_and_no_more_of_it_than_was_paid_for(
+    shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock
+) -> None:
+    """Paid back a second time it ends again, and what was owed for when it ended is not given back."""
+    order_id, name = builders.subscribed(shop, stripe)
+    refund.request(shop, order_id, actor="owner")
+    builders.end_plans(shop)
+    tell("refund.failed", stripe.fail_refund(*stripe.refunds))
+    refund.request(shop, order_id, actor="owner")
+    assert (grant(shop, order_id)[1], closing(shop, order_id)) == ("revoked", "refunded")
+
+    order_id, name = builders.subscribed(shop, stripe, cart="cart_2")
+    clock.time = PERIOD_END + timedelta(days=1)
+    tell("invoice.payment_failed", stripe.fail_renewal(name))
+    builders.ask_stripe(shop)
+    refund.request(shop, order_id, actor="owner")
+    builders.end_plans(shop)
+    tell("refund.failed", stripe.fail_refund(list(stripe.refunds)[-1]))
+    assert stripe.subscriptions[name]["status"] == "canceled"
+    assert grant(shop, order_id)[1] == "revoked"
+
+
+def test_a_plan_that_was_ended_after_its_refund_had_failed_stays_ended(
+    shop: Shop, stripe: FakeStripe, tell: Tell, clock: Clock
+) -> None:
+    order_id, name = builders.subscribed(shop, stripe)
+    refund.request(shop, order_id, actor="owner")
+    tell("refund.failed", stripe.fail_refund(*stripe.refunds))
+    builders.end_plans(shop)
+    clock.pass_(days=1)
+    tell("customer.subscription.deleted", stripe.end(name))
+    builders.ask_stripe(shop)
+    assert grant(shop, order_id)[1] == "revoked"
 
 
 def test_a_part_that_goes_back_cancels_nothing(shop: Shop, stripe: FakeStripe) -> None:

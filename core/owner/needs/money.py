@@ -97,8 +97,8 @@ def _refund(row: Refund) -> Iterator[Item]:
 
 
 _SENT_BACK = (
-    "The money is back with you and the buyer has access again, but not to a plan whose subscription was cancelled with it: Stripe"
-    " takes none up again. Agree with them on another way to pay it back."
+    "The money is back with you and the buyer has access again, to a plan whose subscription was cancelled with it until the period"
+    " that was paid for ends: Stripe takes none up again. Agree with them on another way to pay it back, and end their access then."
 )
 _REFUSED = "Stripe refused it, so no money has moved. Mend the reason and refund again, or pay it back another way."
 

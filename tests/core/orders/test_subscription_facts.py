@@ -240,6 +240,9 @@ def test_of_a_price_that_a_change_bills_for_the_first_time_nothing_had_been_paid
     ("subscription", "needed"),
     [
         ({"status": "active"}, False), ({"status": "trialing"}, False), ({"status": "canceled"}, False),
+        ({"status": "canceled", "ended_at": 150, "items": {"data": [ITEM]}}, True),
+        ({"status": "canceled", "ended_at": 200, "items": {"data": [ITEM]}}, False),
+        ({"status": "canceled", "ended_at": 150, "current_period_end": 200}, True),
         ({"status": "incomplete_expired"}, False), ({"status": "past_due"}, True), ({"status": "paused"}, True),
         ({"status": "active", "pause_collection": {"behavior": "void"}}, True), ({}, True),
     ],
