@@ -145,6 +145,11 @@ class FakeBilling(FakePayments):
         self._called("payment_intent_of_invoice")
         return next((payment for payment, paid in self.invoice_payments.items() if paid == invoice), None)
 
+    def payments_of_invoice(self, invoice: str) -> dict[str, int]:
+        self._called("payments_of_invoice")
+        found = [payment for payment, paid in self.invoice_payments.items() if paid == invoice]
+        return {payment: int(self.payment_intents[payment]["amount"]) for payment in reversed(found)}
+
     def open_portal(self, customer: str, *, configuration: str, return_url: str, cancel: str = "") -> str:
         self._called("open_portal")
         if configuration not in self.portal_configurations:

@@ -33,7 +33,7 @@ from core.journeys.billing import plans
 from core.kinds import convergence, plan_billing
 from core.kinds.convergence import Foreseen
 from core.orders import allocation, history, ledger, orders, payments, refunds
-from core.orders.allocation import Portion, Refundable, Wanted
+from core.orders.allocation import PartShare, Portion, Refundable, Wanted
 from core.orders.ledger import Ledger
 from core.orders.orders import Order
 from core.orders.payments import Payment
@@ -209,7 +209,7 @@ def resume(shop: Shop, refund_id: str) -> Refunded:
     with shop.reading() as session:
         row = session.get_one(Refund, refund_id)
     with outbox.remembered():
-        return _view([_carry_out(shop, row)])
+        return _carry_out_all(shop, [row])
 
 
 def left(session: Session, order_id: str) -> Money:
@@ -336,9 +336,14 @@ def _payment_id(book: Ledger, name: str) -> str:
 
 def _carry_out_all(shop: Shop, rows: Sequence[Refund]) -> Refunded:
     """Ask for each of them, also if Stripe refuses one. If it refuses all, or does not answer, that is raised."""
-    done, refusals, silent = [], [], None
-    for row in rows:
+    done: list[Refund] = []
+    refusals, silent = [], None
+    waiting = list(rows)
+    while waiting:
+        row = waiting.pop(0)
         try:
+            row, *others = _taken_apart(shop, row)
+            waiting = [*others, *waiting]
             done.append(_carry_out(shop, row))
         except StripeRefused as refusal:
             refusals.append(refusal)
@@ -348,9 +353,66 @@ def _carry_out_all(shop: Shop, rows: Sequence[Refund]) -> Refunded:
             break
     if silent:
         raise silent
-    if len(refusals) == len(rows):
+    if len(refusals) == len(done):
         raise refusals[0]
     return _view(done)
+
+
+def _taken_apart(shop: Shop, row: Refund) -> list[Refund]:
+    """The rows by which a refund is asked for, itself the first: of what several PaymentIntents paid each sends back no more than
+    it brought. What each is to send back is written before Stripe is asked for any of it."""
+    if row.status is not RefundStatus.REQUESTED or row.stripe_payment_intent_id or row.payment_id is None:
+        return [row]
+    with shop.reading() as session:
+        payment = session.get_one(Payment, row.payment_id)
+    if payment.stripe_payment_intent_id and payment.stripe_subscription_id is None:
+        return [row]
+    try:
+        parts = _parts_of(shop, row, payment)
+    except StripeRefused as refusal:
+        return [_refused(shop, row, refusal)]
+    if len(parts) < 2:
+        return [row]
+    with shop.transaction() as session:
+        book = ledger.lock(session, [row.order_id], eventful=True)[row.order_id].book
+        [known] = [each for each in book.refunds if each.id == row.id]
+        if known.status is not RefundStatus.REQUESTED or known.stripe_payment_intent_id:
+            # Somebody else has taken it apart, or carried it out, meanwhile.
+            return [known, *(each for each in book.refunds if _is_of(known, each))]
+        left = allocation.left_of_parts(book, payment, payments.parts_of(session, payment), besides=known)
+        shares = allocation.apart(known.amount, known.lines, left)
+        others = [
+            Refund(**known.model_dump() | {"id": f"{known.id}_{number}", **_of_share(share)})
+            for number, share in enumerate(shares[1:], 2)
+        ]
+        known.sqlmodel_update(_of_share(shares[0]))
+        session.add_all(others)
+        return [known, *others]
+
+
+def _is_of(first: Refund, other: Refund) -> bool:
+    """Whether another one is what the first was taken apart into."""
+    return other.id != first.id and (other.request, other.payment_id) == (first.request, first.payment_id)
+
+
+def _of_share(share: PartShare) -> dict[str, Any]:
+    return {"stripe_payment_intent_id": share.payment_intent, "amount": share.amount, "lines": dict(share.lines)}
+
+
+def _parts_of(shop: Shop, row: Refund, payment: Payment) -> dict[str, int]:
+    """By which PaymentIntents an invoice was paid, and how much each brought. Stripe does not tell that with it, but when it is
+    asked; it is known from now on."""
+    with shop.reading() as session:
+        if known := payments.parts_of(session, payment):
+            return known
+    invoice = payment.stripe_invoice_id or _invoice_of(shop, payment, actor=row.actor)
+    found = shop.stripe.payments_of_invoice(invoice) if invoice else {}
+    with shop.transaction() as session:
+        orders.lock(session, row.order_id)
+        kept = session.get_one(Payment, payment.id)
+        payments.identify(session, kept, next(iter(found), None))
+        payments.note_parts(session, kept, found)
+    return found
 
 
 def _carry_out(shop: Shop, row: Refund) -> Refund:
@@ -359,11 +421,7 @@ def _carry_out(shop: Shop, row: Refund) -> Refund:
     try:
         answer = _asked(shop, row, _payment_of(shop, row))
     except StripeRefused as refusal:
-        with shop.transaction() as session:
-            row.status = _refuse(session, row, refusal, now=shop.now())
-        if row.status is RefundStatus.CANCELED:
-            raise
-        return row
+        return _refused(shop, row, refusal)
     # Known by our own rows: it is the answer to our own request, about a payment of this very order.
     ours = ownership.find(shop, answer)
     assert not isinstance(ours, Refused)
@@ -386,21 +444,12 @@ def _asked(shop: Shop, row: Refund, payment_intent: str) -> dict[str, Any]:
 
 
 def _payment_of(shop: Shop, row: Refund) -> str:
-    """The PaymentIntent that the refund is taken from. Stripe does not tell it with an invoice: it is asked for then, and
-    known from now on."""
-    if row.payment_id is None:
-        # Asked for in an earlier version of this shop, which did not keep payments.
+    """The PaymentIntent that the refund is taken from: the row's own, where it sends back a part, or was asked for in an earlier
+    version of this shop, which did not keep payments; else its payment's."""
+    if row.stripe_payment_intent_id or row.payment_id is None:
         return row.stripe_payment_intent_id or _nothing()
     with shop.reading() as session:
-        payment = session.get_one(Payment, row.payment_id)
-    if payment.stripe_payment_intent_id:
-        return payment.stripe_payment_intent_id
-    invoice = payment.stripe_invoice_id or _invoice_of(shop, payment, actor=row.actor)
-    found = (shop.stripe.payment_intent_of_invoice(invoice) if invoice else None) or _nothing()
-    with shop.transaction() as session:
-        orders.lock(session, row.order_id)
-        payments.identify(session, session.get_one(Payment, payment.id), found)
-    return found
+        return session.get_one(Payment, row.payment_id).stripe_payment_intent_id or _nothing()
 
 
 def _nothing() -> NoReturn:
@@ -425,6 +474,15 @@ def _parameters(shop: Shop, row: Refund, payment_intent: str) -> dict[str, objec
     if row.reason in _STRIPE_REASONS:
         parameters["reason"] = row.reason
     return parameters
+
+
+def _refused(shop: Shop, row: Refund, refusal: StripeRefused) -> Refund:
+    """Keep that Stripe said no, and raise it, unless Stripe told meanwhile that it was made after all."""
+    with shop.transaction() as session:
+        row.status = _refuse(session, row, refusal, now=shop.now())
+    if row.status is RefundStatus.CANCELED:
+        raise refusal
+    return row
 
 
 def _refuse(session: Session, refund: Refund, refusal: StripeRefused, *, now: datetime) -> RefundStatus:

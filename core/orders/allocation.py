@@ -15,7 +15,7 @@ from core.foundation.errors import (
     NothingToRefund,
     RefundTooBig,
 )
-from core.orders import refunds
+from core.orders import disputes, refunds
 from core.orders.ledger import Ledger
 from core.orders.payment_lines import Share, spread
 from core.orders.payments import Payment
@@ -38,6 +38,15 @@ class Portion:
     """What goes back of one payment, in minor units; `lines` says for which lines, if for any in particular."""
 
     payment_id: str
+    amount: int
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PartShare:
+    """What of a refund is taken from one of several PaymentIntents that brought a payment, in minor units, and for which lines."""
+
+    payment_intent: str
     amount: int
     lines: Mapping[str, int] = field(default_factory=dict)
 
@@ -93,6 +102,39 @@ def allocate(payments: Sequence[Refundable], wanted: Wanted, *, order_id: str, c
             portions.append(Portion(payment.payment_id, taken, _of_lines(payment, wanted.line_ids, taken)))
             rest -= taken
     return portions
+
+
+def left_of_parts(ledger: Ledger, payment: Payment, parts: Mapping[str, int], *, besides: Refund) -> dict[str, int]:
+    """How much of each of these parts of a payment can still go back, in minor units, `besides` what this refund takes itself."""
+    others = [each for each in ledger.refunds_of(payment) if each.id != besides.id]
+    lost = disputes.lost_ones(ledger.disputes_of(payment))
+    return {
+        name: max(
+            amount
+            - refunds.claimed([each for each in others if each.stripe_payment_intent_id == name])
+            - sum(each.amount for each in lost if each.stripe_payment_intent_id == name),
+            0,
+        )
+        for name, amount in parts.items()
+    }  # fmt: skip
+
+
+def apart(amount: int, lines: Mapping[str, int], left: Mapping[str, int]) -> list[PartShare]:
+    """A refund of this amount, for these lines if for any in particular, taken from PaymentIntents of which so much is `left`, in
+    their order. What goes beyond that is asked of the first: Stripe says then why it cannot go back."""
+    taken, rest = [], amount
+    for name, most in left.items():
+        if part := min(rest, most):
+            taken.append((name, part))
+            rest -= part
+    if rest:
+        taken.append((next(iter(left)), rest))
+    of_lines, shares = dict(lines), []
+    for name, part in taken:
+        own = _of_lines(Refundable("", part, of_lines), list(of_lines), part)
+        of_lines = {line: of_line - own.get(line, 0) for line, of_line in of_lines.items()}
+        shares.append(PartShare(name, part, own))
+    return shares
 
 
 def _why_nothing(chosen: Sequence[Refundable], line_ids: Sequence[str]) -> NothingLeft:

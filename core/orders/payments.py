@@ -88,14 +88,16 @@ class Payment(Dated, table=True):
 
 
 class PaymentPart(Record, table=True):
-    """A further PaymentIntent, by its id, that paid a part of a payment: an invoice may be paid by several. A refund or dispute of
-    such a part names it alone."""
+    """A PaymentIntent, by its id, that paid a part of a payment, or all of it: an invoice may be paid by several. A refund or
+    dispute of such a part names it alone. `amount` is how much it brought, in minor units, null until Stripe was asked for
+    all of them."""
 
     __tablename__ = "payment_parts"
 
     id: str = Field(primary_key=True)
     payment_id: str = Field(foreign_key="payments.id", index=True)
     stripe_charge_id: str | None = Field(default=None, index=True)
+    amount: int | None = minor_units(default=None, nullable=True)
 
 
 _OF_ORDERS = Rows(Payment, "order_id")
@@ -256,6 +258,22 @@ def identify(session: Session, payment: Payment, payment_intent: str | None, cha
     session.flush()
 
 
+def note_parts(session: Session, payment: Payment, parts: Mapping[str, int]) -> None:
+    """Know by which PaymentIntents a payment was paid, all of them, each with what it brought in minor units. Its order must be
+    locked."""
+    for name, amount in parts.items():
+        _note_part(session, payment, name, None).amount = amount
+    session.flush()
+
+
+def parts_of(session: Session, payment: Payment) -> dict[str, int]:
+    """The PaymentIntents by which a payment was paid, the one first by which it is known, and what each brought, in minor units;
+    none until Stripe was asked."""
+    query = select(PaymentPart).where(PaymentPart.payment_id == payment.id, col(PaymentPart.amount).is_not(None))
+    known = sorted(session.exec(query), key=lambda each: (each.id != payment.stripe_payment_intent_id, each.id))
+    return {each.id: each.amount or 0 for each in known}
+
+
 def of_order(session: Session, order_id: str) -> list[Payment]:
     """The order's payments, oldest first, as they are now."""
     return of_orders(session, [order_id])
@@ -307,11 +325,12 @@ def with_unknown_lines(session: Session, *, livemode: bool, now: datetime, limit
     return list(session.exec(query.order_by(col(Payment.id)).limit(limit)))
 
 
-def _note_part(session: Session, payment: Payment, payment_intent: str, charge: str | None) -> None:
+def _note_part(session: Session, payment: Payment, payment_intent: str, charge: str | None) -> PaymentPart:
     session.flush()  # it refers to the payment, which may be new
     part = session.get(PaymentPart, payment_intent) or PaymentPart(id=payment_intent, payment_id=payment.id)
     part.stripe_charge_id = part.stripe_charge_id or charge
     session.add(part)
+    return part
 
 
 def _row_of(known: Sequence[Payment], facts: PaymentFacts) -> Payment | None:

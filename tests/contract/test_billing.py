@@ -104,6 +104,7 @@ def test_nothing_leads_to_a_subscription_that_is_not_there(side: Side) -> None:
     assert side.stripe.find_subscription("sub_nobody") is None
     assert side.stripe.find_checkout_of(subscription="sub_nobody") is None
     assert side.stripe.payment_intent_of_invoice("in_nobody") is None
+    assert side.stripe.payments_of_invoice("in_nobody") == {}
     assert side.stripe.find_invoice_of("pi_nobody") is None
 
 

@@ -28,6 +28,7 @@ QUESTIONS: Mapping[str, Callable[[Stripe, dict[str, Any]], object]] = {
     "find_checkout_of": lambda stripe, _: stripe.find_checkout_of(subscription="sub_nobody"),
     "find_invoice_of": lambda stripe, _: stripe.find_invoice_of("pi_nobody"),
     "payment_intent_of_invoice": lambda stripe, _: stripe.payment_intent_of_invoice("in_nobody"),
+    "payments_of_invoice": lambda stripe, _: stripe.payments_of_invoice("in_nobody"),
     "line_items_of": lambda stripe, _: stripe.line_items_of("cs_test_nobody"),
     "lines_of_invoice": lambda stripe, _: stripe.lines_of_invoice("in_nobody"),
     "invoices_of_subscription": lambda stripe, _: stripe.invoices_of_subscription("sub_nobody"),

@@ -21,6 +21,7 @@ QUESTIONS: Mapping[str, list[Callable[[Stripe, str], Any]]] = {
     "in": [
         lambda stripe, name: stripe.lines_of_invoice(name),
         lambda stripe, name: stripe.payment_intent_of_invoice(name),
+        lambda stripe, name: stripe.payments_of_invoice(name),
     ],
     "pi": [
         lambda stripe, name: stripe.find_checkout_of(payment_intent=name),

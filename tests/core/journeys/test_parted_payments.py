@@ -7,7 +7,10 @@ import pytest
 from core.events import questions
 from core.events.handlers import EventState
 from core.events.inbox import StripeEvent
-from core.orders import payments, refunds
+from core.foundation.errors import StripeUnreachable
+from core.journeys import refund
+from core.orders import allocation, payments, refunds
+from core.orders.allocation import PartShare
 from core.orders.disputes import Dispute
 from core.orders.payments import Payment, PaymentPart
 from core.orders.refunds import Refund
@@ -82,3 +85,62 @@ def test_an_event_that_came_for_a_part_waits_for_nobody_and_is_not_asked_about_a
         livemode, now = shop.settings.livemode, shop.now()
         assert refunds.without_payment(session, livemode=livemode, now=now, limit=9) == []
         assert payments.with_parts(session, parts) == {parts[1]: invoice}
+
+
+def taken(stripe: FakeStripe) -> dict[str, int]:
+    """What has been sent back of each PaymentIntent."""
+    found: dict[str, int] = {}
+    for each in stripe.refunds.values():
+        found[each["payment_intent"]] = found.get(each["payment_intent"], 0) + each["amount"]
+    return found
+
+
+def test_a_refund_that_no_part_can_bring_alone_is_taken_from_several_and_is_one(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, invoice, parts = paid_in_parts(shop, stripe)
+    stripe.calls.clear()
+    done = refund.request(shop, order_id, 600, payment=invoice, reason="duplicate", actor="ida", key="click")
+    assert (done.amount.amount, done.status) == (600, "succeeded")
+    assert [(part.payment, part.amount.amount) for part in done.parts] == [(parts[0], 400), (parts[1], 200)]
+    assert taken(stripe) == {parts[0]: 400, parts[1]: 200}
+    rows = builders.rows(shop, Refund)
+    assert {(row.request, row.payment_id, row.reason, row.actor) for row in rows} == {
+        (rows[0].request, invoice, "duplicate", "ida")
+    }
+    assert {each["metadata"]["refund_id"] for each in stripe.refunds.values()} == {row.id for row in rows}
+    # The same click is the same refund, and Stripe was asked for the parts once.
+    assert refund.request(shop, order_id, 600, payment=invoice, actor="ida", key="click") == done
+    assert refund.request(shop, order_id, payment=invoice, actor="ida").amount.amount == 300
+    assert taken(stripe) == {parts[0]: 400, parts[1]: 500}
+    assert stripe.calls == ["payments_of_invoice", "refund", "refund", "refund"]
+    assert builders.grants(shop, order_id) == [("plan", "revoked")]
+
+
+def test_what_went_back_of_a_part_or_was_lost_with_it_is_taken_from_the_others(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, invoice, parts = paid_in_parts(shop, stripe)
+    tell(shop, stripe, "refund.created", stripe.make_refund(parts[0], 300))
+    dispute = stripe.dispute(parts[1], status="lost", amount=450)
+    for kind in ("created", "closed"):
+        tell(shop, stripe, f"charge.dispute.{kind}", dispute)
+    done = refund.request(shop, order_id, payment=invoice, actor="ida")
+    assert {(part.payment, part.amount.amount) for part in done.parts} == {(parts[0], 100), (parts[1], 50)}
+    assert done.status == "succeeded"
+
+
+def test_parts_that_were_asked_for_while_stripe_was_silent_are_made_once_each(shop: Shop, stripe: FakeStripe) -> None:
+    order_id, invoice, parts = paid_in_parts(shop, stripe)
+    stripe.lost_answers = 1
+    with pytest.raises(StripeUnreachable):
+        refund.request(shop, order_id, 900, payment=invoice, actor="ida")
+    rows = builders.rows(shop, Refund)
+    assert sorted((row.amount, row.status) for row in rows) == [(400, "requested"), (500, "requested")]
+    for row in rows:
+        refund.resume(shop, row.id)
+    assert taken(stripe) == {parts[0]: 400, parts[1]: 500}
+    assert {row.status for row in builders.rows(shop, Refund)} == {"succeeded"}
+
+
+def test_a_refund_for_lines_says_of_each_part_for_which() -> None:
+    shares = allocation.apart(600, {"plan": 350, "other": 250}, {"pi_1": 0, "pi_2": 400, "pi_3": 500})
+    assert shares == [PartShare("pi_2", 400, {"plan": 350, "other": 50}), PartShare("pi_3", 200, {"other": 200})]
+    # Stripe says why not all of it can go back.
+    assert allocation.apart(600, {}, {"pi_1": 100}) == [PartShare("pi_1", 100), PartShare("pi_1", 500)]

@@ -240,7 +240,7 @@ def test_the_payment_of_an_invoice_is_known_before_its_refund_is_answered(shop: 
     stripe.calls.clear()
     refund.request(shop, order_id, 100, actor="owner")
     refund.request(shop, order_id, 100, actor="owner")
-    assert stripe.calls == ["payment_intent_of_invoice", "refund", "refund"]
+    assert stripe.calls == ["payments_of_invoice", "refund", "refund"]
 
 
 def test_the_payment_of_a_plan_that_is_known_by_its_session_alone_is_asked_for_and_known_then(
@@ -252,7 +252,7 @@ def test_the_payment_of_a_plan_that_is_known_by_its_session_alone_is_asked_for_a
         behind(session, Payment, stripe_invoice_id=None)
     stripe.calls.clear()
     assert refund.request(shop, order_id, 100, actor="owner").status is RefundStatus.SUCCEEDED
-    assert stripe.calls == ["retrieve", "payment_intent_of_invoice", "refund"]
+    assert stripe.calls == ["retrieve", "payments_of_invoice", "refund"]
     (after,) = builders.rows(shop, Payment)
     assert after.stripe_invoice_id == before.stripe_invoice_id
     assert after.stripe_payment_intent_id == stripe.payment_of(before.stripe_subscription_id or "")
@@ -271,7 +271,7 @@ def test_what_leads_to_no_payment_at_stripe_cannot_go_back(shop: Shop, stripe: F
     with pytest.raises(StripeRefused) as refusal:
         refund.request(shop, order_id, 100, actor="owner")
     assert (refusal.value.code, refusal.value.message) == NOTHING
-    assert stripe.calls == ["payment_intent_of_invoice" if invoiced else "retrieve"]
+    assert stripe.calls == ["payments_of_invoice" if invoiced else "retrieve"]
 
 
 def test_a_refund_that_stripe_refuses_after_it_told_that_it_was_made_is_made(
