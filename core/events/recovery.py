@@ -1,7 +1,7 @@
 """Recovery: what was paid, refunded and disputed after the backup that was put back, asked for at Stripe, however long ago.
 
-Stripe lists events for a month; Sessions, refunds and disputes it lists for ever. An order that the database does not have is
-written again from its Session. What cannot be is tried anew from time to time, until it can or its money went back.
+Stripe lists events for a month; Sessions, refunds, disputes and invoices it lists for ever. An order that the database does not
+have is written again from its Session. What cannot be is tried anew from time to time, until it can or its money went back.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from core.events.attempts import Pass
 from core.foundation.errors import CheckoutNotFound
 from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Name
-from core.gateway.objects import id_of
+from core.gateway.objects import id_of, moment
 from core.gateway.sessions import SessionFacts, read_session
 from core.journeys import ownership
 from core.journeys.checkout_sessions import lost_orders
@@ -54,6 +54,9 @@ def ask_since_backup(run: Pass) -> None:
     run.ask(_ALL, partial(_listed, run.shop, restored.at, found))
     for subject, question in found:
         run.ask(subject, question)
+    # Only now all plans are known that were begun since.
+    for subscription in _plans(run.shop):
+        run.ask(subscription, partial(_invoices_of, run.shop, subscription, restored.at))
     if run.report.stopped:
         return
     with run.shop.transaction() as session:
@@ -81,6 +84,23 @@ def _listed(shop: Shop, since: datetime, found: list[_Question]) -> bool:
 def _taken_in(shop: Shop, facts: SessionFacts) -> bool:
     taken = ownership.take_in(shop, facts, actor="worker")
     return not isinstance(taken, Refused) and taken.fulfilled_now
+
+
+def _plans(shop: Shop) -> list[str]:
+    with shop.reading() as session:
+        return subscriptions.living(session, livemode=shop.settings.livemode)
+
+
+def _invoices_of(shop: Shop, subscription: str, since: datetime) -> bool:
+    """What was paid for a plan since: nothing else leads to what cost nothing, or was settled with a balance."""
+    found = reversed(shop.stripe.invoices_of_subscription(subscription))
+    taken = [ownership.take_invoice(shop, each) for each in found if _is_paid_since(each, since)]
+    return any(taken)
+
+
+def _is_paid_since(invoice: dict[str, Any], since: datetime) -> bool:
+    paid_at = moment((invoice.get("status_transitions") or {}).get("paid_at"))
+    return invoice.get("status") == "paid" and paid_at is not None and paid_at >= since
 
 
 def _refunds_of(shop: Shop, charge: str) -> bool:

@@ -14,6 +14,7 @@ from core.foundation.errors import CheckoutNotFound
 from core.fulfillment import Settled
 from core.gateway.objects import id_of
 from core.gateway.sessions import SessionFacts, read_session
+from core.invoicing import invoices
 from core.journeys.checkout_sessions import rebuilding
 from core.orders import orders, payments, subscriptions
 from core.orders.orders import AdmittedOrder
@@ -35,6 +36,23 @@ def take_in(shop: Shop, facts: SessionFacts, *, actor: str, waits: bool = True) 
         return Refused(Fate.IGNORE, STRANGER)
     above = take_in(shop, parent, actor=actor, waits=waits)
     return _recorded(shop, facts, actor=actor, waits=waits) if isinstance(above, Settled) else above
+
+
+def take_invoice(shop: Shop, invoice: dict[str, Any]) -> bool:
+    """Record a paid invoice of a plan as Stripe lists it, if it is ours; return whether that was news. Raises StripeTrouble."""
+    order_id = find(shop, invoice)
+    if isinstance(order_id, Refused):
+        return False
+    subscription = subscriptions.subscription_of(invoice)
+    facts = payments.read_paid_invoice(invoice, subscription=subscription, now=shop.now())
+    with shop.transaction() as session:
+        orders.lock(session, order_id)
+        before = payments.named(payments.of_order(session, order_id), facts.id)
+        fulfillment.receive(session, order_id, facts, actor="worker", now=shop.now())
+        paid = payments.named(payments.of_order(session, order_id), facts.id)
+        if paid and invoice.get("number"):
+            invoices.keep(session, invoice, order_id=order_id, payment_id=paid.id, now=shop.now())
+    return before is None
 
 
 def find(shop: Shop, subject: dict[str, Any]) -> AdmittedOrder | Refused:

@@ -47,6 +47,8 @@ from core.shop import Shop
 
 # Stripe may forget a key after a day, and takes it for a new one then. Its clock is not ours.
 _KEY_IS_KNOWN = timedelta(hours=23)
+# How Stripe calls it that a key was used for something else.
+_OTHER_WORDS = "idempotency_error"
 # The reasons that Stripe knows; anything else an owner may say is kept here alone.
 _STRIPE_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 # Of several refunds that were asked for at once, how far all have come is how far the first in this order has.
@@ -435,12 +437,22 @@ def _carry_out(shop: Shop, row: Refund) -> Refund:
 def _asked(shop: Shop, row: Refund, payment_intent: str) -> dict[str, Any]:
     """The refund as Stripe has it, made now unless it was made when its answer was lost: that is known by its key for as long as
     Stripe knows that, and later by the row that it names. Nothing else keeps a part of a payment from being sent back twice."""
-    if shop.now() - row.created_at > _KEY_IS_KNOWN:
-        charge = shop.stripe.find_charge_of(payment_intent)
-        made = shop.stripe.refunds_of(charge["id"]) if charge else []
-        if known := next((each for each in made if refunds.read_refund(each).refund_id == row.id), None):
-            return known
-    return shop.stripe.refund(_parameters(shop, row, payment_intent), key=f"refund:{row.id}")
+    if shop.now() - row.created_at > _KEY_IS_KNOWN and (known := _made(shop, row, payment_intent)):
+        return known
+    try:
+        return shop.stripe.refund(_parameters(shop, row, payment_intent), key=f"refund:{row.id}")
+    except StripeRefused as refusal:
+        # Under this key it was asked for in other words, as by a version of before: then it was made by that, or never is.
+        known = _made(shop, row, payment_intent) if refusal.code == _OTHER_WORDS else None
+        if known is None:
+            raise
+        return known
+
+
+def _made(shop: Shop, row: Refund, payment_intent: str) -> dict[str, Any] | None:
+    charge = shop.stripe.find_charge_of(payment_intent)
+    made = shop.stripe.refunds_of(charge["id"]) if charge else []
+    return next((each for each in made if refunds.read_refund(each).refund_id == row.id), None)
 
 
 def _payment_of(shop: Shop, row: Refund) -> str:
@@ -466,10 +478,12 @@ def _invoice_of(shop: Shop, payment: Payment, *, actor: str) -> str | None:
 
 def _parameters(shop: Shop, row: Refund, payment_intent: str) -> dict[str, object]:
     """A retry sends exactly the same again: all of it follows from the row."""
+    with shop.reading() as session:
+        told = refunds.told_of(row, orders.lines(session, row.order_id))
     parameters: dict[str, object] = {
         "payment_intent": payment_intent,
         "amount": row.amount,
-        "metadata": {"order_id": row.order_id, "refund_id": row.id, "shop_id": shop.id},
+        "metadata": {"order_id": row.order_id, "refund_id": row.id, "shop_id": shop.id, **told},
     }
     if row.reason in _STRIPE_REASONS:
         parameters["reason"] = row.reason

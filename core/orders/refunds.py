@@ -1,9 +1,10 @@
 """Refunds as facts: rows that only climb, whether they were asked for here or made in Stripe's own dashboard."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from textwrap import wrap
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, ColumnElement, Index, Text, and_, cast, exists, func, literal_column, or_
@@ -14,8 +15,8 @@ from core.foundation.records import index_where, minor_units, text_enum
 from core.foundation.signals import corrections
 from core.foundation.signals.corrections import Dated
 from core.gateway.objects import id_of, moment
-from core.orders import payments, setbacks
-from core.orders.orders import AdmittedOrder, Order, asked_about
+from core.orders import orders, payments, setbacks
+from core.orders.orders import AdmittedOrder, Order, OrderLine, asked_about
 from core.orders.payments import Payment
 
 
@@ -77,9 +78,20 @@ index_where(col(Refund.amount_tax) != literal_column("0"), "ix_refunds_taxed", R
 
 
 @dataclass(frozen=True)
+class Decided:
+    """What was decided of a refund here, as Stripe was told it: for which lines of its order it is, counted from 1, and how much
+    for each in minor units; the rest as the refund's row has it."""
+
+    lines: Mapping[int, int]
+    takes_back: bool
+    ends_subscription: bool | None
+    request: str
+
+
+@dataclass(frozen=True)
 class RefundFacts:
     """What Stripe said of a refund. `amount` in minor units; `refund_id` is our own row's, where Stripe was told it. `failed_at` is
-    when it did not work, where that is said."""
+    when it did not work, where that is said; `decided` is None where Stripe was not told, as by a version of before."""
 
     id: str
     refund_id: str
@@ -93,6 +105,44 @@ class RefundFacts:
     failure: str
     created_at: datetime | None = None
     failed_at: datetime | None = None
+    decided: Decided | None = None
+
+
+# Stripe keeps so much under each name of an object's metadata.
+_MOST = 500
+_ENDS = {"yes": True, "no": False, "policy": None}
+
+
+def told_of(refund: Refund, lines: Sequence[OrderLine]) -> dict[str, str]:
+    """What Stripe keeps of a refund beside whose it is, so that it is known where the database is lost: for which of these lines of
+    its order it is, and what was decided with it. Nothing of a person is in it."""
+    positions = {line.id: line.position + 1 for line in lines}
+    parts = sorted((positions[line_id], amount) for line_id, amount in refund.lines.items() if line_id in positions)
+    listed = wrap(" ".join(f"{position}:{amount}" for position, amount in parts), _MOST)
+    said = next(word for word, ends in _ENDS.items() if ends is refund.ends_subscription)
+    return {
+        "request": refund.request, "takes_back": "yes" if refund.takes_back else "no", "ends_subscription": said,
+        **{f"lines_{number}": part for number, part in enumerate(listed, 1)},
+    }  # fmt: skip
+
+
+def _read_decided(metadata: Mapping[str, str]) -> Decided | None:
+    """The same, read. What somebody wrote over it at Stripe says nothing."""
+    if not metadata.get("refund_id") or metadata.get("ends_subscription") not in _ENDS:
+        return None
+    said = " ".join(text for name, text in metadata.items() if name.startswith("lines_"))
+    lines = [part.split(":") for part in said.split()]
+    if not all(len(part) == 2 and all(map(_is_number, part)) for part in lines):
+        return None
+    return Decided(
+        lines={int(position): int(amount) for position, amount in lines},
+        takes_back=metadata.get("takes_back") == "yes", ends_subscription=_ENDS[metadata["ends_subscription"]],
+        request=metadata.get("request") or "",
+    )  # fmt: skip
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def read_refund(refund: dict[str, Any], *, told_at: int | None = None) -> RefundFacts:
@@ -113,6 +163,7 @@ def read_refund(refund: dict[str, Any], *, told_at: int | None = None) -> Refund
         failure=refund.get("failure_reason") or "",
         created_at=moment(refund.get("created")),
         failed_at=moment(told_at) if status in _IN_VAIN else None,
+        decided=_read_decided(metadata),
     )
 
 
@@ -136,8 +187,7 @@ def record(
         row = Refund(
             id=facts.id, order_id=order_id, stripe_refund_id=facts.id, amount=facts.amount, currency=facts.currency,
             status=facts.status, actor="stripe", created_at=facts.created_at or now, updated_at=now,
-            # One of ours whose row is lost, as with the database: of a plan that lives all the same an owner may have said so.
-            ends_subscription=False if facts.refund_id else None,
+            **_decided(session, order_id, facts),
         )  # fmt: skip
         session.add(row)
         known.append(row)
@@ -324,6 +374,21 @@ def entry(refund: Refund) -> list[str]:
         return []
     ended = [f"refund_{refund.status}:{name}"] if refund.status in _IN_VAIN else []
     return [f"refund:{name}", *ended]
+
+
+def _decided(session: Session, order_id: str, facts: RefundFacts) -> dict[str, Any]:
+    """What was decided of a refund whose row is not here: one that was made at Stripe, or one of ours that is lost, as with the
+    database."""
+    decided = facts.decided
+    if decided is None:
+        # Of a plan that lives though one of ours paid it back, an owner may have said so.
+        return {"ends_subscription": False if facts.refund_id else None}
+    found = orders.lines(session, order_id) if decided.lines else []
+    lines = {line.id: decided.lines[line.position + 1] for line in found if line.position + 1 in decided.lines}
+    return {
+        "lines": lines if sum(lines.values()) <= facts.amount else {}, "takes_back": decided.takes_back,
+        "ends_subscription": decided.ends_subscription, "request": decided.request,
+    }  # fmt: skip
 
 
 def _row_of(known: Sequence[Refund], facts: RefundFacts) -> Refund | None:

@@ -371,6 +371,13 @@ def due(session: Session, *, livemode: bool, now: datetime, limit: int) -> list[
     return list(session.exec(query.order_by(col(Subscription.refresh_at), col(Subscription.id)).limit(limit)))
 
 
+def living(session: Session, *, livemode: bool) -> list[str]:
+    """The subscriptions of this mode that are not known to be over, oldest first."""
+    query = select(Subscription.id).join(Order, col(Order.id) == Subscription.order_id)
+    query = query.where(*asked_about(livemode=livemode), col(Subscription.status).not_in(OVER))
+    return list(session.exec(query.order_by(col(Subscription.created_at), col(Subscription.id))))
+
+
 def refresh_all(session: Session, *, now: datetime) -> None:
     """Let Stripe be asked about all of them at once."""
     session.exec(update(Subscription).where(col(Subscription.refresh_at) > now).values(refresh_at=now))

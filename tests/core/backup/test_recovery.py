@@ -23,8 +23,9 @@ from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import FileVersion
 from core.kinds.licenses import LicenseKey
 from core.kinds.workshops import WorkshopDate
-from core.orders.orders import Order
+from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
+from core.orders.refunds import Refund
 from core.owner.needs import attention
 from core.rights import clauses, consents
 from core.shop import Shop
@@ -232,6 +233,55 @@ def test_a_plan_that_an_owner_let_go_on_after_a_refund_goes_on_where_that_was_lo
         builders.end_plans(shop)
     assert (stripe.subscriptions[name]["status"], builders.grants(shop, order_id)) == (status, [("plan", "revoked")])
     assert [item.topic for item in attention.items(shop)] == (["plan_bills_on"] if by_shop else [])
+
+
+@on_sqlite
+def test_for_which_lines_a_refund_was_and_what_was_decided_with_it_is_known_where_it_was_lost(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    order_id = bought(shop, stripe, "guide-eur", "kit-eur")
+    refund.request(shop, order_id, 100, lines=[2], take_back=True, actor="owner", key="click")
+    ended, name = subscribed(shop, stripe, cart="plan", browser="br_2")
+    refund.request(shop, ended, actor="owner", end_subscription=True)
+    builders.end_plans(shop)
+
+    def known(row: Refund) -> tuple[Any, ...]:
+        lines = {line.id: line.position for line in builders.rows(shop, OrderLine)}
+        of_lines = {lines[line_id]: amount for line_id, amount in row.lines.items()}
+        return row.amount, of_lines, row.takes_back, row.ends_subscription, row.request
+
+    before = [known(row) for row in builders.rows(shop, Refund)]
+    assert ({1: 100}, True) in [each[1:3] for each in before]
+    lose(shop)
+    with shop.transaction() as session:
+        recovery.look_from(session, shop.now() - timedelta(days=1))
+    reconciliation.sweep(shop, everything=True)
+    builders.ask_stripe(shop)
+    assert sorted(map(known, builders.rows(shop, Refund)), key=repr) == sorted(before, key=repr)
+    assert builders.grants(shop, order_id) == [("guide", "active"), ("kit", "revoked")]
+    assert stripe.subscriptions[name]["status"] == "canceled"
+
+
+@on_sqlite
+def test_renewals_that_cost_nothing_come_back_however_long_ago_they_were(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    _, name = subscribed(shop, stripe)
+    since = shop.now()
+    clock.pass_(days=31)
+    stripe.subscriptions[name]["items"]["data"][0]["price"]["unit_amount"] = 0
+    deliver(shop, stripe.tell("invoice.paid", stripe.renew(name)))
+    before = {(row.id, row.amount, row.billed) for row in builders.rows(shop, Payment)}
+    assert [amount for _, amount, _ in before].count(0) == 1
+    lose(shop)
+    stripe.happened.clear()
+    clock.pass_(days=40)
+    with shop.transaction() as session:
+        recovery.look_from(session, since)
+    for _ in range(2):
+        assert reconciliation.sweep(shop, everything=True).failed == []
+        builders.ask_stripe(shop)
+    assert {(row.id, row.amount, row.billed) for row in builders.rows(shop, Payment)} == before
 
 
 @on_sqlite

@@ -1,5 +1,6 @@
 """What a refund keeps, what it asks Stripe for, and what it says of its parts; and what ending access keeps of why."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.foundation.errors import NoSuchPayment, OrderNotFound, StripeRefused
+from core.foundation.errors import NoSuchPayment, OrderNotFound, StripeRefused, StripeUnreachable
 from core.foundation.money import Money
 from core.journeys import refund, revocation
 from core.journeys.billing import plans
@@ -41,7 +42,10 @@ def test_stripe_is_told_whose_refund_it_is_and_why_if_it_has_a_word_for_that(
     order_id = builders.bought(shop, stripe)
     done = refund.request(shop, order_id, 100, reason=reason, actor="ida")
     (made,) = stripe.refunds.values()
-    assert made["metadata"] == {"order_id": order_id, "refund_id": done.parts[0].id, "shop_id": shop.id}
+    assert made["metadata"] == {
+        "order_id": order_id, "refund_id": done.parts[0].id, "shop_id": shop.id,
+        "request": builders.rows(shop, Refund)[0].request, "takes_back": "no", "ends_subscription": "policy",
+    }  # fmt: skip
     assert (made["reason"], made["amount"]) == (said, 100)
     (row,) = builders.rows(shop, Refund)
     assert (row.reason, row.actor, row.order_id) == (reason, "ida", order_id)
@@ -256,6 +260,27 @@ def test_the_payment_of_a_plan_that_is_known_by_its_session_alone_is_asked_for_a
     (after,) = builders.rows(shop, Payment)
     assert after.stripe_invoice_id == before.stripe_invoice_id
     assert after.stripe_payment_intent_id == stripe.payment_of(before.stripe_subscription_id or "")
+
+
+def test_a_refund_that_a_version_of_before_asked_for_in_other_words_is_found_or_refused(
+    shop: Shop, stripe: FakeStripe
+) -> None:
+    order_id = builders.bought(shop, stripe)
+    for made in (True, False):
+        stripe.trouble.append(StripeUnreachable("api_connection_error", "Request timed out"))
+        with pytest.raises(StripeUnreachable):
+            refund.request(shop, order_id, 100, actor="owner")
+        row = next(row for row in builders.rows(shop, Refund) if row.status is RefundStatus.REQUESTED)
+        words = {"payment_intent": builders.payment_of(shop, order_id), "amount": 100 if made else 99_999,
+                 "metadata": {"order_id": order_id, "refund_id": row.id, "shop_id": shop.id}}  # fmt: skip
+        with suppress(StripeRefused):
+            stripe.refund(words, key=f"refund:{row.id}")
+        if made:
+            assert refund.resume(shop, row.id).status is RefundStatus.SUCCEEDED
+        else:
+            with pytest.raises(StripeRefused, match="same parameters"):
+                refund.resume(shop, row.id)
+        assert len(stripe.refunds) == 1
 
 
 @pytest.mark.parametrize("invoiced", [True, False])

@@ -66,9 +66,10 @@ def plan(name: str = "sub_1", status: str = "active", **more: Any) -> Subscripti
 
 
 def line(name: str, amount: int, *, interval: str | None = None, **more: Any) -> OrderLine:
+    known = {"position": 0, **more}
     return OrderLine(
-        id=name, order_id="ord_1", position=0, product_id=name, price_id=name, name=name, quantity=1, unit_amount=amount,
-        currency="eur", interval=interval, kind=Kind.PLAN if interval else Kind.DOWNLOAD, **more,
+        id=name, order_id="ord_1", product_id=name, price_id=name, name=name, quantity=1, unit_amount=amount,
+        currency="eur", interval=interval, kind=Kind.PLAN if interval else Kind.DOWNLOAD, **known,
     )  # fmt: skip
 
 

@@ -9,10 +9,10 @@ from sqlmodel import Session, select
 from core.orders import disputes, refunds
 from core.orders.disputes import Dispute, DisputeFacts, FraudWarning, Stage
 from core.orders.orders import AdmittedOrder
-from core.orders.refunds import Refund, RefundFacts, RefundStatus
+from core.orders.refunds import Decided, Refund, RefundFacts, RefundStatus
 from core.shop import Shop
 from tests import builders
-from tests.core.orders.rows import DAY, back, dispute, paid
+from tests.core.orders.rows import DAY, back, dispute, line, paid
 from tests.core.orders.stored import behind, placed, rest
 
 SAID = datetime.fromtimestamp(1_700_000_000, UTC)
@@ -518,3 +518,32 @@ def test_those_are_asked_about_whose_payment_is_not_known_and_that_do_not_rest(s
         assert asked() == [("pi_3", order_id), ("pi_5", order_id)]
         assert (len(asked(1)), len(asked(2))) == (1, 2)
         assert asked(livemode=True) == [("pi_7", live)]
+
+
+def test_what_was_decided_of_a_refund_is_told_to_stripe_and_read_again() -> None:
+    lines = [line(f"ol_{number}", 100, position=number) for number in range(200)]
+    row = back("pi_1", 20_000, **{each.id: 100 for each in lines}, ol_of_another_order=1)
+    row.takes_back, row.ends_subscription, row.request = True, False, "rf_click"
+    told = refunds.told_of(row, lines)
+    assert max(map(len, told.values())) <= 500
+    assert len(told) == 3 + 3
+    read = refunds.read_refund({"id": "re_1", "metadata": {"refund_id": "rf_1", **told}}).decided
+    assert read == Decided({number + 1: 100 for number in range(200)}, True, False, "rf_click")
+    assert refunds.told_of(back("pi_1", 100), lines) == {
+        "request": "",
+        "takes_back": "no",
+        "ends_subscription": "policy",
+    }
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {}, {"refund_id": "rf_1"}, {"ends_subscription": "no"}, {"refund_id": "rf_1", "ends_subscription": "perhaps"},
+        *({"refund_id": "rf_1", "ends_subscription": "no", "lines_1": lines} for lines in ("1", "1:2:3", "a:1", "1:-1", "1:²")),
+    ],
+)  # fmt: skip
+def test_what_was_decided_of_a_refund_is_not_known_where_stripe_was_not_told_or_somebody_wrote_over_it(
+    said: dict[str, str],
+) -> None:
+    assert refunds.read_refund({"id": "re_1", "metadata": said}).decided is None
