@@ -5,9 +5,11 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from core.foundation.errors import NotPermitted
+from core.foundation import masking
+from core.foundation.errors import NotPermitted, StripeRefused
 from core.foundation.settings import Settings
 from core.people import audit, staff
+from core.people.audit import AuditEntry
 from core.people.staff import Action, Staff
 
 
@@ -36,3 +38,18 @@ def begin(
         session, who=who.email, role=who.role, action=action, subject=subject, detail=detail, token=deed.token, now=now
     )
     return who
+
+
+def note_refusal(session: Session, deed: Deed, refusal: StripeRefused, *, now: datetime) -> None:
+    """Write that Stripe refused what was begun by this click, so that its entry is not taken for something that happened."""
+    if begun := audit.of_token(session, deed.token):
+        note_refused(session, begun, refusal, now=now)
+
+
+def note_refused(session: Session, begun: AuditEntry, refusal: StripeRefused, *, now: datetime) -> None:
+    """The same of what the entry of another click tells."""
+    why = masking.masked(refusal.message or refusal.code, most=300)
+    audit.record(
+        session, who=begun.who, role=begun.role, action=begun.action, subject=begun.subject,
+        detail=f"not done, Stripe refused it: {why}", now=now,
+    )  # fmt: skip

@@ -16,7 +16,7 @@ from core.foundation.jobs.kinds import Job
 from core.foundation.money import Money
 from core.foundation.records import new_id
 from core.languages import decimals
-from core.people import deeds
+from core.people import audit, deeds
 from core.people.deeds import Deed
 from core.people.staff import Action
 from core.shop import Shop
@@ -126,8 +126,13 @@ def end(shop: Shop, promotion_id: str, *, deed: Deed) -> None:
         row.ended_at = row.ended_at or shop.now()
         session.add(row)
         outbox.owe(session, Job.PROMOTION_CODE, row.id, key=f"{row.id}:{deed.token}")
-    with outbox.remembered():
-        tell(shop, promotion_id)
+    try:
+        with outbox.remembered():
+            tell(shop, promotion_id)
+    except StripeRefused as refusal:
+        with shop.transaction() as session:
+            deeds.note_refusal(session, deed, refusal, now=shop.now())
+        raise
 
 
 def tell(shop: Shop, promotion_id: str) -> None:
@@ -146,6 +151,8 @@ def tell(shop: Shop, promotion_id: str) -> None:
             if known := session.get(PromotionCode, promotion_id):
                 known.refused, known.active = refusal.message or refusal.code, False
                 session.add(known)
+            for begun in audit.about(session, promotion_id)[:1]:
+                deeds.note_refused(session, begun, refusal, now=shop.now())
         raise
     if row.ended_at is not None:
         shop.stripe.end_promotion_code(stripe_id)

@@ -22,12 +22,13 @@ from core.owner.shelves import promotions
 from core.owner.shelves.promotions import Promotion, PromotionRow
 from core.people.audit import AuditEntry
 from core.people.deeds import Deed
-from core.people.staff import Role
+from core.people.staff import Action, Role
 from core.shop import Shop
 from tests import builders, colleagues
 from tests.conftest import Clock
 from tests.fakes import FakeStripe
 
+REFUSED = "not done, Stripe refused it: An active promotion code with this code already exists."
 SPRING = Promotion("SPRING", percent=25.0, limit=100)
 
 
@@ -106,6 +107,8 @@ def test_what_stripe_refuses_is_not_kept_and_can_be_asked_for_anew(shop: Shop, s
     with pytest.raises(StripeRefused):
         promotions.create(shop, SPRING, deed=colleagues.deed(deed.sign_in_id))
     assert len(listed(shop)) == 1
+    said = sorted(each.detail for each in builders.rows(shop, AuditEntry) if each.action == Action.PROMOTE)
+    assert said == [REFUSED, "promotion code SPRING", "promotion code SPRING"]
     for job in builders.jobs(shop):
         if job.startswith("promotion_code:"):
             promotions.tell(shop, job.partition(":")[2])
@@ -122,6 +125,9 @@ def test_what_stripe_refuses_to_the_worker_says_so(shop: Shop, stripe: FakeStrip
         promotions.tell(shop, late.id)
     late = next(row for row in listed(shop) if row.id == late.id)
     assert (late.usable, late.refused) == (False, "An active promotion code with this code already exists.")
+    told = {(each.subject, each.who, each.detail) for each in builders.rows(shop, AuditEntry)}
+    [(who, _)] = [(who, said) for subject, who, said in told if (subject, said) == (late.id, "promotion code SPRING")]
+    assert (late.id, who, REFUSED) in told
     promotions.tell(shop, late.id)
     assert len(stripe.promotion_codes) == 1
 
