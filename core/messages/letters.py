@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Index, update
+from sqlalchemy import ColumnElement, Index, update
 from sqlmodel import Field, Session, col, select
 
 from core.foundation import masking
+from core.foundation.jobs.kinds import Job
 from core.foundation.records import Record, constant, index_where, text_enum
 from core.foundation.signals import heartbeats
 from core.foundation.writes.inserts import InsertOnce
@@ -20,6 +21,8 @@ from core.people.staff import StaffMember
 
 # Longer than a mail server is waited for once it has been asked to take the letter: past this, the attempt came to nothing.
 _ATTEMPT = timedelta(seconds=60)
+# By what the ids of receipts begin, of the first one and of copies.
+_RECEIPTS = f"{Job.RECEIPT}:"
 # After this a letter is for a person.
 _PATIENCE = timedelta(days=3)
 
@@ -121,12 +124,15 @@ def is_settled(session: Session, letter_id: str) -> bool:
 
 
 def sent(session: Session, letter_id: str, *, now: datetime) -> None:
-    """The mail server took it, whoever handed it over."""
-    session.exec(
-        update(Letter)
-        .where(col(Letter.id) == letter_id)
-        .values(state=LetterState.SENT, sent_at=now, error="", claimed_until=None, claimed_by=None)
-    )
+    """The mail server took it, whoever handed it over. A receipt says all that earlier ones of its order said, which then need
+    nobody any more if they could not be sent."""
+    took = update(Letter).where(col(Letter.id) == letter_id).returning(col(Letter.order_id), col(Letter.created_at))
+    found = session.exec(
+        took.values(state=LetterState.SENT, sent_at=now, error="", claimed_until=None, claimed_by=None)
+    ).first()
+    if found and found.order_id and letter_id.startswith(_RECEIPTS):
+        earlier = col(Letter.id).startswith(_RECEIPTS) & (col(Letter.created_at) <= found.created_at)
+        _overtake(session, col(Letter.order_id) == found.order_id, earlier)
 
 
 def dropped(session: Session, claim: Claim) -> None:
@@ -220,8 +226,12 @@ def language_of_code(session: Session, code_id: str) -> str:
 
 def overtake(session: Session, letter_id: str) -> None:
     """Another letter says the same by now: one that could not be sent needs nobody any more."""
+    _overtake(session, col(Letter.id) == letter_id)
+
+
+def _overtake(session: Session, *which: ColumnElement[bool]) -> None:
     stuck = col(Letter.state).in_((LetterState.REFUSED, LetterState.GIVEN_UP, LetterState.BOUNCED))
-    session.exec(update(Letter).where(col(Letter.id) == letter_id, stuck).values(state=LetterState.DROPPED))
+    session.exec(update(Letter).where(*which, stuck).values(state=LetterState.DROPPED))
 
 
 def colleague(session: Session, member_id: str) -> str:

@@ -83,7 +83,8 @@ _ON_ITS_WAY = (
 )
 _NOT_TRIED_AGAIN = (
     "Check the address and the mail server. The order itself is not touched by this. It is not tried again by itself: a receipt is"
-    " sent again by a click on the overview or in the list of letters, and any other letter stays here until it is set aside."
+    " sent again by a click on the overview or in the list of letters, or by `pushcart resend`, and any other letter stays here"
+    " until it is set aside."
 )
 
 

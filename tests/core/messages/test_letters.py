@@ -13,6 +13,7 @@ from core.owner.needs import attention
 from core.shop import Shop
 from tests.builders import at_once
 from tests.conftest import Clock
+from tests.core.orders.stored import placed
 
 
 @pytest.fixture
@@ -143,3 +144,26 @@ def test_a_letter_that_waits_for_the_mail_server_is_known_and_given_up_like_anot
     _send(shop)
     assert not put_off()
     assert _letter(shop).state is LetterState.SENT
+
+
+def test_a_receipt_that_went_out_needs_nobody_any_more_for_those_before_that_did_not(
+    shop: Shop, workers: tuple[str, str], clock: Clock
+) -> None:
+    ours, others = placed(shop), placed(shop, "cart_2")
+    stuck = {
+        f"receipt:{ours}": ours, f"receipt:{ours}:do_1": ours, f"refunded:{ours}:re_1": ours, f"receipt:{others}": others,
+    }  # fmt: skip
+    with shop.transaction() as session:
+        for name, order_id in stuck.items():
+            claim = letters.begin(session, name, order_id=order_id, worker=workers[0], now=shop.now())
+            assert claim
+            letters.failed(session, claim, "no", for_good=True, now=shop.now())
+    clock.pass_(minutes=1)
+    copy = f"receipt:{ours}:do_2"
+    with shop.transaction() as session:
+        assert letters.begin(session, copy, order_id=ours, worker=workers[0], now=shop.now())
+    assert {item.subject for item in attention.items(shop) if item.topic == "letter"} == set(stuck)
+    with shop.transaction() as session:
+        letters.sent(session, copy, now=shop.now())
+    left = {item.subject for item in attention.items(shop) if item.topic == "letter"}
+    assert left == {f"refunded:{ours}:re_1", f"receipt:{others}"}
