@@ -9,12 +9,9 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, exists, update
 from sqlalchemy import func as sql
-from sqlmodel import Field, Session, col, delete, func, select
+from sqlmodel import Field, Session, col, func, select
 
 from core.foundation.records import Record, new_id, text_enum
-
-# Long enough to tell when a process was last seen; every start adds a row.
-_KEPT = timedelta(days=30)
 
 
 class Kind(StrEnum):
@@ -50,7 +47,6 @@ def database_time(session: Session) -> datetime:
 
 def begin(session: Session, kind: Kind, *, host: str, pid: int, now: datetime) -> str:
     """Note that a process is at work; returns the id of this run, which no other ever has."""
-    session.exec(delete(Heartbeat).where(col(Heartbeat.beat_at) < now - _KEPT))
     run = Heartbeat(id=new_id("run"), kind=kind, host=host, pid=pid, started_at=now, beat_at=now)
     session.add(run)
     session.flush()
@@ -96,7 +92,8 @@ class LastSeen:
 
 
 def last_seen(session: Session) -> LastSeen | None:
-    """When a worker was last at work, of its own or embedded; None if none was in the last month, or ever."""
+    """When a worker was last at work, of its own or embedded; None if none was within
+    the time for which runs are kept, or ever."""
     beat = session.exec(select(Heartbeat.beat_at).order_by(col(Heartbeat.beat_at).desc()).limit(1)).first()
     return LastSeen(beat, database_time(session) - beat) if beat else None
 

@@ -11,6 +11,8 @@ from core.events import inbox
 from core.events.handlers import EventState
 from core.events.inbox import StripeEvent
 from core.foundation.errors import EventReduced
+from core.foundation.signals import heartbeats
+from core.foundation.signals.heartbeats import Heartbeat
 from core.foundation.signals.milestones import Name
 from core.journeys import carts
 from core.journeys.carts import Cart, CartLine
@@ -45,6 +47,8 @@ def with_past(shop: Shop, stripe: FakeStripe) -> str:
         )
         codes.owe(session, NORA, now=shop.now())
         carts.put(session, "br_9", "guide-eur", 1, now=shop.now())
+        run = heartbeats.begin(session, heartbeats.Kind.WORKER, host="gone", pid=1, now=shop.now())
+        heartbeats.end(session, run, now=shop.now())
     with shop.transaction() as session:
         session.execute(text(f"update {builders.jobs_table(session)} set status = 'SUCCESS'"))
     return order_id
@@ -64,6 +68,7 @@ def kept(shop: Shop) -> dict[str, Any]:
         "carts": len(builders.rows(shop, Cart)) + len(builders.rows(shop, CartLine)),
         "unpaid": [row.email for row in builders.rows(shop, builders.Order) if row.email != NORA and row.email],
         "jobs": len(builders.jobs(shop)),
+        "runs": [row.host for row in builders.rows(shop, Heartbeat) if row.host == "gone"],
     }
 
 
@@ -90,13 +95,13 @@ def test_each_part_goes_when_its_time_has_come_and_the_books_stay(shop: Shop, st
     done = retention.run(shop)
     assert (done["carts"], done["unpaid"], done["jobs"] > 0) == (1, 1, True)
     left = kept(shop)
-    assert (left["carts"], left["unpaid"], left["jobs"]) == (0, [], 1)
+    assert (left["carts"], left["unpaid"], left["jobs"], left["runs"]) == (0, [], 1, [])
     assert {row.parameters.get("customer_email") for row in builders.rows(shop, Checkout)} == {None}
     clock.pass_(days=60)
     assert retention.run(shop)["events"] == 2
     clock.pass_(days=30)
     assert (retention.run(shop)["downloads"], retention.run(shop)["downloads"]) == (1, 0)
-    assert kept(shop) == {"whole": 0, "ips": [], "codes": 0, "carts": 0, "unpaid": [], "jobs": 1}
+    assert kept(shop) == {"whole": 0, "ips": [], "codes": 0, "carts": 0, "unpaid": [], "jobs": 1, "runs": []}
     assert books(shop, order_id) == before
     assert not any(retention.run(shop).values())
 
