@@ -24,7 +24,8 @@ def draw(wanted: Filters, mine: Sequence[View]) -> None:
         for each in mine:
             _draw_view(each)
         if wanted.narrow and shown is None:
-            st.text_input("Name of this view", key="view-name", max_chars=40)
+            replaced = "A view of yours that has this name already is replaced."
+            st.text_input("Name of this view", key="view-name", max_chars=40, help=replaced)
             st.button("Keep this view", key="view-keep", on_click=_keep, args=(wanted,))
         if trouble := st.session_state.pop(_TROUBLE, None):
             st.warning(trouble, icon=":material/error:")

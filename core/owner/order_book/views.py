@@ -7,7 +7,7 @@ from sqlalchemy import JSON, UniqueConstraint, delete
 from sqlmodel import Field, Session, col, select
 
 from core.foundation.addresses import fold
-from core.foundation.database import repeatable
+from core.foundation.database import lock_names, repeatable
 from core.foundation.errors import BadInput, NotPermitted
 from core.foundation.records import Record, new_id
 from core.owner.order_book import filters
@@ -59,6 +59,8 @@ def save(shop: Shop, name: str, wanted: Filters, *, sign_in_id: str) -> None:
         raise BadInput
     with shop.transaction() as session:
         folded = _whose(session, shop, sign_in_id)
+        # Another tab of theirs may keep one of this name, or the last there is room for, at the same moment.
+        lock_names(session, f"saved views {folded}")
         known = {row.name: row for row in session.exec(select(SavedView).where(SavedView.folded == folded))}
         if name not in known and len(known) >= MOST:
             raise BadInput
