@@ -205,7 +205,8 @@ def draw_details(offer: Offer, *, narrow: bool = False) -> None:
     """What one gets, and what others asked before: beside each other, or where it is `narrow` below."""
     about, questions = (st.container(), st.container()) if narrow else st.columns([7, 5], gap="medium")
     with about:
-        st.header(_("What you get"), anchor=False)
+        if offer.description.strip() or offer.parts or offer.gets:
+            st.header(_("What you get"), anchor=False)
         st.markdown(offer.description)
         for part in offer.parts:
             links.turn_to(words.plain(part.name), where=f"part-{part.id}", id=part.id)

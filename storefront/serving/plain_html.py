@@ -315,11 +315,12 @@ def _tile(offer: Offer) -> str:
 def _product(offer: Offer, texts: Mapping[str, str]) -> str:
     gets = "".join(tag_of("li", f"{part.name}. {part.summary}") for part in offer.parts)
     gets += "".join(tag_of("li", text) for _icon, text in offer.gets)
+    about = f"{_rendered(offer.description)}{f'<ul>{gets}</ul>' if gets else ''}"
     faq = "".join(f"<details>{tag_of('summary', q)}{tag_of('p', a)}</details>" for q, a in offer.faq)
     return (
         f'<div class="product"><div>{_picture(offer)}</div><div>{tag_of("h1", offer.name)}{tag_of("p", offer.summary)}'
         f"{buy_form.drawn(offer, texts)}</div>"
-        f"<div>{tag_of('h2', _('What you get'))}{_rendered(offer.description)}<ul>{gets}</ul></div>"
+        f"<div>{tag_of('h2', _('What you get')) if about else ''}{about}</div>"
         f"<div>{tag_of('h2', _('Before you buy')) if faq else ''}{faq}</div></div>"
     )
 

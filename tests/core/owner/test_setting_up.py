@@ -5,6 +5,7 @@ from dataclasses import replace
 from sqlalchemy import update
 from sqlmodel import col
 
+from core.catalog.products import Product
 from core.events import reconciliation
 from core.messages import letters
 from core.messages.letters import Letter, LetterState
@@ -23,6 +24,12 @@ def test_a_shop_of_today_has_all_of_it_before_it(shop: Shop) -> None:
     builders.pause_worker(shop, hours=1)
     # The catalogue of the tests is a shop's own.
     assert done(shop) == {"catalogue"}
+
+
+def test_empty_shelves_sell_nothing_of_one_s_own(shop: Shop) -> None:
+    with shop.transaction() as session:
+        session.exec(update(Product).values(active=False, draft=True))
+    assert "catalogue" not in done(shop)
 
 
 def test_a_sale_of_one_s_own_ticks_off_what_it_proves(shop: Shop, stripe: FakeStripe) -> None:

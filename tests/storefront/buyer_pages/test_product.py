@@ -39,6 +39,13 @@ def test_buying_at_once_leads_to_the_payment_page_and_leaves_the_cart_as_it_is(v
     assert [row.given for row in builders.rows(visitor.shop, Consent)] == [True]
 
 
+def test_no_heading_stands_above_nothing(visitor: Visitor) -> None:
+    for gets, there in (([["key", "A key"]], True), ([], False)):
+        with visitor.shop.transaction() as session:
+            session.exec(update(Product).values(description=" \n", gets=gets))
+        assert ("What you get" in [each.value for each in visitor.opens("product", id="guide").header]) is there
+
+
 MEANWHILE = "This is not as you saw it any more"
 
 

@@ -130,6 +130,14 @@ def test_what_sellers_write_is_text_and_no_html(browser: TestClient, shop: Shop)
 
 
 @builders.on_sqlite
+def test_no_heading_stands_above_nothing(browser: TestClient, shop: Shop) -> None:
+    for gets, there in (([["key", "A key"]], True), ([], False)):
+        with shop.transaction() as session:
+            session.exec(update(Product).values(description=" \n", gets=gets))
+        assert ("What you get" in browser.get("/product?id=guide").text) is there
+
+
+@builders.on_sqlite
 def test_prices_and_places_are_those_of_this_moment(browser: TestClient, shop: Shop) -> None:
     assert 'max="4"' in browser.get("/product?id=clinic").text
     with shop.transaction() as session:
