@@ -1,5 +1,6 @@
 """Dates and hours, as they are shown."""
 
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ from core.foundation import settings
 from core.kinds.workshops import DateView, Times
 from core.languages import formats
 from core.languages.sentences import _, ngettext
+from storefront import words
 
 
 def day(moment: datetime) -> str:
@@ -46,6 +48,18 @@ def day_of(date: DateView | Times) -> str:
 def of(date: DateView | Times) -> tuple[str, str]:
     """The day and the hours of a workshop's date."""
     return hours(date.starts_at, date.ends_at, date.timezone)
+
+
+def apart(found: Iterable[DateView], called: Callable[[DateView], str]) -> dict[str, str]:
+    """What the dates of a workshop are called, by their ids: by their days, and where several are on one day by their hours too."""
+    dates = {date.id: date for date in found}
+    names = {name: called(date) for name, date in dates.items()}
+    return words.apart(names, lambda name: words.plain(of(dates[name])[1]))
+
+
+def on_weekday(date: DateView | Times) -> str:
+    """The day on which a workshop takes place, there, such as Thursday 10 December 2026."""
+    return of(date)[0]
 
 
 def age(span: timedelta) -> str:

@@ -1,12 +1,18 @@
 """Words: text that people wrote, shown as it is, and how many there are of something."""
 
 import re
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
+from itertools import chain
+from itertools import count as count_from
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from core.catalog.products import Interval, Kind
 from core.languages.sentences import _, marked, ngettext
+
+Each = TypeVar("Each", bound=Hashable)
 
 # How often a plan is billed.
 EACH = {Interval.MONTH: marked("monthly"), Interval.YEAR: marked("yearly")}
@@ -64,6 +70,20 @@ def quiet(text: str, **options: Any) -> None:
 def count(number: int, one: str, many: str) -> str:
     """`1 seat`, `5 seats`."""
     return f"{number} {one if number == 1 else many}"
+
+
+def apart(names: Mapping[Each, str], more: Callable[[Each], str]) -> dict[Each, str]:
+    """The names of a field's options, no two of them alike: those that would be say `more`, and where that is alike too, a number.
+
+    A field tells the server by its name what was chosen, and of several that are called alike Streamlit takes the last.
+    """
+    often = Counter(names.values())
+    found: dict[Each, str] = {}
+    for each, name in names.items():
+        told = name if often[name] == 1 else ", ".join(filter(None, (name, more(each))))
+        numbered = (f"{told} ({number})" for number in count_from(2))
+        found[each] = next(way for way in chain([told], numbered) if way not in found.values())
+    return found
 
 
 def unit(kind: Kind) -> tuple[str, str]:

@@ -38,7 +38,7 @@ def _choose_lines(sheet: Sheet) -> tuple[int, ...]:
         return ()
     chosen = st.multiselect(
         "Lines", positions, default=positions, key="access-lines",
-        format_func=lambda position: sheet.lines[position - 1].name,
+        format_func=words.apart({each.position: each.name for each in sheet.lines}, "line {}".format).__getitem__,
     )  # fmt: skip
     return tuple(chosen) if len(chosen) < len(positions) else ()
 

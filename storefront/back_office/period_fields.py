@@ -67,7 +67,7 @@ def draw_narrower(wanted: Period, days: Days, currencies: Sequence[str], product
         state[_PRODUCT] = wanted.product if wanted.product in products else ""
         st.selectbox(
             "Product", ["", *products], key=_PRODUCT, on_change=_say, kwargs={"product": _PRODUCT}, width=260,
-            format_func=lambda each: products.get(each, "All products"), label_visibility="collapsed",
+            format_func=words.apart({"": "All products"} | dict(products), str).__getitem__, label_visibility="collapsed",
         )  # fmt: skip
         draw_known(wanted)
 

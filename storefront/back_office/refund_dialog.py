@@ -108,7 +108,9 @@ def _choose(sheet: Sheet, withdrawal: _Withdrawal) -> Choice:
         case How.LINES:
             lines = st.multiselect(
                 "Lines", [line.position for line in sheet.lines], default=list(withdrawal.lines), key="refund-lines",
-                format_func=lambda position: _line(sheet, position),
+                format_func=words.apart(
+                    {line.position: _line(sheet, line.position) for line in sheet.lines}, "line {}".format
+                ).__getitem__,
             )  # fmt: skip
             chosen = replace(chosen, lines=tuple(lines), take_back=_choose_take_back(bool(withdrawal.id)))
         case How.AMOUNT:
@@ -125,7 +127,8 @@ def _choose_payment(sheet: Sheet) -> str:
     open_ones = [each for each in sheet.payments if each.left.amount]
     chosen = ""
     if len(open_ones) > 1:
-        names = {"": "All, the newest first"} | {each.id: f"{_named(each)} only" for each in open_ones}
+        named = words.apart({each.id: _named(each) for each in open_ones}, str)
+        names = {"": "All, the newest first"} | {each: f"{name} only" for each, name in named.items()}
         asked = st.selectbox("Of which payment", list(names), format_func=names.__getitem__, key="refund-payment")
         chosen = asked or ""
     for each in sheet.payments:

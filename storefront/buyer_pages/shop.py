@@ -46,12 +46,14 @@ def draw_search() -> str:
 
 def choose_shelf() -> str:
     """Which of the shelves is looked at, where there are several."""
-    shelves = [ALL, *dict.fromkeys(offer.shelf for offer in everything if offer.shelf)]
+    shelves = list(dict.fromkeys([ALL, *(offer.shelf for offer in everything if offer.shelf)]))
     if len(shelves) <= 2:
         return ALL
+    # What a seller calls a shelf is shown as it is, and one that is called "All" is another.
+    named = words.apart({each: _("All") if each == ALL else words.plain(each) for each in shelves}, lambda each: "")
     return st.pills(
         _("Show"), shelves, default=ALL, required=True, key="show", bind="query-params", label_visibility="collapsed",
-        on_change=begin_at_first, format_func=lambda shelf: _("All") if shelf == ALL else shelf,
+        on_change=begin_at_first, format_func=named.__getitem__,
     )  # fmt: skip
 
 

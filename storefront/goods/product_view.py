@@ -31,11 +31,14 @@ def choose_price(offer: Offer) -> PriceTag:
     tags = {tag.id: tag for tag in offer.prices}
     if len(tags) == 1:
         return offer.prices[0]
+    named = words.apart(
+        {tag.id: _named(tag) for tag in offer.prices}, lambda tag_id: amounts.price(tags[tag_id].amount)
+    )
     chosen = st.segmented_control(
         _("Billing") if offer.kind is Kind.PLAN else _("Price"),
         list(tags),
         default=max(offer.prices, key=lambda tag: tag.interval is Interval.YEAR).id,
-        format_func=lambda tag_id: _named(tags[tag_id]),
+        format_func=named.__getitem__,
         required=True,
         width="stretch",
         key=_BILLING,
@@ -122,8 +125,9 @@ def _draw_sum(label: str, total: Money, each: str = "", *, before: Money | None 
 
 def _saving(offer: Offer, tag: PriceTag, quantity: int) -> str:
     """What a year in one go saves compared with twelve months."""
-    month = next((each for each in offer.prices if each.interval is Interval.MONTH), None)
-    if tag.interval is not Interval.YEAR or month is None or month.amount.currency != tag.amount.currency:
+    monthly = (each for each in offer.prices if each.interval is Interval.MONTH)
+    month = next((each for each in monthly if each.amount.currency == tag.amount.currency), None)
+    if tag.interval is not Interval.YEAR or month is None:
         return ""
     saved = (month.amount * 12 - tag.amount) * quantity
     if saved.amount <= 0:
@@ -143,7 +147,8 @@ def choose_date(offer: Offer, in_cart: Collection[str] = ()) -> DateView | None:
     else:
         date = _choose_among(offer, in_cart)
         _draw_yours(date)
-        full = [dates.day_of(each) for each in offer.dates if not each.left]
+        called = dates.apart(offer.dates, dates.day_of)
+        full = [called[each.id] for each in offer.dates if not each.left]
         if full:
             words.quiet(_("Sold out: {dates}").format(dates=", ".join(full)))
     if date:
@@ -167,7 +172,8 @@ def _choose_among(offer: Offer, in_cart: Collection[str]) -> DateView:
         _("Date"),
         list(by_id),
         index=first,
-        format_func=lambda date_id: dates.of(by_id[date_id])[0],
+        # Of all dates: one that sells out meanwhile calls no other by another name.
+        format_func=dates.apart(offer.dates, dates.on_weekday).__getitem__,
         captions=[f"{words.plain(dates.of(date)[1])} · {_left(date)}" for date in offer.open_dates],
         width="stretch",
         key=_date_key(offer),

@@ -47,7 +47,8 @@ def _draw() -> None:
     email = st.text_input("Email", type="email", key="given-email", max_chars=254) or ""
     name = st.text_input("Name, if you know it", key="given-name", max_chars=100) or ""
     chosen = st.multiselect(
-        "Products", list(on_sale), key="given-prices", format_func=lambda each: _label(on_sale[each]),
+        "Products", list(on_sale), key="given-prices",
+        format_func=words.apart({each: _label(given) for each, given in on_sale.items()}, str).__getitem__,
         help="Plans are not among them: Stripe bills each of their seats.",
     )  # fmt: skip
     items = tuple(Item(each, _quantity(on_sale[each])) for each in chosen)

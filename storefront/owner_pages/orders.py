@@ -11,7 +11,7 @@ from core.owner.order_book.filters import Filters, Mode, Sort
 from core.owner.order_book.listing import OrderPage
 from core.owner.order_book.views import View
 from core.people.staff import Action
-from storefront import frame, process
+from storefront import frame, process, words
 from storefront.back_office import dialogs, gate, order_rows, states
 from storefront.order_desk import chosen_orders, new_order, saved_views
 
@@ -63,6 +63,7 @@ def fill_fields(wanted: Filters) -> None:
 
 def draw_filters(wanted: Filters, names: dict[str, str], mine: Sequence[View]) -> None:
     """The fields, of which those that are seldom asked for fold away."""
+    told_apart = words.apart({"": "Any"} | names, str)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.text_input(
             "Search", type="search", key="f-text", label_visibility="collapsed", width=300, on_change=apply,
@@ -81,7 +82,7 @@ def draw_filters(wanted: Filters, names: dict[str, str], mine: Sequence[View]) -
                 ["", *names],
                 key="f-product",
                 on_change=apply,
-                format_func=lambda each: names.get(each, "Any"),
+                format_func=lambda each: told_apart.get(each, "Any"),
             )
             st.text_input("Country, as two letters", key="f-country", max_chars=2, on_change=apply)
             st.text_input("Currency, as three letters", key="f-currency", max_chars=3, on_change=apply)

@@ -39,13 +39,12 @@ def draw(offer: Offer) -> None:
 
 
 def _choose(offer: Offer, full: dict[str, DateView]) -> str:
+    called = dates.apart(offer.dates, dates.on_weekday)
     if len(full) == 1:
-        (date,) = full.values()
-        st.markdown(f":material/event: **{dates.of(date)[0]}**")
-        return date.id
-    return st.selectbox(
-        _("Date"), list(full), format_func=lambda date_id: dates.of(full[date_id])[0], key=f"wait-date-{offer.id}"
-    )
+        (date_id,) = full
+        st.markdown(f":material/event: **{called[date_id]}**")
+        return date_id
+    return st.selectbox(_("Date"), list(full), format_func=called.__getitem__, key=f"wait-date-{offer.id}")
 
 
 def _join(offer: Offer, date: DateView, email: str, places: int) -> None:
@@ -57,5 +56,7 @@ def _join(offer: Offer, date: DateView, email: str, places: int) -> None:
         st.warning(sentences.of(error), icon=":material/error:")
     else:
         said = _("You are on the list for {day}. We have written to {email}.")
-        st.session_state[f"waiting-{offer.id}"] = said.format(day=dates.of(date)[0], email=words.plain(email))
+        st.session_state[f"waiting-{offer.id}"] = said.format(
+            day=dates.apart(offer.dates, dates.on_weekday)[date.id], email=words.plain(email)
+        )
         st.rerun()

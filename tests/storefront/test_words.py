@@ -128,3 +128,11 @@ def test_an_amount_below_zero_has_a_minus_and_no_hyphen() -> None:
     assert amounts.written(Money(-2083, "eur")) == "−€20.83"
     with languages.spoken("de"):
         assert amounts.price(Money(-2083, "eur")) == "−20,83\N{NO-BREAK SPACE}€"
+
+
+def test_no_two_options_of_a_field_are_called_alike() -> None:
+    names = {1: "A", 2: "B", 3: "A", 4: "A", 5: "A (2)", 6: "A, x"}
+    assert words.apart(names, lambda _: "") == {1: "A", 2: "B", 3: "A (2)", 4: "A (3)", 5: "A (2) (2)", 6: "A, x"}
+    assert words.apart(names, lambda each: "x" if each < 4 else "y") == {
+        1: "A, x", 2: "B", 3: "A, x (2)", 4: "A, y", 5: "A (2)", 6: "A, x (3)",
+    }  # fmt: skip

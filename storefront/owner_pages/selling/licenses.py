@@ -33,7 +33,7 @@ def draw_license(row: LicenseRow) -> None:
 def give(goods: dict[str, str]) -> None:
     """A key that nobody bought: of what, for whom, on how many machines."""
     gate.me()
-    product = st.selectbox("Product", list(goods), format_func=goods.__getitem__, key="give-product")
+    product = st.selectbox("Product", list(goods), format_func=words.apart(goods, str).__getitem__, key="give-product")
     holder = (
         st.text_input("For whom", type="email", key="give-holder", placeholder="Their email, if they have one here")
         or ""

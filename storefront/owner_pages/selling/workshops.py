@@ -44,7 +44,7 @@ def draw_date(row: DateRow) -> None:
 def choose_workshop(goods: dict[str, str]) -> None:
     """Of which workshop?"""
     gate.me()
-    product = st.selectbox("Workshop", list(goods), format_func=goods.__getitem__, key="date-of")
+    product = st.selectbox("Workshop", list(goods), format_func=words.apart(goods, str).__getitem__, key="date-of")
     if st.button("Go on", type="primary", key="date-of-do") and product:
         dialogs.opener(f"date-of-{product}")()
         st.rerun()

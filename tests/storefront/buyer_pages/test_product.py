@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import update
 
-from core.catalog.products import Price, Product, ShopText
+from core.catalog.products import Interval, Price, Product, ShopText
 from core.kinds import workshops
 from core.kinds.places.waiting_list import WaitingEntry
 from core.orders.orders import Order
@@ -75,6 +75,37 @@ def test_another_date_or_fewer_places_are_not_bought_in_place_of_those_that_were
     assert MEANWHILE in tab.warning[0].value
     assert visitor.stripe.sessions == {}
     assert builders.taken(visitor.shop)["clinic/1"] == 0
+
+
+def test_of_two_dates_on_one_day_the_one_that_was_chosen_is_bought(visitor: Visitor) -> None:
+    for date_id in ("clinic/2", "clinic/3"):
+        builders.add_date(visitor.shop, date_id, in_days=30)
+    with visitor.shop.transaction() as session:
+        later = session.get_one(workshops.WorkshopDate, "clinic/3")
+        later.starts_at, later.ends_at = later.starts_at + timedelta(hours=3), later.ends_at + timedelta(hours=3)
+    tab = visitor.opens("product", id="clinic")
+    assert len(set(tab.radio(key="date-clinic").options)) == 3
+    tab.radio(key="date-clinic").set_value("clinic/2")
+    sound(tab.button(key="add").click().run())
+    assert chosen(visitor) == [("clinic/2", 1)]
+    builders.change_date(visitor.shop, "clinic/3", taken=5)
+    # What is said of the one that is sold out is not said of the other.
+    (sold_out,) = (each.value for each in visitor.opens("product", id="clinic").markdown if "Sold out: " in each.value)
+    assert ":" in sold_out.partition("Sold out: ")[2]
+
+
+def test_of_two_prices_by_the_month_the_one_that_was_chosen_is_paid(visitor: Visitor) -> None:
+    with visitor.shop.transaction() as session:
+        session.add(
+            Price(
+                id="plan-usd", product_id="plan", amount=1100, currency="usd", interval=Interval.MONTH, lookup_key="usd"
+            )
+        )
+    tab = visitor.opens("product", id="plan")
+    assert len(set(tab.button_group(key="billing").options)) == 3
+    sound(tab.button_group(key="billing").set_value("plan-month").run())
+    sound(tab.button(key="add").click().run())
+    assert [line.price.id for line in visitor.cart.lines] == ["plan-month"]
 
 
 def test_a_plan_that_one_has_is_bought_at_once_again_by_a_second_click(visitor: Visitor) -> None:

@@ -36,6 +36,17 @@ def test_the_seller_s_own_words_head_the_page(visitor: Visitor) -> None:
     assert visitor.opens("shop").title[0].value == "Things to test"
 
 
+def test_a_shelf_is_called_what_the_seller_calls_it(visitor: Visitor) -> None:
+    with visitor.shop.transaction() as session:
+        session.get_one(Product, "guide").shelf = ":red[x] **x**"
+        session.get_one(Product, "kit").shelf = "Kits"
+    tab = visitor.opens("shop")
+    (shelves,) = tab.button_group
+    assert shelves.options == ["All", "\\:red\\[x\\] \\*\\*x\\*\\*", "Kits"]
+    shelves.set_value(":red[x] **x**")
+    assert [each.value for each in sound(tab.run()).header] == ["Field Guide"]
+
+
 # -- a shop with many products
 
 
