@@ -140,18 +140,25 @@ def draw(visit: Visit, purchase: Purchase | None) -> None:
             draw_bought(purchase)
 
 
+def has_unread_plan(purchase: Purchase | None) -> bool:
+    """Whether it has a plan of which Stripe has not said yet what it costs and when it renews: that comes a moment after."""
+    standings = [each for theirs in purchase.plans.values() for each in theirs] if purchase else []
+    return any(each.price is None and each.ended_at is None for each in standings)
+
+
 def watch(visit: Visit, session_id: str, drawn: Purchase | None) -> None:
     """Look again every now and then, and draw anew when there is something new."""
     at = shop.now()
     waiting = drawn is None or (drawn.status not in SETTLED and drawn.fulfilled_at is None)
     slow = at - visit.since > PATIENCE
-    pace = "10s" if waiting and slow else "2s" if waiting else deliveries.LINKS_LAST
+    soon = not slow and (waiting or has_unread_plan(drawn))
+    pace = "2s" if soon else "10s" if waiting else deliveries.LINKS_LAST
 
     @st.fragment(run_every=pace)
     def looking() -> None:
         found = look(visit, session_id)
-        changed = (found and found.status) != (drawn and drawn.status)
-        impatient = waiting and not slow and shop.now() - visit.since > PATIENCE
+        changed = (found and (found.status, found.plans)) != (drawn and (drawn.status, drawn.plans))
+        impatient = soon and shop.now() - visit.since > PATIENCE
         if changed or impatient or shop.now() - at >= deliveries.LINKS_LAST:
             st.rerun()
 

@@ -12,7 +12,7 @@ from core.catalog.products import Kind
 from core.kinds.grants import Closing, Delivery, File, License
 from core.languages.sentences import _, marked, ngettext
 from core.orders.status import GrantState
-from storefront import amounts, dates, frame, pictures, process, words
+from storefront import amounts, dates, frame, links, pictures, process, words
 from storefront.goods import licenses, tickets
 
 # Links to files live for fifteen minutes: a page that stays open makes new ones in good time.
@@ -158,6 +158,9 @@ def _draw_plan(delivery: Delivery, where: str, level: int) -> Any:
     card = _card(delivery, where, level, seats if where == "library" else more.format(seats=seats))
     with card:
         _draw_files(delivery.files, delivery.product, f"{where}-{delivery.grant_id}")
+        if delivery.quantity > 1 and where != "library":
+            label = _("Give seats of {name}").format(name=words.plain(delivery.product))
+            links.to(links.PURCHASES, label, "group_add", where=f"{where}-{delivery.grant_id}")
     return card
 
 
@@ -219,10 +222,10 @@ def _card(delivery: Delivery, where: str, level: int, note: str) -> Any:
 
 def _draw_files(files: tuple[File, ...], product: str, where: str) -> None:
     """Links to the sidecar: it counts, checks the grant and speaks Range, which no download button does."""
-    links = [_link(file, product, first=index == 0) for index, file in enumerate(files) if file.token]
-    if not links:
+    found = [_link(file, product, first=index == 0) for index, file in enumerate(files) if file.token]
+    if not found:
         return
-    st.html(f'<div class="files">{"".join(links)}</div>')
+    st.html(f'<div class="files">{"".join(found)}</div>')
     for file in files:
         if file.covered_until:
             said = _(

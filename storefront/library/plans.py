@@ -20,7 +20,8 @@ def draw(standing: PlanStanding, *, of: Sequence[PlanStanding] = (), is_open: bo
                 filter(None, [f"**{words.plain(standing.name)}**", _seats(standing.quantity), _place(standing, of)])
             )
         )
-    st.markdown(" ".join(said(standing, is_open=is_open)))
+    if sentences := list(said(standing, is_open=is_open)):
+        st.markdown(" ".join(sentences))
     if standing.owed and standing.pay_url:
         label = _("Pay {amount}").format(amount=amounts.written(standing.owed))
         link = f'<a href="{escape(standing.pay_url)}" target="_self">{escape(label)}</a>'

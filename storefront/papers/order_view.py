@@ -10,7 +10,7 @@ from core.kinds.grants import Closing, Delivery
 from core.languages.sentences import _, ngettext
 from core.orders.status import GrantState, Status
 from core.people.purchases import Purchase
-from storefront import amounts, frame, links, process, words
+from storefront import amounts, links, process, words
 from storefront.goods import deliveries
 from storefront.library import plans
 from storefront.papers import purchase_papers
@@ -31,24 +31,22 @@ def draw(purchase: Purchase, *, where: str, first: str = "") -> None:
             ),
             icon=":material/support_agent:",
         )
-    _draw_plans(purchase, where)
-    for delivery in in_turn(purchase.deliveries, first):
-        deliveries.draw(delivery, where=where)
+    for delivery in in_turn(purchase, first):
+        standings = purchase.plans.get(delivery.line_id, ())
+        with deliveries.draw(delivery, where=where):
+            for standing in standings:
+                plans.draw(standing, of=standings, is_open=delivery.state is GrantState.ACTIVE)
     _draw_papers(purchase)
 
 
-def _draw_plans(purchase: Purchase, where: str) -> None:
-    """How each plan stands, by each subscription that bills for it."""
-    open_lines = {each.line_id for each in purchase.deliveries if each.state is GrantState.ACTIVE}
-    found = [(standing, line_id in open_lines) for line_id, each in purchase.plans.items() for standing in each]
-    for number, (standing, is_open) in enumerate(found):
-        with frame.card(f"{where}-plan" + (f"-{number}" if number else ""), gap="small"):
-            plans.draw(standing, of=[each for each, _open in found], is_open=is_open)
-
-
-def in_turn(goods: Sequence[Delivery], first: str = "") -> list[Delivery]:
-    """What the `first` grant gives, then what may be used, then what waits for somebody, and what is over last."""
-    return sorted(goods, key=lambda each: (each.grant_id != first, deliveries.TURNS[each.state]))
+def in_turn(purchase: Purchase, first: str = "") -> list[Delivery]:
+    """What the `first` grant gives, then plans of which something is owed, then what may be used, then what waits for somebody, and
+    what is over last."""
+    owing = {line_id for line_id, standings in purchase.plans.items() if any(each.owed for each in standings)}
+    return sorted(
+        purchase.deliveries,
+        key=lambda each: (each.grant_id != first, each.line_id not in owing, deliveries.TURNS[each.state]),
+    )
 
 
 def draw_processing(purchase: Purchase) -> None:
