@@ -53,8 +53,7 @@ def of(date: DateView | Times) -> tuple[str, str]:
 def apart(found: Iterable[DateView], called: Callable[[DateView], str]) -> dict[str, str]:
     """What the dates of a workshop are called, by their ids: by their days, and where several are on one day by their hours too."""
     dates = {date.id: date for date in found}
-    names = {name: called(date) for name, date in dates.items()}
-    return words.apart(names, lambda name: words.plain(of(dates[name])[1]))
+    return words.apart({name: called(date) for name, date in dates.items()}, lambda name: of(dates[name])[1])
 
 
 def on_weekday(date: DateView | Times) -> str:

@@ -138,8 +138,8 @@ def _choose_payment(sheet: Sheet) -> str:
 
 
 def _named(payment: PaymentView) -> str:
-    part = f"{price(payment.left)} of " if payment.left != payment.amount else ""
-    return f"{part}{price(payment.amount)} of {payment.paid_at:%d %b %Y}"
+    part = f"{amounts.written(payment.left)} of " if payment.left != payment.amount else ""
+    return f"{part}{amounts.written(payment.amount)} of {payment.paid_at:%d %b %Y}"
 
 
 def _kept(payment: PaymentView) -> str:
@@ -244,4 +244,4 @@ def _request(sheet: Sheet, agreed: RefundPlan, choice: Choice, reason: str, with
 
 def _line(sheet: Sheet, position: int) -> str:
     line = sheet.lines[position - 1]
-    return f"{line.name}, {price(line.total)}"
+    return f"{line.name}, {amounts.written(line.total)}"

@@ -13,6 +13,8 @@ from core.languages.sentences import _, ngettext
 from storefront import amounts, dates, links, pictures, process, words
 
 _BILLING = "billing"
+# More prices than these do not stand side by side, and of more dates than these a list would push the button off the page.
+_SIDE_BY_SIDE, _LISTED = 3, 10
 
 
 def draw_head(offer: Offer) -> None:
@@ -34,7 +36,8 @@ def choose_price(offer: Offer) -> PriceTag:
     named = words.apart(
         {tag.id: _named(tag) for tag in offer.prices}, lambda tag_id: amounts.price(tags[tag_id].amount)
     )
-    chosen = st.segmented_control(
+    choose = st.segmented_control if len(tags) <= _SIDE_BY_SIDE else st.pills
+    chosen = choose(
         _("Billing") if offer.kind is Kind.PLAN else _("Price"),
         list(tags),
         default=max(offer.prices, key=lambda tag: tag.interval is Interval.YEAR).id,
@@ -150,7 +153,7 @@ def choose_date(offer: Offer, in_cart: Collection[str] = ()) -> DateView | None:
         called = dates.apart(offer.dates, dates.day_of)
         full = [called[each.id] for each in offer.dates if not each.left]
         if full:
-            words.quiet(_("Sold out: {dates}").format(dates=", ".join(full)))
+            words.quiet(_("Sold out: {dates}").format(dates=words.plain(", ".join(full))))
     if date:
         taken = date.capacity - date.left
         text = _("{taken} of {capacity} places taken").format(taken=taken, capacity=date.capacity)
@@ -168,12 +171,22 @@ def _choose_among(offer: Offer, in_cart: Collection[str]) -> DateView:
     """One of the dates with room: at first that which is in the cart already, else the next."""
     by_id = {date.id: date for date in offer.open_dates}
     first = next((place for place, date_id in enumerate(by_id) if date_id in in_cart), 0)
+    if len(by_id) > _LISTED:
+        found = by_id[
+            st.selectbox(
+                _("Date"), list(by_id), index=first, key=_date_key(offer),
+                format_func=dates.apart(offer.dates, lambda date: ", ".join(dates.of(date))).__getitem__,
+            )
+        ]  # fmt: skip
+        words.quiet(_left(found))
+        return found
+    # Of all dates: one that sells out meanwhile calls no other by another name.
+    called = dates.apart(offer.dates, dates.on_weekday)
     chosen = st.radio(
         _("Date"),
         list(by_id),
         index=first,
-        # Of all dates: one that sells out meanwhile calls no other by another name.
-        format_func=dates.apart(offer.dates, dates.on_weekday).__getitem__,
+        format_func=lambda date_id: words.plain(called[date_id]),
         captions=[f"{words.plain(dates.of(date)[1])} · {_left(date)}" for date in offer.open_dates],
         width="stretch",
         key=_date_key(offer),

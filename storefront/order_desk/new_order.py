@@ -12,7 +12,7 @@ from core.journeys.given_orders import Gift, Givable, Given
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
 from storefront import process, words
-from storefront.amounts import price
+from storefront.amounts import written
 from storefront.back_office import dialogs, gate, refusals
 
 NAME = "new-order"
@@ -66,7 +66,7 @@ def _draw() -> None:
 
 
 def _label(each: Givable) -> str:
-    return f"{each.name}, {price(each.cost)}".replace("\\", "")
+    return f"{each.name}, {written(each.cost)}"
 
 
 def _quantity(each: Givable) -> int:

@@ -42,7 +42,7 @@ def _choose(offer: Offer, full: dict[str, DateView]) -> str:
     called = dates.apart(offer.dates, dates.on_weekday)
     if len(full) == 1:
         (date_id,) = full
-        st.markdown(f":material/event: **{called[date_id]}**")
+        st.markdown(f":material/event: **{words.plain(called[date_id])}**")
         return date_id
     return st.selectbox(_("Date"), list(full), format_func=called.__getitem__, key=f"wait-date-{offer.id}")
 
@@ -57,6 +57,6 @@ def _join(offer: Offer, date: DateView, email: str, places: int) -> None:
     else:
         said = _("You are on the list for {day}. We have written to {email}.")
         st.session_state[f"waiting-{offer.id}"] = said.format(
-            day=dates.apart(offer.dates, dates.on_weekday)[date.id], email=words.plain(email)
+            day=words.plain(dates.apart(offer.dates, dates.on_weekday)[date.id]), email=words.plain(email)
         )
         st.rerun()

@@ -1,8 +1,9 @@
 """What is said in words and reached without a menu, on a phone as on a desk."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
+from storefront import pictures
 from tests import accessibility
 from tests.journeys.conftest import Arrive
 
@@ -27,6 +28,19 @@ def test_a_quantity_out_of_range_says_so_and_one_s_purchases_are_one_click_away(
     where = nils.page.get_by_test_id("stMain" if width < 640 else "stHeader")
     where.get_by_role("link", name="Your purchases").click()
     nils.sees_heading("Your purchases")
+
+
+@pytest.mark.parametrize(
+    ("styles", "part"), [("pushcart.css", 'data-testid="stMarkdownContainer"'), ("first.css", 'id="first"')]
+)
+def test_a_table_that_is_wider_than_a_phone_is_scrolled_without_the_page(
+    browser: Browser, styles: str, part: str
+) -> None:
+    rows = f"<tr>{'<td>Donaudampfschifffahrtsgesellschaft</td>' * 4}</tr>"
+    page = browser.new_page(viewport={"width": 320, "height": 640})
+    page.set_content(f"<style>{(pictures.STATIC / styles).read_text()}</style><div {part}><table>{rows}</table></div>")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.close()
 
 
 def test_whoever_goes_by_keyboard_sees_where_they_are_above_the_bar(arrive: Arrive) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlmodel import update
+from streamlit.proto.ButtonGroup_pb2 import ButtonGroup
 
 from core.catalog.products import Interval, Price, Product, ShopText
 from core.kinds import workshops
@@ -106,6 +107,39 @@ def test_of_two_prices_by_the_month_the_one_that_was_chosen_is_paid(visitor: Vis
     sound(tab.button_group(key="billing").set_value("plan-month").run())
     sound(tab.button(key="add").click().run())
     assert [line.price.id for line in visitor.cart.lines] == ["plan-month"]
+
+
+def test_of_many_dates_the_button_is_in_sight_and_the_one_that_was_chosen_is_bought(visitor: Visitor) -> None:
+    for number in range(2, 13):
+        builders.add_date(visitor.shop, f"clinic/{number}", in_days=30 + number // 2)
+    tab = visitor.opens("product", id="clinic")
+    assert "date-clinic" not in [each.key for each in tab.radio]
+    dates = tab.selectbox(key="date-clinic")
+    assert len(set(dates.options)) == 12
+    assert not [each for each in dates.options if "\\" in each]  # a list shows what it is given as it is
+    sound(dates.set_value("clinic/7").run())
+    sound(tab.button(key="add").click().run())
+    assert chosen(visitor) == [("clinic/7", 1)]
+
+
+def test_more_prices_than_stand_side_by_side_stand_below_each_other(visitor: Visitor) -> None:
+    def add(first: int, last: int) -> ButtonGroup:
+        with visitor.shop.transaction() as session:
+            for number in range(first, last):
+                session.add(
+                    Price(
+                        id=f"guide-{number}",
+                        product_id="guide",
+                        amount=1000 * number,
+                        currency="usd",
+                        lookup_key=f"{number}",
+                    )
+                )
+        (prices,) = visitor.opens("product", id="guide").button_group
+        return prices.proto
+
+    assert add(1, 3).style == ButtonGroup.SEGMENTED_CONTROL
+    assert add(3, 12).style == ButtonGroup.PILLS
 
 
 def test_a_plan_that_one_has_is_bought_at_once_again_by_a_second_click(visitor: Visitor) -> None:
