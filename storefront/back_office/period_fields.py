@@ -99,8 +99,7 @@ def draw_days_compared(days: Days, before: Days) -> None:
     zone = words.plain(process.shop().settings.zone.key)
     until = f" until {before.cut.astimezone(before.zone):%H:%M}" if before.cut else ""
     words.quiet(
-        f"{written(days)}, by the clock of {zone}. Compared with {written(before)}{until}: as much of the days before as has "
-        "passed of these."
+        f"{written(days)}, by the clock of {zone}. Compared with the same time before: {written(before)}{until}."
     )
 
 

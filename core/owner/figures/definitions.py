@@ -143,8 +143,8 @@ DEFINITIONS: dict[Figure, Definition] = {
         (_of(facts.PAYMENTS, "gross", less=("discounts",)),),
     ),
     Figure.MRR: Definition(
-        "MRR is what active and past due subscriptions bring in a month when the days are over: a year's price by twelve, "
-        "without tax, trials, free plans and discounts that end.",
+        "Monthly recurring revenue (MRR) is what active and past due subscriptions bring in a month when the days are over: a "
+        "year's price by twelve, without tax, trials, free plans and discounts that end.",
         _moved(),
         since_ever=True,
     ),
@@ -179,7 +179,7 @@ DEFINITIONS: dict[Figure, Definition] = {
         (_of(facts.TRIALS, "ended"),),
     ),
     Figure.ARPU: Definition(
-        "ARPU is the MRR by the number of subscriptions that bring in any.",
+        "Per subscriber (ARPU) is the MRR by the number of subscriptions that bring in any.",
         _moved(),
         since_ever=True,
     ),
