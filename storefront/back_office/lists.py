@@ -77,11 +77,11 @@ def draw_paging(before: str, after: str) -> None:
         return
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.button(
-            "Earlier in the list", icon=":material/arrow_back:", key="leaf-back", disabled=not before,
+            "Previous", icon=":material/arrow_back:", key="leaf-back", disabled=not before,
             on_click=_leaf, kwargs={"before": before},
         )  # fmt: skip
         st.button(
-            "Further down", icon=":material/arrow_forward:", icon_position="right", key="leaf-on", disabled=not after,
+            "Next", icon=":material/arrow_forward:", icon_position="right", key="leaf-on", disabled=not after,
             on_click=_leaf, kwargs={"after": after},
         )  # fmt: skip
 
@@ -94,7 +94,7 @@ def draw_onward(following: str, *, first: str = "To the newest") -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.button(first, icon=":material/first_page:", key="leaf-first", disabled=not here, on_click=_leaf)
         st.button(
-            "Further down", icon=":material/arrow_forward:", icon_position="right", key="leaf-on", disabled=not following,
+            "Next", icon=":material/arrow_forward:", icon_position="right", key="leaf-on", disabled=not following,
             on_click=_leaf, kwargs={"after": following},
         )  # fmt: skip
 

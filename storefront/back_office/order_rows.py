@@ -29,11 +29,11 @@ def draw_list(rows: Sequence[OrderRow]) -> None:
     """Each as a link with what it is about below it."""
     for row in rows:
         with st.container(key=f"row-{row.id}", gap=None):
-            st.page_link(
-                links.ORDER, label=f"**{row.number}** · {price(row.total)}", query_params={"id": row.id}, help=""
-            )
-            states_of = states.badge(states.STATUS[row.status]) + _handed(row)
-            st.markdown(states_of)
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.page_link(
+                    links.ORDER, label=f"**{row.number}** · {price(row.total)}", query_params={"id": row.id}, help=""
+                )
+                st.markdown(states.badge(states.STATUS[row.status]) + _handed(row), width="content")
             words.quiet(f"{words.plain(who(row))} · {states.moment(row.placed_at)}")
 
 

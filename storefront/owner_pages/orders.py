@@ -134,11 +134,11 @@ def draw_paging(page: OrderPage) -> None:
         return
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.button(
-            "Earlier in the list", icon=":material/arrow_back:", key="leaf-back", disabled=not page.before,
+            "Previous", icon=":material/arrow_back:", key="leaf-back", disabled=not page.before,
             on_click=leaf, kwargs={"before": page.before},
         )  # fmt: skip
         st.button(
-            "Further down", icon=":material/arrow_forward:", icon_position="right", key="leaf-on", disabled=not page.after,
+            "Next", icon=":material/arrow_forward:", icon_position="right", key="leaf-on", disabled=not page.after,
             on_click=leaf, kwargs={"after": page.after},
         )  # fmt: skip
 
