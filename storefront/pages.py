@@ -155,6 +155,6 @@ else:
     unsaved.arrive(place)
     draw_sidebar(me)
     if not second_factor_form.draw_codes():
-        bar.draw(len(needs))
+        bar.draw(len(needs), listed=page.url_path == links.OWNER_PATHS[links.OVERVIEW])
         unsaved.draw_elsewhere()
         page.run()

@@ -7,23 +7,27 @@ from core.owner.needs.items import Item
 from core.owner.order_book import lookup
 from storefront import frame, links, process
 
+# Where the overview lists it.
+NEEDS = "needs-you"
+
 
 def needs() -> list[Item]:
     """What needs a person and was not set aside."""
     return set_aside.needs(process.shop())
 
 
-def draw(waiting: int) -> None:
-    """The field and the count, above whatever page follows."""
+def draw(waiting: int, *, listed: bool) -> None:
+    """The field and the count, above whatever page follows. Where all of it is `listed`, the count leads down to it."""
     with (
         frame.column(1180),
         st.container(key="office-bar", horizontal=True, vertical_alignment="center", gap="small"),
     ):
         _draw_search()
-        if waiting:
-            st.page_link(
-                links.OVERVIEW, label=f"{waiting} {'needs' if waiting == 1 else 'need'} you", icon=":material/error:"
-            )
+        said = f"{waiting} {'needs' if waiting == 1 else 'need'} you"
+        if waiting and listed:
+            st.markdown(f":material/error: [{said}](#{NEEDS})", width="content")
+        elif waiting:
+            st.page_link(links.OVERVIEW, label=said, icon=":material/error:")
 
 
 def _draw_search() -> None:

@@ -23,13 +23,13 @@ _EXPLAINED = (
 )  # fmt: skip
 
 
-def draw(seen: Overview, wanted: Period, names: Mapping[str, str], *, begun: bool) -> None:
-    """All of them; `begun` says whether there ever was an order."""
-    shown = [each for each in seen.currencies if wanted.currency in ("", each.currency)]
+def draw_sales(seen: Overview, wanted: Period, names: Mapping[str, str], *, begun: bool) -> bool:
+    """What was sold on which days, in numbers; whether there is more to be drawn of it. `begun` says whether there ever was an
+    order."""
     if not begun and not seen.currencies:
         with frame.card("no-figures"):
             st.markdown("**No sales yet.** The numbers of your shop stand here from the first order on.")
-        return
+        return False
     period_fields.draw_narrower(wanted, seen.days, [each.currency for each in seen.currencies], names)
     period_fields.draw_days_compared(seen.days, seen.before)
     if seen.outdated:
@@ -38,11 +38,20 @@ def draw(seen: Overview, wanted: Period, names: Mapping[str, str], *, begun: boo
             "tax and a code took something off, gross sales and discounts have its tax in them. Net sales are the same. "
             + ("So they were known then." if seen.known_on else "The worker is counting these days anew.")
         )
+    shown = _shown(seen, wanted)
     if not shown:
         words.quiet("Nothing was sold on these days.")
-    for each in shown:
-        if len(seen.currencies) > 1:
-            st.header(each.currency.upper(), anchor=False)
+    if not wanted.product:
+        for each in shown:
+            if len(seen.currencies) > 1:
+                st.header(each.currency.upper(), anchor=False)
+            figure_cards.draw_sales(each.sales, each.before, wanted, comparable=each.comparable)
+    return True
+
+
+def draw_more(seen: Overview, wanted: Period, names: Mapping[str, str]) -> None:
+    """How sales went day by day, what subscriptions bring in, and what came onto the balance at Stripe."""
+    for each in _shown(seen, wanted):
         if wanted.product:
             _draw_product(seen, wanted, names, each.currency)
         else:
@@ -54,8 +63,11 @@ def draw(seen: Overview, wanted: Period, names: Mapping[str, str], *, begun: boo
     figure_cards.draw_definitions(_EXPLAINED)
 
 
+def _shown(seen: Overview, wanted: Period) -> list[InCurrency]:
+    return [each for each in seen.currencies if wanted.currency in ("", each.currency)]
+
+
 def _draw_currency(seen: Overview, each: InCurrency, wanted: Period) -> None:
-    figure_cards.draw_sales(each.sales, each.before, wanted, comparable=each.comparable)
     with frame.card(f"chart-{each.currency}", gap="small"):
         st.header(f"Net sales in {each.currency.upper()}", anchor=False)
         points = [

@@ -83,6 +83,18 @@ DISPUTE = {
     disputes.Standing.LOST: ("Lost", "violet", "gavel"),
     disputes.Standing.CLOSED: ("Closed", "gray", "block"),
 }
+# Why a buyer disputes a payment, by Stripe's word for it.
+DISPUTE_REASON = {
+    "fraudulent": "the buyer says it was not them who paid",
+    "unrecognized": "the buyer does not recognize the payment",
+    "product_not_received": "the buyer says they got nothing",
+    "product_unacceptable": "the buyer says it is not what was promised",
+    "credit_not_processed": "the buyer says money was to go back and did not",
+    "duplicate": "the buyer says they paid twice",
+    "subscription_canceled": "the buyer says they had canceled the plan",
+    "debit_not_authorized": "the buyer says they did not allow the debit",
+    "general": "the bank gave no reason",
+}
 LETTER = {
     LetterState.WAITING: ("Waiting", "gray", "schedule"),
     LetterState.RETRYING: ("Tried again", "orange", "hourglass_top"),
@@ -196,11 +208,22 @@ def of_refund(reason: str, failure: str, actor: str) -> str:
     return " · ".join([*map(words.plain, filter(None, why)), by(actor)])
 
 
+def in_words(code: str) -> str:
+    """What Stripe says by a code of several words."""
+    return code.replace("_", " ")
+
+
+def disputed_for(reason: str) -> str:
+    """What the buyer says by a dispute, by Stripe's word for it."""
+    return DISPUTE_REASON.get(reason) or in_words(reason)
+
+
 def of_dispute(row: DisputeRow | DisputeView) -> str:
-    """What a bank asks about, whether it has the money meanwhile, and how it stands there."""
+    """What a bank asks about, whether it has the money meanwhile, and how it stands there, where that is none of a few ways."""
     kind = "Inquiry" if row.was_inquiry and not row.withdrawn else "Dispute"
-    taken = ", its money was taken from the balance" if row.withdrawn else ""
-    return words.plain(f"{kind}: {row.reason.replace('_', ' ')}{taken} · {row.status.replace('_', ' ')}")
+    taken = ". The bank has taken the money from your balance" if row.withdrawn else ""
+    status = f" ({in_words(row.status)})" if row.standing is disputes.Standing.CLOSED else ""
+    return words.plain(f"{kind}: {disputed_for(row.reason)}{taken}{status}.")
 
 
 def until_answered(row: DisputeRow | DisputeView) -> str:

@@ -88,8 +88,18 @@ def draw_actions(sheet: Sheet, me: Staff) -> None:
                 st.button(label, icon=f":material/{icon}:", key=f"open-{name}", on_click=dialogs.opener(name))
 
 
-def draw_attention(sheet: Sheet) -> None:
-    """What keeps this order from being done."""
+def draw_attention(sheet: Sheet, me: Staff) -> None:
+    """What keeps this order from being done, and what a bank waits for."""
+    for dispute in sheet.disputes:
+        if dispute.standing is Standing.ANSWER:
+            how = "Answer it in Stripe's dashboard" + (
+                ", by the evidence pack below." if me.may(Action.EXPORT) else "."
+            )
+            st.warning(
+                f"**The bank waits for your answer** about {price(dispute.amount)}: {states.disputed_for(dispute.reason)}. {how}"
+                f"  \n{states.until_answered(dispute)}",
+                icon=":material/gavel:",
+            )
     for line in sheet.attention:
         topic, _, subject = line.partition(": ")
         said = topic.replace("_", " ").replace(":", " ")
@@ -226,9 +236,8 @@ def subscribed(plans: tuple[tuple[str, int | None], ...]) -> str:
 
 def draw_evidence(sheet: Sheet) -> None:
     """What helps to answer a dispute, as a page to keep."""
-    st.html(
-        f'<div class="files plain"><a href="/api/owner/evidence/{escape(sheet.row.id)}" download target="_self">Evidence</a></div>'
-    )
+    address = f"/api/owner/evidence/{sheet.row.id}"
+    st.html(f'<div class="files plain"><a href="{escape(address)}" download target="_self">Evidence pack</a></div>')
 
 
 def draw_papers(payment: str, sheet: Sheet) -> None:
@@ -338,7 +347,7 @@ with frame.column(1180):
     frame.title_bar(sheet.row.number)
     draw_head(sheet, me)
     dialogs.draw_said()
-    draw_attention(sheet)
+    draw_attention(sheet, me)
     left, right = st.columns([5, 3], gap="medium")
     with left:
         draw_deliveries(sheet)

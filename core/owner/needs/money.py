@@ -46,7 +46,8 @@ def disputed() -> Kind:
 def _dispute(row: Dispute) -> Iterator[Item]:
     yield Item(
         "dispute", row.id, row.order_id, row.created_at, row.due_by, row.reason,
-        "Answer it in Stripe's dashboard before the deadline. `pushcart evidence` puts the proof together.",
+        "Answer it in Stripe's dashboard before the deadline. The evidence pack of its order puts the proof together, as does"
+        " `pushcart evidence`.",
     )  # fmt: skip
 
 

@@ -153,9 +153,11 @@ def test_the_only_order_that_is_found_is_opened(owner: Visitor) -> None:
 def test_what_needs_somebody_is_counted_on_every_page_and_listed_on_the_first(owner: Visitor) -> None:
     needing_attention(owner)
     assert "1 needs you" in labels(opens(owner, "orders"))
-    said = words(opens(owner, "overview"))
-    assert "**Paid twice**" in said
-    assert "Open the order" in labels(opens(owner, "overview"))
+    tab = opens(owner, "overview")
+    assert "**Paid twice**" in words(tab)
+    assert "Open SH-1001" in labels(tab)
+    # The list is on this very page: the count leads down to it.
+    assert "[1 needs you](#needs-you)" in words(tab)
 
 
 def test_it_is_set_aside_with_a_note_until_a_day(owner: Visitor, clock: Clock) -> None:

@@ -137,6 +137,19 @@ def test_a_dispute_without_a_deadline_says_that_too(owner: Visitor) -> None:
     assert "Needs an answer" in words(opens(owner, view="disputes", standing="answer"))
 
 
+def test_a_dispute_stands_on_top_of_its_order_and_on_the_overview_by_the_order_s_number(owner: Visitor) -> None:
+    order_id = disputed(owner)
+    (said,) = [each.value for each in owner.opens("order", folder="owner_pages", id=order_id).warning]
+    assert "**The bank waits for your answer** about €29.00: the buyer says it was not them who paid." in said.replace(
+        "\\", ""
+    )
+    assert "left**], until " in said
+    overview = words(owner.opens("overview", folder="owner_pages"))
+    assert "The buyer says it was not them who paid." in overview
+    assert "SH-1001, " in overview
+    assert "du_" not in overview
+
+
 def test_whoever_only_looks_takes_no_evidence(visitor: Visitor) -> None:
     disputed(visitor)
     visitor.works_as(Role.VIEWER)
