@@ -22,10 +22,10 @@ LABELS: Mapping[Figure, str] = {
     Figure.REFUNDED_TAX: "Refunded tax", Figure.NET: "Net sales", Figure.TAX: "Tax", Figure.ORDERS: "Orders",
     Figure.AVERAGE_ORDER: "Average order", Figure.CONVERSION: "Conversion", Figure.DISPUTED: "Disputed",
     Figure.RECEIVED: "Received", Figure.FEES: "Fees", Figure.DISPUTE_FEES: "Dispute fees",
-    Figure.TOP_PRODUCTS: "Sold by product", Figure.MRR: "Monthly recurring", Figure.NEW: "New",
+    Figure.TOP_PRODUCTS: "Sold by product", Figure.MRR: "MRR", Figure.NEW: "New",
     Figure.EXPANSION: "Expansion", Figure.CONTRACTION: "Contraction", Figure.CHURNED: "Churned",
     Figure.CHURNED_INVOLUNTARILY: "Churned involuntarily", Figure.REACTIVATION: "Reactivation", Figure.CHURN: "Churn",
-    Figure.TRIAL_CONVERSION: "Trial conversion", Figure.ARPU: "Per subscriber",
+    Figure.TRIAL_CONVERSION: "Trial conversion", Figure.ARPU: "ARPU",
 }  # fmt: skip
 MOVEMENTS = (
     Figure.NEW, Figure.EXPANSION, Figure.REACTIVATION, Figure.CONTRACTION, Figure.CHURNED, Figure.CHURNED_INVOLUNTARILY,

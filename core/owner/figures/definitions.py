@@ -179,7 +179,7 @@ DEFINITIONS: dict[Figure, Definition] = {
         (_of(facts.TRIALS, "ended"),),
     ),
     Figure.ARPU: Definition(
-        "Per subscriber (ARPU) is the MRR by the number of subscriptions that bring in any.",
+        "Average revenue per subscriber (ARPU) is the MRR by the number of subscriptions that bring in any.",
         _moved(),
         since_ever=True,
     ),

@@ -158,7 +158,7 @@ def test_a_shop_of_many_lives_is_shown_in_all_its_currencies(owner: Visitor) -> 
     tab = opens(owner, range="90")
     shown = cards(tab)
     assert len(shown["Net sales"]) == len(seen.currencies)
-    assert shown["Monthly recurring"] == [
+    assert shown["MRR"] == [
         price(Money(each.recurring.mrr, each.currency))
         for each in seen.currencies
         if each.recurring != Recurring(each.currency)
