@@ -30,6 +30,8 @@ OPENED = "opened"
 # What opens a place in a workshop, and an entry of a waiting list, for as long as there is one.
 PLACE = "place"
 WAITING = "waiting"
+# Which of their orders somebody means who withdrew from one.
+WHICH = "which-order"
 # What ends the letters that somebody need not have.
 UNSUBSCRIBE = "unsubscribe"
 
@@ -56,6 +58,8 @@ MAX_AGE = {
     ENTRANCE: 2 * _MINUTE,
     SIGN_IN: 90 * 24 * 60 * _MINUTE,
     UPLOAD: 60 * _MINUTE,
+    # By then it has to be decided.
+    WHICH: 14 * 24 * 60 * _MINUTE,
 }
 
 

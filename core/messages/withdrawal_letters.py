@@ -9,7 +9,7 @@ from core.foundation.errors import NoOwners
 from core.foundation.money import Money
 from core.orders import refunds
 from core.orders.refunds import RefundStatus
-from core.rights import withdrawals
+from core.rights import declarations, withdrawals
 from core.rights.withdrawals import Stage, Withdrawal
 from core.shop import Shop
 
@@ -18,7 +18,8 @@ from core.shop import Shop
 class WithdrawalLetter:
     """What a letter about a withdrawal needs: what was declared and when, by the shop's clock; `reason` is why it was declined,
     `amount` what goes back where it was accepted, None if nothing does, and `refused` if Stripe would not send it. What was
-    received reads the same whether the order is known or not."""
+    received reads the same whether the order is known or not; where it is not, `which_url` leads to a choice among the orders of
+    whoever reads it, if they have any."""
 
     email: str
     stage: Stage
@@ -30,6 +31,7 @@ class WithdrawalLetter:
     reason: str = ""
     amount: Money | None = None
     refused: bool = False
+    which_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def about(shop: Shop, withdrawal_id: str, stage: Stage) -> WithdrawalLetter | No
         return WithdrawalLetter(
             row.email, stage, row.reference, row.name, row.words, withdrawals.names_of(session, row),
             row.created_at.astimezone(shop.settings.zone), row.reason, *_sent_back(session, row),
+            which_url=declarations.choice_link(shop, session, row) if stage is Stage.RECEIVED else "",
         )  # fmt: skip
 
 

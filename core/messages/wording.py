@@ -358,7 +358,7 @@ def owner_notice(settings: Settings, letter: NoticeLetter) -> Message:
 def withdrawal(settings: Settings, letter: WithdrawalLetter) -> Message:
     """A withdrawal has arrived, with all that was declared and when; or was accepted, or declined and why."""
     said: tuple[str, ...]
-    known = bool(letter.reference)
+    known, which = bool(letter.reference), bool(letter.which_url)
     match letter.stage:
         case Stage.RECEIVED:
             subject = (
@@ -371,6 +371,10 @@ def withdrawal(settings: Settings, letter: WithdrawalLetter) -> Message:
             said = (
                 what.format(shop=settings.shop_name),
                 _("A person looks at it and answers you at this address. Keep this letter."),
+                *(
+                    [_("It does not say which of your orders you mean. Choose it, and we can settle it sooner.")]
+                    * which
+                ),
             )
         case Stage.ACCEPTED:
             subject = (
@@ -383,6 +387,7 @@ def withdrawal(settings: Settings, letter: WithdrawalLetter) -> Message:
     return about_order(
         settings, letter.email, subject.format(number=letter.reference), headline=headline, paragraphs=said,
         items=_declared(letter), library_url=f"{settings.public_url}/purchases",
+        button=_("Choose the order") if which else "", url=letter.which_url,
     )  # fmt: skip
 
 

@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 from sqlmodel import Session, select
 
-from core.foundation import addresses
+from core.foundation import addresses, signing
 from core.foundation.addresses import fold
 from core.foundation.database import lock_names, repeatable
-from core.foundation.errors import NothingSaid, TooManyTries
+from core.foundation.errors import LinkInvalid, NothingSaid, TooManyTries, WithdrawalDecided
 from core.foundation.jobs import outbox
 from core.foundation.jobs.kinds import Job
 from core.foundation.records import new_id
@@ -22,7 +22,7 @@ from core.orders import history, orders
 from core.orders.orders import Order
 from core.people import customers
 from core.rights import withdrawals
-from core.rights.withdrawals import Proof, Stage, Withdrawal
+from core.rights.withdrawals import Proof, Stage, State, Withdrawal
 from core.shop import Shop
 from core.traffic import rate_limits
 from core.traffic.rate_limits import Limit
@@ -90,10 +90,66 @@ class Receipt:
     lines: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Choice:
+    """An order that somebody may mean who withdrew under an address alone. What was bought with it is not said."""
+
+    order_id: str
+    number: str
+    placed_at: datetime
+
+
 def page(shop: Shop, number: str = "") -> str:
     """The public address of the page; in a letter about an order with its number, which is all that is filled in by that."""
     query = f"?order={quote(number)}" if number else ""
     return f"{shop.settings.public_url}/withdraw{query}"
+
+
+def choice_link(shop: Shop, session: Session, row: Withdrawal) -> str:
+    """What the acknowledgement leads to where nobody knows which order is meant, and its address is a buyer's: it is mailed to that
+    address alone. Empty where there is nothing to choose."""
+    if row.order_id or not _choices(session, shop, row):
+        return ""
+    return f"{page(shop)}?which={signing.sign(shop.signing_key, signing.WHICH, row.id)}"
+
+
+def choices(shop: Shop, token: str) -> tuple[Choice, ...]:
+    """Which orders whoever has this link may mean, newest first. Raises LinkInvalid, LinkExpired, or WithdrawalDecided where it is
+    known by now."""
+    with shop.reading() as session:
+        return tuple(_choices(session, shop, _undecided(session, shop, token)))
+
+
+@repeatable
+def choose(shop: Shop, token: str, order_id: str) -> Choice:
+    """Say which order is meant, as its buyer: it counts from when it was declared. Raises as `choices`, and NothingSaid for an
+    order that was none of them."""
+    with shop.transaction() as session:
+        row = _undecided(session, shop, token)
+        chosen = next((each for each in _choices(session, shop, row) if each.order_id == order_id), None)
+        if chosen is None:
+            raise NothingSaid(field="order")
+        withdrawals.lock_with_order(session, row.id, order_id)
+        withdrawals.assign(session, row.id, order_id, actor="buyer", now=shop.now())
+        row.proof = Proof.PROVEN
+    return chosen
+
+
+def _undecided(session: Session, shop: Shop, token: str) -> Withdrawal:
+    row = session.get(Withdrawal, str(signing.read(shop.signing_key, signing.WHICH, token)))
+    if row is None or not row.email:
+        raise LinkInvalid()  # whoever declared it was erased
+    if row.state is not State.OPEN or row.order_id:
+        raise WithdrawalDecided(withdrawal=row.id)
+    return row
+
+
+def _choices(session: Session, shop: Shop, row: Withdrawal) -> list[Choice]:
+    settings, theirs = shop.settings, customers.whose(session, row.email)
+    found = withdrawals.possible(
+        session, theirs, livemode=settings.livemode, zone=settings.zone, now=row.created_at
+    )  # fmt: skip
+    return [Choice(order.id, order.number, order.created_at) for order in found]
 
 
 def offered(shop: Shop, visitor: Visitor) -> tuple[Offered, ...]:
@@ -108,11 +164,12 @@ def offered(shop: Shop, visitor: Visitor) -> tuple[Offered, ...]:
 def declare(shop: Shop, declaration: Declaration, visitor: Visitor) -> Receipt:
     """Keep it, and owe the acknowledgement, and a notice to the owners. The same form sent again is the same declaration.
 
-    Raises AddressUnfit or NothingSaid for a form that is not filled in, and TooManyTries; never for what it is about.
+    Raises AddressUnfit for a form without an address, NothingSaid for an order that was not offered, and TooManyTries; never for
+    what it is about: an address alone is enough.
     """
     chosen = _chosen(shop, declaration, visitor)
     if not chosen:
-        _check(shop, declaration)
+        addresses.checked(declaration.email, reachable=shop.settings.livemode)
     wait, said = 0, None
     # What is counted stays counted, also if it is too much: nothing is raised in here.
     with shop.transaction() as session:
@@ -135,12 +192,6 @@ def _chosen(shop: Shop, declaration: Declaration, visitor: Visitor) -> Offered |
     return found
 
 
-def _check(shop: Shop, declaration: Declaration) -> None:
-    addresses.checked(declaration.email, reachable=shop.settings.livemode)
-    if not (declaration.reference.strip() or declaration.words.strip()):
-        raise NothingSaid(field="reference")
-
-
 def _hit(session: Session, declaration: Declaration, visitor: Visitor, *, proven: bool, now: datetime) -> int:
     """Count it; in how many seconds there is room again, or 0. The flood of others keeps nobody from it who has a proof."""
     counted = [] if proven else [(BY_ADDRESS, fold(declaration.email)), (ALTOGETHER, "")]
@@ -155,7 +206,9 @@ def _keep(session: Session, shop: Shop, declaration: Declaration, chosen: Offere
     order = (
         session.get(Order, chosen.order_id)
         if chosen
-        else withdrawals.meant(session, reference=reference, email=email, livemode=livemode)
+        else withdrawals.meant(
+            session, reference=reference, email=email, livemode=livemode, zone=shop.settings.zone, now=now
+        )
     )
     known = {line.position: line.name for line in chosen.lines} if chosen else {}
     lines = sorted(set(declaration.lines) & set(known))

@@ -6,6 +6,7 @@ A declaration is never refused: what cannot be matched with an order is kept as 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import JSON, ColumnElement, Index, or_
 from sqlmodel import Field, Session, col, func, select
@@ -20,11 +21,18 @@ from core.orders import history, orders
 from core.orders.orders import Order
 from core.orders.status import Status
 from core.people import customers
+from core.rights import periods
+from core.rights.periods import Right
 
 # Within so long of the declaration the money has to go back.
 ANSWER_WITHIN = timedelta(days=14)
 # More orders of one buyer nobody is shown at once.
 _MOST_CANDIDATES = 5
+# Of a buyer who has more, the newest are looked at when no order was named.
+_MOST_POSSIBLE = 20
+# Nobody can withdraw from what was bought so long ago, in whichever zone: 14 days after the day itself.
+_LATE = timedelta(days=periods.DAYS + 2)
+_ALL_GONE = (Status.REFUNDED, Status.CHARGED_BACK)
 _NEVER_PAID = (Status.PENDING, Status.FAILED, Status.PROCESSING)
 
 
@@ -140,12 +148,14 @@ def owe_letter(session: Session, row: Withdrawal, stage: Stage, *, copy: str = "
     outbox.owe(session, Job.WITHDRAWAL, *(told := (row.id, stage, *more)), key=":".join(told), to=row.email)
 
 
-def meant(session: Session, *, reference: str, email: str, livemode: bool) -> Order | None:
-    """The order that somebody means who typed this: the paid one of this number, if the address is its buyer's, or the only
-    one that there is of this buyer. None also where there are several."""
+def meant(
+    session: Session, *, reference: str, email: str, livemode: bool, zone: ZoneInfo, now: datetime
+) -> Order | None:  # fmt: skip
+    """The order that somebody means who typed this: the paid one of this number, if the address is its buyer's, or the only one
+    of this buyer's from which they can still withdraw, or that there is at all. None also where there are several."""
     theirs = customers.whose(session, email)
     if not reference:
-        found = of_buyer(session, theirs, livemode=livemode, limit=2)
+        found = possible(session, theirs, livemode=livemode, zone=zone, now=now)
         return found[0] if len(found) == 1 else None
     order = numbered(session, reference, livemode=livemode)
     if order is None:
@@ -169,6 +179,20 @@ def of_buyer(
         return []
     query = select(Order).where(Order.customer_id == customer_id, *_paid(livemode=livemode))
     return list(session.exec(query.order_by(col(Order.created_at).desc()).limit(limit)))
+
+
+def possible(
+    session: Session, customer_id: str | None, *, livemode: bool, zone: ZoneInfo, now: datetime
+) -> list[Order]:
+    """What a customer has paid for and can still withdraw from, newest first; all of it where that is nothing."""
+    theirs = of_buyer(session, customer_id, livemode=livemode, limit=_MOST_POSSIBLE)
+    return [order for order in theirs if _is_open(session, order, zone, now=now)] or theirs
+
+
+def _is_open(session: Session, order: Order, zone: ZoneInfo, *, now: datetime) -> bool:
+    if order.status in _ALL_GONE or (order.paid_at or order.created_at) < now - _LATE:
+        return False
+    return any(line.right in (Right.OPEN, Right.PART) for line in periods.of_order(session, order.id, zone, at=now))
 
 
 def candidates(session: Session, row: Withdrawal, *, livemode: bool) -> list[Order]:

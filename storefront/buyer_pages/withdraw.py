@@ -1,6 +1,6 @@
 import streamlit as st
 
-from core.foundation.errors import ShopError, TooManyTries
+from core.foundation.errors import ShopError, TooManyTries, WithdrawalDecided
 from core.foundation.records import new_id
 from core.languages.sentences import _
 from core.rights import declarations
@@ -48,7 +48,7 @@ def draw_details(typed: str) -> None:
             _("Order number"), "" if is_address else typed, key="withdraw-number", max_chars=declarations.MOST_REFERENCE,
         )  # fmt: skip
         said = st.text_area(
-            _("What do you withdraw from?"), key="withdraw-words", max_chars=declarations.MOST_WORDS, height=96,
+            _("What do you withdraw from? (optional)"), key="withdraw-words", max_chars=declarations.MOST_WORDS, height=96,
             placeholder=_("Everything in this order, or what of it"),
         )  # fmt: skip
         name = st.text_input(_("Your name (optional)"), key="withdraw-name", max_chars=declarations.MOST_NAME)
@@ -110,6 +110,41 @@ def send(declaration: Declaration) -> None:
     st.rerun()
 
 
+def draw_which(which: str) -> None:
+    """Which of their orders somebody means who withdrew under an address alone: this link was mailed to it."""
+    try:
+        found = declarations.choices(shop, which)
+    except WithdrawalDecided:
+        st.success(
+            _("We know which order you mean. A person looks at it and answers you."), icon=":material/check_circle:"
+        )
+        return
+    except ShopError as error:
+        st.warning(sentences.of(error), icon=":material/error:")
+        return
+    st.markdown(_("We have your withdrawal. Which order do you withdraw from?"))
+    names = {each.order_id: f"{each.number}, {dates.day(each.placed_at)}" for each in found}
+    with st.form("withdraw-which-order", border=False):
+        chosen = st.radio(_("Order"), list(names), index=None, key="withdraw-choice", format_func=names.__getitem__)
+        sent = st.form_submit_button(_("Confirm"), type="primary", width="stretch")
+    if sent and chosen:
+        choose(which, chosen)
+    elif sent:
+        st.warning(_("Choose an order."), icon=":material/error:")
+
+
+def choose(which: str, order_id: str) -> None:
+    """Say that it is this order, and go on to that this is known."""
+    try:
+        declarations.choose(shop, which, order_id)
+    except WithdrawalDecided:
+        pass  # in another tab, or by the owners: the page says so
+    except ShopError as error:
+        st.warning(sentences.of(error), icon=":material/error:")
+        return
+    st.rerun()
+
+
 def draw_done(receipt: Receipt) -> None:
     """That it has arrived: what, when, and that a letter says so."""
     at = receipt.at.astimezone(shop.settings.zone)
@@ -154,7 +189,9 @@ with frame.column(520):
     st.title(_("Withdraw from contract"), anchor=False)
     # The link of a letter names its order, and proves nothing.
     named = str(st.query_params.get("order", ""))[: declarations.MOST_REFERENCE]
-    if DONE in state:
+    if which := str(st.query_params.get("which", "")):
+        draw_which(which)
+    elif DONE in state:
         draw_done(state[DONE])
     elif REFERENCE in state:
         draw_details(state[REFERENCE])

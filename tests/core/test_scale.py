@@ -254,7 +254,10 @@ def test_withdrawals_reminders_and_what_is_due_to_be_forgotten_are_found_without
             withdrawals.page(session, state, livemode=False, zone=late.settings.zone, place=Place())
         assert reports.withdrawal_list(session, every=False) == []
         assert reminders.due(session, livemode=False, now=late.now()) == []
-        assert rights.meant(session, reference="SEED-77", email="buyer77@example.org", livemode=False)
+        zone, now = late.settings.zone, late.now()
+        for reference in ("SEED-77", ""):
+            email = "buyer77@example.org"
+            assert rights.meant(session, reference=reference, email=email, livemode=False, zone=zone, now=now)
     assert retention.due(late)["events"] == retention.BATCH
     assert heard
     assert _whole_tables(old_shop.engine, heard) == []

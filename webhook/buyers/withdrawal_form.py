@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from core.foundation.errors import AddressUnfit, NothingSaid, ShopError, TooManyTries
+from core.foundation.errors import AddressUnfit, ShopError, TooManyTries
 from core.foundation.records import new_id
 from core.languages import formats
 from core.languages.sentences import _
@@ -36,7 +36,7 @@ async def declare(request: Request, shop: OpenShop) -> HTMLResponse:
     visitor = Visitor(sender=senders.household_of(request))
     try:
         receipt = await run_in_threadpool(declarations.declare, shop, declared, visitor)
-    except (AddressUnfit, NothingSaid, TooManyTries) as error:
+    except (AddressUnfit, TooManyTries) as error:
         return _drawn(shop, declared, trouble=_sentence(shop, error), status=status_of(error))
     return _received(shop, receipt)
 
@@ -67,8 +67,6 @@ def _sentence(shop: Shop, error: ShopError) -> str:
     match error:
         case AddressUnfit():
             return _("Type your full email, such as name@company.com.")
-        case NothingSaid():
-            return _("Say what you withdraw from: the number of your order, or a few words.")
         case _:
             wait = _("That was a lot of tries in a short time. Wait a while, then try again.")
             # Whoever cannot send the form right now must not lose days by it.

@@ -14,6 +14,7 @@ from core.foundation.errors import (
     AddressUnfit,
     DoneAlready,
     Hold,
+    LinkInvalid,
     NotErasable,
     NothingSaid,
     NotPermitted,
@@ -129,9 +130,53 @@ def test_the_same_form_sent_twice_is_one_declaration(shop: Shop) -> None:
 def test_a_form_that_says_nothing_is_asked_to_say_something(shop: Shop) -> None:
     with pytest.raises(AddressUnfit):
         declares(shop, email="nobody", reference="SH-1001")
-    with pytest.raises(NothingSaid):
-        declares(shop, email=STRANGER, words="  ")
     assert builders.rows(shop, Withdrawal) == []
+
+
+@builders.on_sqlite
+def test_an_address_alone_is_enough_whoevers_it_is(shop: Shop, stripe: FakeStripe) -> None:
+    order_id = bought(shop, stripe)
+    answers = [declares(shop, f"do_{email}", email=email, words="  ") for email in (NORA, STRANGER)]
+    assert [(each.reference, each.words, each.lines) for each in answers] == [("", "", ())] * 2
+    assert {row.email: row.order_id for row in builders.rows(shop, Withdrawal)} == {NORA: order_id, STRANGER: None}
+    assert "which=" not in "".join(letter(shop, job).text for job in letters(shop))
+
+
+@builders.on_sqlite
+def test_an_address_alone_means_the_one_order_that_can_still_be_withdrawn_from(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    bought(shop, stripe)
+    clock.pass_(days=20)
+    newer, back = bought(shop, stripe, cart="cart_2"), bought(shop, stripe, cart="cart_3")
+    refund.request(shop, back, actor="owner")
+    declares(shop, email=NORA)
+    assert only(shop).order_id == newer
+
+
+@builders.on_sqlite
+def test_who_has_several_chooses_by_the_link_that_is_mailed_to_that_address(
+    shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    first, second = bought(shop, stripe), bought(shop, stripe, "kit-eur", cart="cart_2")
+    declares(shop, email=NORA)
+    row, [job] = only(shop), letters(shop)
+    text = letter(shop, job).text
+    assert (row.order_id, letter(shop, job).to) == (None, NORA)
+    assert "Kit" not in text
+    token = text.partition("/withdraw?which=")[2].split()[0]
+    assert {each.order_id for each in declarations.choices(shop, token)} == {first, second}
+    with pytest.raises(LinkInvalid):
+        declarations.choices(shop, f"{token}x")
+    clock.pass_(hours=1)
+    with pytest.raises(NothingSaid):
+        declarations.choose(shop, token, "ord_anothers")
+    assert declarations.choose(shop, token, second).order_id == second
+    after = only(shop)
+    assert (after.order_id, after.proof, after.created_at) == (second, Proof.PROVEN, row.created_at)
+    for _ in range(2):
+        with pytest.raises(WithdrawalDecided):
+            declarations.choose(shop, token, first)
 
 
 @builders.on_sqlite

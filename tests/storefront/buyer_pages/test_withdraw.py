@@ -50,10 +50,36 @@ def test_an_email_typed_first_is_where_the_acknowledgement_goes(visitor: Visitor
     sound(tab.button[0].click().run())
     assert tab.text_input(key="withdraw-email").value == NORA
     assert tab.text_input(key="withdraw-number").value == ""
-    sound(next(each for each in tab.button if each.label == "Confirm withdrawal").click().run())
-    assert "Say what you withdraw from" in words(tab)
     sound(tab.button(key="withdraw-back").click().run())
     assert [each.key for each in tab.text_input] == ["withdraw-which"]
+    tab.text_input(key="withdraw-which").set_value(NORA)
+    sound(tab.button[0].click().run())
+    sound(next(each for each in tab.button if each.label == "Confirm withdrawal").click().run())
+    assert "We have received your withdrawal" in words(tab)
+
+
+def test_the_link_of_the_acknowledgement_asks_which_order_is_meant_and_says_nothing_of_what_was_bought(
+    visitor: Visitor,
+) -> None:
+    shop = visitor.shop
+    first, second = bought(shop, visitor.stripe), bought(shop, visitor.stripe, "kit-eur", cart="cart_2")
+    declarations.declare(shop, Declaration("do_1", NORA), declarations.Visitor())
+    [row] = builders.rows(shop, Withdrawal)
+    with shop.reading() as session:
+        token = declarations.choice_link(shop, session, row).partition("which=")[2]
+    tab = visitor.opens("withdraw", which=token)
+    assert set(tab.radio[0].options) == {
+        f"{builders.order(shop, each).number}, 23 November 2026" for each in (first, second)
+    }
+    assert "Field Guide" not in words(tab)
+    sound(tab.button[0].click().run())
+    assert "Choose an order." in words(tab)
+    tab.radio[0].set_value(second)
+    sound(tab.button[0].click().run())
+    assert "We know which order you mean" in words(tab)
+    [row] = builders.rows(shop, Withdrawal)
+    assert (row.order_id, row.proof) == (second, Proof.PROVEN)
+    assert "This link doesn't work." in words(visitor.opens("withdraw", which="x"))
 
 
 def test_whoever_came_by_a_letter_finds_the_order_named_and_no_address(visitor: Visitor) -> None:
