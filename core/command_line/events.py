@@ -92,7 +92,7 @@ def attention(as_json: Json = False) -> None:
     """What needs a person, and what to do about it."""
     from core.owner.needs import attention as needs
 
-    found = needs.items(open_shop())
+    found = needs.everything(open_shop())
     answer = [
         {
             **vars(item),

@@ -53,6 +53,13 @@ def items(shop: Shop, *, beside: int = 0) -> list[Item]:
     return sorted(found, key=lambda item: (item.due_by is None, item.due_by or item.since))
 
 
+def everything(shop: Shop) -> list[Item]:
+    """The same, with what the doctor found wrong when it looked last behind it."""
+    with shop.reading() as session:
+        examined = list(machinery.doctor(session))
+    return [*items(shop), *examined]
+
+
 @cache
 def _whether_any() -> Select[Any]:
     """Whether there is any of each kind, in one question: mostly there is of none."""

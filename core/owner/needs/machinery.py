@@ -11,7 +11,7 @@ from core.foundation.signals import milestones
 from core.foundation.signals.milestones import Milestone, Name
 from core.kinds import downloads, file_versions
 from core.orders.checkouts import AT_STRIPE, Checkout
-from core.owner.doctor import readiness
+from core.owner.doctor import findings, readiness
 from core.owner.doctor.readiness import Check
 from core.owner.needs.items import Item
 from core.shop import Shop
@@ -84,6 +84,13 @@ def files(session: Session) -> Iterator[Item]:
             "Whoever buys now gets the newer one. Those whose updates ended before it came get a page instead of their file, and"
             " nothing counts. Put it back where it was kept; this item goes with the next download of it.",
         )  # fmt: skip
+
+
+def doctor(session: Session) -> Iterator[Item]:
+    """What the doctor found wrong when it looked last. The overview shows that by itself, beside what needs a person."""
+    if last := findings.last(session):
+        for finding in last.wrong:
+            yield Item("doctor", finding.check, None, last.at, None, finding.what, finding.how)
 
 
 def worker(shop: Shop) -> Iterator[Item]:

@@ -17,6 +17,8 @@ from core.orders.disputes import FraudWarning
 from core.orders.orders import Order
 from core.orders.payments import Payment
 from core.orders.refunds import Refund
+from core.owner.doctor import findings
+from core.owner.doctor.findings import Finding, Level
 from core.owner.needs import attention, set_aside
 from core.owner.needs.set_aside import SetAside
 from core.registers import refunds as refund_register
@@ -590,3 +592,20 @@ def test_a_flood_of_the_other_mode_hides_nothing(shop: Shop, stripe: FakeStripe,
             session.add(Order(**values | of_other))
     in_mode = builders.live(shop) if livemode else shop
     assert [item.order_id for item in attention.items(in_mode) if item.order_id] == [order_id]
+
+
+@builders.on_sqlite
+def test_what_the_doctor_found_wrong_is_told_behind_what_needs_a_person(shop: Shop) -> None:
+    found = [
+        Finding("clock", Level.FINE, "The clock agrees."),
+        Finding("mail", Level.WRONG, "The mail server refuses us.", "No letter goes out.", "Correct SMTP_URL."),
+    ]
+    before = attention.everything(shop)
+    assert before == attention.items(shop)
+    with shop.transaction() as session:
+        findings.keep(session, found, now=shop.now())
+    assert attention.items(shop) == before
+    [item] = attention.everything(shop)[len(before) :]
+    assert (item.topic, item.subject, item.detail, item.advice, item.since) == (
+        "doctor", "mail", "The mail server refuses us.", "Correct SMTP_URL.", shop.now(),
+    )  # fmt: skip
