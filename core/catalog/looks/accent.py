@@ -40,8 +40,9 @@ def checked(text: str) -> str:
 
 @cache
 def of(text: str) -> Accent:
-    """The accent of a checked colour, the default one without any."""
-    if not text:
+    """The accent of a checked colour, the default one without any; its shades are picked by hand, so that who chose the very same
+    has them too."""
+    if text in ("", DEFAULT.button):
         return DEFAULT
     return Accent(
         button=text, on_button=max("#ffffff", "#000000", key=lambda each: contrast(each, text)),

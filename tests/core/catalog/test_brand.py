@@ -33,7 +33,7 @@ def test_yellow_has_black_letters_and_is_darkened_for_text() -> None:
     assert (yellow.button, yellow.on_button) == ("#ffdd00", "#000000")
     assert yellow.ink not in (yellow.button, "#000000")
     assert yellow.ink_on_dark == yellow.button
-    assert accent.of("") == accent.DEFAULT
+    assert accent.of("") == accent.of("#2443c8") == accent.DEFAULT
 
 
 @pytest.mark.parametrize("text", ["yellow", "#12", "#1234567", "123456", "#ggg", ""])
