@@ -58,13 +58,13 @@ def _draw_table(rows: Sequence[OrderRow]) -> tuple[OrderRow, ...]:
         {
             "number": [row.number for row in rows],
             "open": ["Open"] * len(rows),
+            "placed": [states.moment(row.placed_at) for row in rows],
             "total": [price(row.total).replace("\\", "") for row in rows],
-            "refunded": [price(row.refunded).replace("\\", "") if row.refunded.amount else "" for row in rows],
             "status": [[states.STATUS[row.status][0]] for row in rows],
             "handed": [[states.HANDED[row.handed][0]] for row in rows],
             "who": [who(row) for row in rows],
+            "refunded": [price(row.refunded).replace("\\", "") if row.refunded.amount else "" for row in rows],
             "products": [", ".join(row.products) for row in rows],
-            "placed": [states.moment(row.placed_at) for row in rows],
             "country": [row.country for row in rows],
             "mode": ["Live" if row.livemode else "Test" for row in rows],
         },
@@ -73,8 +73,8 @@ def _draw_table(rows: Sequence[OrderRow]) -> tuple[OrderRow, ...]:
         column_config={
             "number": column.TextColumn("Order", pinned=True, width=88),
             "open": column.ButtonColumn("Details", pinned=True, type="tertiary", width=68, key="open-order", on_click=open_order),
+            "placed": column.TextColumn("Placed", width=132, help=f"By the clock of {process.shop().settings.zone.key}"),
             "total": column.TextColumn("Total", width=84, alignment="right"),
-            "refunded": column.TextColumn("Refunded", width=80, alignment="right"),
             "status": column.MultiselectColumn(
                 "Money", width=140, options=[each[0] for each in statuses], color=[each[1] for each in statuses]
             ),
@@ -82,8 +82,8 @@ def _draw_table(rows: Sequence[OrderRow]) -> tuple[OrderRow, ...]:
                 "Delivery", width=118, options=[each[0] for each in handed], color=[each[1] for each in handed]
             ),
             "who": column.TextColumn("Buyer", width=160),
+            "refunded": column.TextColumn("Refunded", width=80, alignment="right"),
             "products": column.TextColumn("Products", width=200),
-            "placed": column.TextColumn("Placed", width=132, help=f"By the clock of {process.shop().settings.zone.key}"),
             "country": column.TextColumn("From", width=52),
             "mode": column.TextColumn("Mode", width=56),
         },

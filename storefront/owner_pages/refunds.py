@@ -12,7 +12,7 @@ from core.registers.disputes import DisputeRow
 from core.registers.refunds import RefundRow
 from storefront import dates, frame, process, words
 from storefront.amounts import price
-from storefront.back_office import dialogs, fates, gate, lists, refusals, states
+from storefront.back_office import bar, dialogs, fates, gate, lists, refusals, states
 
 shop = process.shop()
 VIEWS = {"refunds": "Refunds", "disputes": "Disputes"}
@@ -39,8 +39,8 @@ def draw_refunds(me: Staff) -> None:
 def draw_refund(row: RefundRow, me: Staff) -> None:
     """One refund."""
     with lists.row(row.id, f"**{price(row.amount)}** {states.badge(states.REFUND[row.status])}", row.order):
-        words.quiet(states.of_refund(row.reason, row.failure, row.actor))
-        words.quiet(f"{states.moment(row.created_at)} · {words.plain(row.stripe_id or row.id)}")
+        why = states.of_refund(row.reason, row.failure, row.actor)
+        words.quiet(f"{states.moment(row.created_at)} · {why} · {words.plain(row.stripe_id or row.id)}")
         if row.is_stuck:
             words.quiet(f"Stripe has not confirmed it for {dates.age(shop.now() - row.created_at)}.")
             if me.may(Action.MEND):
@@ -130,7 +130,7 @@ def draw_evidence(order_id: str) -> None:
 
 me = gate.me()
 with frame.column(1180):
-    st.title("Refunds and disputes", anchor=False)
+    bar.draw_title("Refunds and disputes")
     lists.draw_said()
     view = lists.switch("Which", VIEWS, name="view")
     if view == "disputes":
