@@ -1,4 +1,4 @@
-"""The bar on top of every owner's page: one field that finds any order, and how much needs a person."""
+"""The bar on top of every owner's page: one field that finds any order, and how much needs a person; and the page's title below."""
 
 import streamlit as st
 
@@ -28,6 +28,12 @@ def draw(waiting: int, *, listed: bool) -> None:
             st.markdown(f":material/error: [{said}](#{NEEDS})", width="content")
         elif waiting:
             st.page_link(links.OVERVIEW, label=said, icon=":material/error:")
+
+
+def draw_title(title: str) -> None:
+    """What a page is called, as high as where buttons stand beside it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(title, anchor=False, width="content")
 
 
 def _draw_search() -> None:

@@ -186,7 +186,7 @@ def of(error: ShopError) -> str:
         case LicenseNotFound():
             return "This licence isn't there any more."
         case MachineNotFound():
-            return "The machine was removed already."
+            return "The computer was removed already."
         case NoLicenseProduct():
             return "That product has no licence keys."
         case ProductUnfit(problems=problems) | PromotionUnfit(problems=problems):
@@ -278,7 +278,7 @@ _HOOK = {
 _FIELDS = {
     "id": "Address", "name": "Name", "max_quantity": "The most in one order", "prices": "The price",
     "prices.amount": "The amount", "prices.currency": "The currency", "prices.interval": "How often it is billed",
-    "license.machines": "Machines for each key", "download.downloads": "Downloads of each file",
+    "license.machines": "Computers for each key", "download.downloads": "Downloads of each file",
     "dates.capacity": "The places", "dates.starts_at": "The day", "dates.timezone": "The time zone", "dates": "Dates",
     "dates.hours": "The number of hours",
     "files": "The files", "code": "The code", "takes": "What it takes off", "percent": "The percentage",

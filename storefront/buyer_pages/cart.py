@@ -222,7 +222,7 @@ def draw_summary(lines: list[LineView], asked: tuple[Asked, ...]) -> tuple[bool,
                 # Stripe takes one code.
                 _("You pay on Stripe's page. We never see your card number.")
                 if introduced
-                else _("You pay on Stripe's page. We never see your card number. Discount codes are entered there.")
+                else _("You pay on Stripe's page. We never see your card number. Promotion codes are entered there.")
             )
     return go, below
 

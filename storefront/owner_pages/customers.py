@@ -4,7 +4,7 @@ from core.registers import customers
 from core.registers.customers import CustomerRow
 from storefront import dates, frame, links, process, words
 from storefront.amounts import price
-from storefront.back_office import gate, lists
+from storefront.back_office import bar, gate, lists
 
 shop = process.shop()
 
@@ -25,7 +25,7 @@ def draw_customer(row: CustomerRow) -> None:
 
 gate.me()
 with frame.column(1180):
-    st.title("Customers", anchor=False)
+    bar.draw_title("Customers")
     text = lists.search("Find a customer", "Email, name or order number")
     with shop.reading() as session:
         page = customers.page(session, text, livemode=shop.settings.livemode, place=lists.place())

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ from core.registers.events import EventRow, Replayed
 from core.registers.machinery import LastPass, Machinery
 from core.registers.paging import Page
 from storefront import amounts, dates, frame, links, process, words
-from storefront.back_office import dialogs, gate, lists, refusals, states
+from storefront.back_office import bar, dialogs, gate, lists, refusals, states
 
 shop = process.shop()
 STAGES = {
@@ -30,6 +30,39 @@ KEPT = {
     "downloads": "Downloads", "sign_ins": "Sign-ins", "carts": "Carts", "audit_log": "Log of the staff",
 }  # fmt: skip
 CHECKS = {"database": "Database", "worker": "Worker", "sweep": "Asking Stripe what no webhook told"}
+
+
+def draw_verdict(waiting: Mapping[str, int], machine: Machinery) -> None:
+    """In one sentence whether selling works, and then what is to be looked at."""
+    troubles = [*said_of_checks(machine), *said_of_waiting(waiting, machine)]
+    if troubles:
+        st.warning("  \n".join(troubles), title="Selling works, but something needs a look", icon=":material/error:")
+    else:
+        st.markdown(
+            ":green[:material/check_circle:] **Selling works.** All that Stripe told had its effect, and no job gave up."
+        )
+
+
+def said_of_checks(machine: Machinery) -> Iterator[str]:
+    """What the shop is made of and is not at work, and what it means that it is not."""
+    failing = {check.name for check in machine.checks if not check.ok}
+    if "worker" in failing:
+        yield "The worker is not at work: buyers can pay and open what they bought, but no letter goes out until it is started."
+    elif failing:
+        yield f"{' and '.join(CHECKS[name] for name in CHECKS if name in failing)}: see *Checks*."
+    if found := machine.examination and len(machine.examination.wrong):
+        yield f"The doctor found {words.count(found, 'thing that is', 'things that are')} wrong: see *Doctor*."
+
+
+def said_of_waiting(waiting: Mapping[str, int], machine: Machinery) -> Iterator[str]:
+    """What has had no effect, and what can be done about it."""
+    if events_left := sum(waiting.values()):
+        yield (
+            f"{words.count(events_left, 'event', 'events')} of Stripe had no effect yet. Replaying is safe: what has worked does"
+            " nothing the second time."
+        )
+    if dead := len(machine.jobs[Stage.DEAD]):
+        yield f"{words.count(dead, 'job', 'jobs')} gave up: see *Jobs*, and try again once the cause is gone."
 
 
 def draw_counts(waiting: Mapping[str, int], machine: Machinery) -> None:
@@ -59,14 +92,21 @@ def draw_events(page: Page[EventRow], state: str, me: Staff, *, waiting: int) ->
 
 def draw_event(row: EventRow, me: Staff) -> None:
     """One event."""
-    with st.container(key=f"row-{row.id}", gap="xxsmall"):
-        other = "" if row.livemode is shop.settings.livemode else " :gray-badge[Other mode]"
-        st.markdown(f"{states.badge(states.EVENT[row.state])} **{words.plain(row.type)}**{other}")
-        tries = f", tried {words.count(row.attempts, 'time', 'times')}" if row.attempts > 1 else ""
-        words.quiet(f"{states.moment(row.received_at)}{tries} · {words.plain(row.id)}")
-        if row.error:
-            words.quiet(words.plain(row.error))
-        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+    with st.container(
+        key=f"row-{row.id}",
+        horizontal=True,
+        horizontal_alignment="distribute",
+        vertical_alignment="center",
+        gap="small",
+    ):
+        with st.container(width="stretch", gap="xxsmall"):
+            other = "" if row.livemode is shop.settings.livemode else " :gray-badge[Other mode]"
+            st.markdown(f"{states.badge(states.EVENT[row.state])} **{words.plain(row.type)}**{other}")
+            tries = f", tried {words.count(row.attempts, 'time', 'times')}" if row.attempts > 1 else ""
+            words.quiet(f"{states.moment(row.received_at)}{tries} · {words.plain(row.id)}")
+            if row.error:
+                words.quiet(words.plain(row.error))
+        with st.container(horizontal=True, width="content", gap="small", vertical_alignment="center"):
             if row.order_id:
                 links.trailing(links.ORDER, "Open the order", id=row.order_id)
             st.button(
@@ -314,8 +354,9 @@ with shop.reading() as session:
     waiting = events.waiting(session)
 machine = machinery.look(shop)
 with frame.column(1180):
-    st.title("Health", anchor=False)
+    bar.draw_title("Health")
     lists.draw_said()
+    draw_verdict(waiting, machine)
     draw_counts(waiting, machine)
     left, right = st.columns([5, 3], gap="medium")
     with left:

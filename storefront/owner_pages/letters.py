@@ -13,10 +13,10 @@ from core.people.staff import Action, Staff
 from core.registers import letters
 from core.registers.letters import LetterRow
 from storefront import frame, letter_frame, process, words
-from storefront.back_office import dialogs, gate, lists, states
+from storefront.back_office import bar, dialogs, gate, lists, states
 
 shop = process.shop()
-VIEWS = {"": "Sent and owed", "kinds": "What they look like"}
+VIEWS = {"": "Sent and waiting", "kinds": "What they look like"}
 
 
 def draw_letter(row: LetterRow, me: Staff) -> None:
@@ -153,7 +153,7 @@ def tested(kind: Job, deed: Deed) -> str:
 
 me = gate.me()
 with frame.column(1180):
-    st.title("Letters", anchor=False)
+    bar.draw_title("Letters")
     lists.draw_said()
     if lists.switch("View", VIEWS, name="view") == "kinds":
         draw_kinds(me)

@@ -83,7 +83,7 @@ def draw_balance(each: Received) -> None:
         line("**Change of the balance**", each.change)
         with st.container(horizontal=True, gap="small", key=f"flush-rows-{each.currency}"):
             for figure in (Figure.RECEIVED, Figure.FEES, Figure.DISPUTE_FEES):
-                figure_cards.link(figure, f"Rows: {figure_cards.LABELS[figure].lower()}", each.currency, wanted)
+                figure_cards.link(figure, f"Show {figure_cards.LABELS[figure].lower()}", each.currency, wanted)
 
 
 def draw_payout(row: PayoutRow) -> None:
@@ -107,7 +107,7 @@ def draw_payouts(page: PayoutPage) -> None:
     """What Stripe sent to the bank, by the day it arrives there."""
     with frame.card("payouts", gap="small"):
         st.header("Payouts", anchor=False)
-        words.quiet("By the day on which they arrive at the bank, which is a date and of no time zone.")
+        words.quiet("By the day on which they arrive at your bank.")
         if not page.rows:
             st.markdown("**No payouts** arrive on these days.")
         for row in page.rows:

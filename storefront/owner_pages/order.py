@@ -311,7 +311,7 @@ def draw_notes(sheet: Sheet, me: Staff) -> None:
                 persist_state=unsaved.KEPT,
             )
         unsaved.note(form, bool(text.strip()))
-        written = st.button("Keep note", key="note-do") and not frame.is_kept(key)
+        written = st.button("Save note", key="note-do") and not frame.is_kept(key)
         unsaved.draw(form, lambda: unsaved.empty(form, key))
         if written and text.strip():
             keep_note(sheet, text)

@@ -9,7 +9,7 @@ from core.people.deeds import Deed
 from core.people.staff import Action, Listed, Role
 from storefront import frame, process, words
 from storefront.amounts import price
-from storefront.back_office import dialogs, gate, refusals, states
+from storefront.back_office import bar, dialogs, gate, refusals, states
 from storefront.people import api_keys_card, own_sign_in_card
 
 shop = process.shop()
@@ -197,7 +197,7 @@ def draw_log(entries: list[AuditEntry]) -> None:
 
 me = gate.me()
 with frame.column(1180):
-    st.title("Staff", anchor=False)
+    bar.draw_title("Staff")
     dialogs.draw_said()
     if not me.may(Action.STAFF):
         own_sign_in_card.draw(me)

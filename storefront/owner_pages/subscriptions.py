@@ -15,7 +15,17 @@ from core.registers.paging import Page
 from core.registers.subscriptions import Standing, SubscriptionRow
 from storefront import dates, frame, links, process, words
 from storefront.amounts import price
-from storefront.back_office import dialogs, figure_cards, gate, lists, period_fields, refusals, shop_figures, states
+from storefront.back_office import (
+    bar,
+    dialogs,
+    figure_cards,
+    gate,
+    lists,
+    period_fields,
+    refusals,
+    shop_figures,
+    states,
+)
 
 shop = process.shop()
 _ENDS = {"now": "At once", "later": "When the period that was paid for ends"}
@@ -44,7 +54,7 @@ def draw_subscription(row: SubscriptionRow, me: Staff) -> None:
             if row.standing is not Standing.ENDED and row.quantity and me.may(Action.CHANGE_PLAN):
                 links.open_by(links.ORDER, "Change seats", "group", id=row.order.id)
             if row.standing is not Standing.ENDED and me.may(Action.END_PLAN):
-                opener("End it", "cancel", f"end-{row.id}")
+                opener("End subscription", "cancel", f"end-{row.id}")
             if row.in_portal and me.may(Action.PORTAL):
                 opener("Billing portal", "credit_card", f"portal-{row.id}")
 
@@ -157,7 +167,7 @@ def end(row: SubscriptionRow) -> None:
         if later and row.renews_at
         else "Its buyer loses access now. This cannot be undone."
     )
-    if st.button("End it", type="primary", key="end-do"):
+    if st.button("End subscription", type="primary", key="end-do"):
 
         def act(deed: Deed) -> str:
             plans.end_by_staff(shop, row.id, later=later, deed=deed)
@@ -195,7 +205,7 @@ def portal_of(row: SubscriptionRow) -> None:
 
 me = gate.me()
 with frame.column(1180):
-    st.title("Subscriptions", anchor=False)
+    bar.draw_title("Subscriptions")
     lists.draw_said()
     if lists.asked("order"):
         links.turn_to("All plans", "arrow_back", where="all-plans")

@@ -17,7 +17,7 @@ from core.rights.periods import LineRight, Right
 from core.rights.withdrawals import Proof, State
 from storefront import dates, frame, process, words
 from storefront.amounts import price
-from storefront.back_office import dialogs, gate, lists, refund_dialog, states
+from storefront.back_office import bar, dialogs, gate, lists, refund_dialog, states
 
 shop = process.shop()
 PROOF = {
@@ -200,7 +200,7 @@ def draw_list(me: Staff) -> None:
 
 me = gate.me()
 with frame.column(1180):
-    st.title("Withdrawals", anchor=False)
+    bar.draw_title("Withdrawals")
     words.quiet(
         f"What buyers declare at {shop.settings.public_url}/withdraw. Whether the law gives them the right is yours to say."
     )

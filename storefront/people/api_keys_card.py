@@ -66,7 +66,7 @@ def draw_form() -> None:
     with st.form("api-key", border=False):
         name = st.text_input("Name", key="key-name", placeholder="Which program it is for", max_chars=80) or ""
         scopes = st.multiselect("For", list(FOR), format_func=FOR.__getitem__, key="key-scopes")
-        asked = st.form_submit_button("Make key", icon=":material/add:")
+        asked = st.form_submit_button("Create key", icon=":material/add:")
     if asked and not frame.is_kept("key-name", "key-scopes"):
         make(name, scopes)
 
@@ -89,7 +89,7 @@ def end(key: ApiKey) -> None:
     """Asks once more."""
     gate.me()
     st.markdown(f"The program that uses **{words.plain(key.name)}** is refused from its next request on, for good.")
-    if st.button("End it", type="primary", key="end-key-do"):
+    if st.button("End this key", type="primary", key="end-key-do"):
 
         def act(deed: Deed) -> str:
             return f"{words.plain(api_keys.end_by(process.shop(), key.id, deed=deed))} was ended."

@@ -34,7 +34,7 @@ def draw_form(sheet: CustomerSheet) -> None:
             placeholder="For your team. It is in what they are given if they ask what you hold about them.",
         )  # fmt: skip
     unsaved.note(form, bool(text.strip()))
-    written = st.button("Keep note", key="customer-note-do") and not frame.is_kept(key)
+    written = st.button("Save note", key="customer-note-do") and not frame.is_kept(key)
     unsaved.draw(form, lambda: unsaved.empty(form, key))
     if written and text.strip():
         keep(sheet, text)

@@ -98,7 +98,7 @@ def _draw_terms(kind: Kind, entry: Mapping[str, Any], key: str) -> Entry:
             machines = int(license.get("machines", 1))
             machines = int(
                 right.number_input(
-                    "Machines for each key", 1, MOST_MACHINES, machines, key=f"machines-{key}", persist_state=KEPT
+                    "Computers for each key", 1, MOST_MACHINES, machines, key=f"machines-{key}", persist_state=KEPT
                 )
             )
             # How long a key is good for, its prefix and the like have no field here, and stay as the file says them.

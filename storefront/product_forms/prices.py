@@ -19,7 +19,7 @@ from storefront.back_office import dialogs, gate
 _TAX = {INCLUSIVE: "include tax", EXCLUSIVE: "have tax come on top"}
 # How a price that is paid once may be not the same for everybody.
 _SAME, _LESS, _OWN = "same", "less", "own"
-_WAYS = {_SAME: "The same at all times", _LESS: "Less, until a day", _OWN: "What buyers say, this at least"}
+_WAYS = {_SAME: "The same at all times", _LESS: "Less, until a day", _OWN: "Buyers choose, this at least"}
 INTERVALS = {Interval.MONTH: "Monthly", Interval.YEAR: "Yearly"}
 
 
@@ -64,7 +64,7 @@ def draw_open(offer: Offer) -> None:
 def said(tag: PriceTag) -> str:
     """A price and how often it is billed, or how else it is not the same for everybody."""
     if tag.least is not None:
-        return f"What buyers say, from {price(tag.least)}, {price(tag.amount)} suggested"
+        return f"Buyers choose, from {price(tag.least)}, {price(tag.amount)} suggested"
     if tag.before and tag.until:
         return (
             f"{price(tag.amount)} instead of {price(tag.before)} until {tag.until.astimezone(_zone()):%d %B %Y, %H:%M}"

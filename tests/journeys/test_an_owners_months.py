@@ -211,7 +211,7 @@ def test_a_day_answers_a_dispute_sends_money_and_a_receipt_and_keeps_a_note(
     owner.sees("goes to")
     assert len(demo.letters(second.email, 2)) == 2
     owner.page.get_by_label("Note").fill("Called, all is well.")
-    owner.clicks("Keep note")
+    owner.clicks("Save note")
     owner.sees("Called, all is well.")
     owner.sees(re.compile("owner@example.com, "))
     owner.clicks(re.compile("^(undo )?Refund$"))

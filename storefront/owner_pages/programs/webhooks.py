@@ -17,7 +17,7 @@ from core.people.staff import Action, Staff
 from core.registers import webhooks
 from core.registers.webhooks import DeliveryRow, EndpointRow
 from storefront import frame, process, words
-from storefront.back_office import dialogs, gate, lists, refusals, states
+from storefront.back_office import bar, dialogs, gate, lists, refusals, states
 
 shop = process.shop()
 # Where the secret waits that was made on this page just now. No other place ever has it.
@@ -198,7 +198,7 @@ def rotate(row: EndpointRow) -> None:
         f"**{words.plain(row.name)}** gets a new secret. For a day messages are signed with both: give the new one to the"
         " program within that time."
     )
-    if st.button("Make it", type="primary", key="rotate-do"):
+    if st.button("Make a new secret", type="primary", key="rotate-do"):
 
         def act(deed: Deed) -> str:
             st.session_state[_NEW] = webhook_desk.rotate(shop, row.id, deed=deed).secret
@@ -318,7 +318,7 @@ me = gate.me()
 with shop.reading() as session:
     found = webhooks.listed(session)
 with frame.column(1180):
-    st.title("Webhooks", anchor=False)
+    bar.draw_title("Webhooks")
     words.quiet(
         "What your own programs are told, and whether they took it. Addresses and names of people are in none of it."
     )

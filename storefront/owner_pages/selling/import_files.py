@@ -14,7 +14,7 @@ from core.people.deeds import Deed
 from core.people.staff import Action
 from storefront import frame, links, process, words
 from storefront.amounts import price
-from storefront.back_office import gate, lists, refusals, states
+from storefront.back_office import bar, gate, lists, refusals, states
 
 shop = process.shop()
 KINDS = {"": "Customers", "orders": "Past orders"}
@@ -118,7 +118,7 @@ def draw_imported() -> None:
 
 me = gate.me()
 with frame.column(1180):
-    st.title("Import", anchor=False)
+    bar.draw_title("Import")
     lists.draw_said()
     if me.may(Action.IMPORT):
         draw_file(Kind.ORDERS if lists.switch("What", KINDS, name="what") == "orders" else Kind.CUSTOMERS)

@@ -28,7 +28,7 @@ def find(license_id: str) -> LicenseSheet | None:
 def draw_machines(sheet: LicenseSheet, me: Staff) -> None:
     """Where it is in use."""
     with frame.card("machines", gap="small"):
-        st.header("Machines", anchor=False)
+        st.header("Computers", anchor=False)
         words.quiet(f"{sheet.row.used} of {sheet.row.machines} in use.")
         for machine in sheet.machines:
             draw_machine(machine, me)
@@ -64,7 +64,7 @@ def draw_terms(sheet: LicenseSheet) -> None:
         st.header("Terms", anchor=False)
         end = f"Until {states.moment(sheet.row.expires_at)}" if sheet.row.expires_at else "Without end"
         st.markdown(
-            f"{words.count(sheet.row.machines, 'machine', 'machines')}{', floating' if sheet.floating else ''}. {end}."
+            f"{words.count(sheet.row.machines, 'computer', 'computers')}{', floating' if sheet.floating else ''}. {end}."
         )
         if sheet.updates_until:
             st.markdown(f"Updates until {dates.day(sheet.updates_until)}.")
@@ -114,12 +114,12 @@ def change(sheet: LicenseSheet) -> None:
     """On how many machines, and until when. Of this one licence: the product stays as it is."""
     gate.me()
     machines = st.number_input(
-        "Machines", min_value=1, max_value=MOST_MACHINES, value=sheet.row.machines, key="terms-machines"
+        "Computers", min_value=1, max_value=MOST_MACHINES, value=sheet.row.machines, key="terms-machines"
     )
     known = sheet.row.expires_at.date() if sheet.row.expires_at else None
     day = st.date_input("Until the end of (UTC); empty for no end", value=known, key="terms-until")
     words.quiet(
-        "Machines that use it keep their places, also if they are more. Other licences of the product don't change."
+        "Computers that use it keep their places, also if they are more. Other licences of the product don't change."
     )
     if st.button("Change", type="primary", key="terms-do"):
         # A day that was left as it was keeps its hour.
@@ -158,8 +158,8 @@ def draw_dialogs(sheet: LicenseSheet) -> None:
             else "It has a new key, which its buyer finds in their purchases."
         )
 
-    off = "Apps are told so at their next question, whatever was paid for it. Its machines keep their places."
-    new = "The key of before stops at once. Its machines keep their places, and each asks for the new key."
+    off = "Apps are told so at their next question, whatever was paid for it. Its computers keep their places."
+    new = "The key of before stops at once. Its computers keep their places, and each asks for the new key."
     if dialogs.is_open("disable"):
         ask("disable", "Switch it off", off, "Switch it off", disable)
     if dialogs.is_open("enable"):
@@ -180,10 +180,10 @@ def draw_release(license_id: str, machine: Machine) -> None:
         licenses.release(shop, license_id, machine.id, deed=deed)
         return "Removed: its place is free."
 
-    called = words.plain(machine.label or "This machine")
+    called = words.plain(machine.label or "This computer")
     ask(
         f"release-{machine.id}",
-        "Remove a machine",
+        "Remove a computer",
         f"{called} loses its place, and may take a free one again.",
         "Remove it",
         act,

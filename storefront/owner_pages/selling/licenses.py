@@ -9,7 +9,7 @@ from core.people.staff import Action, Staff
 from core.registers import licenses
 from core.registers.licenses import LicenseRow, Only
 from storefront import dates, frame, links, process, words
-from storefront.back_office import dialogs, gate, lists, refusals, states
+from storefront.back_office import bar, dialogs, gate, lists, refusals, states
 
 shop = process.shop()
 NARROWED = {Only.DISABLED: "Switched off", Only.TIMED: "With an end", Only.GIVEN: "Given or imported"}
@@ -24,7 +24,7 @@ def draw_license(row: LicenseRow) -> None:
     ):
         end = f", until {dates.day(row.expires_at)}" if row.expires_at else ""
         who = f" to {words.plain(row.holder)}" if row.holder else ""
-        used = f"{row.used} of {words.count(row.machines, 'machine', 'machines')} in use"
+        used = f"{row.used} of {words.count(row.machines, 'computer', 'computers')} in use"
         words.quiet(f"{used}, {ORIGIN[row.origin]} {dates.day(row.created_at)}{end}{who}")
         st.page_link(links.LICENSE, label=f"Key ending **{row.hint}**", query_params={"id": row.id}, help="")
 
@@ -39,7 +39,7 @@ def give(goods: dict[str, str]) -> None:
         or ""
     ).strip()
     machines = st.number_input(
-        "Machines",
+        "Computers",
         min_value=1,
         max_value=MOST_MACHINES,
         value=None,
@@ -49,7 +49,7 @@ def give(goods: dict[str, str]) -> None:
     words.quiet(
         "Whoever it is for finds it among their purchases when they sign in. Nothing is charged, and no letter is sent."
     )
-    if st.button("Make the key", type="primary", key="give-do", disabled=not product):
+    if st.button("Create key", type="primary", key="give-do", disabled=not product):
 
         def act(deed: Deed) -> str:
             _, text = licenses.issue(shop, product or "", holder=holder, machines=machines, deed=deed)
@@ -63,7 +63,7 @@ def bring() -> None:
     """A CSV file of another shop's keys: first what would come of it, then the import."""
     gate.me()
     st.markdown(
-        "A line for each key and machine, with the columns `key` and `product` (its id here), and if you like `email`, `machines`,"
+        "A line for each key and computer, with the columns `key` and `product` (its id here), and if you like `email`, `machines`,"
         " `expires_at`, `updates_until`, `status`, `fingerprint`, `label` and `created_at`. The same file again changes nothing."
     )
     file = st.file_uploader("CSV file", type="csv", key="import-file", label_visibility="collapsed")
@@ -88,7 +88,7 @@ def bring() -> None:
 
         def act(deed: Deed) -> str:
             done = licenses.bring(shop, text, dry_run=False, deed=deed)
-            return f"{words.count(done.keys, 'key', 'keys')} and {words.count(done.machines, 'machine', 'machines')} imported."
+            return f"{words.count(done.keys, 'key', 'keys')} and {words.count(done.machines, 'computer', 'computers')} imported."
 
         dialogs.carry_out("import", act)
 
@@ -96,7 +96,7 @@ def bring() -> None:
 def draw_outcome(found: Imported) -> None:
     """What would come of it, and each line that is left out."""
     st.markdown(
-        f"**{words.count(found.keys, 'new key', 'new keys')}** and {words.count(found.machines, 'new machine', 'new machines')}."
+        f"**{words.count(found.keys, 'new key', 'new keys')}** and {words.count(found.machines, 'new computer', 'new computers')}."
     )
     if found.problems:
         st.markdown(f"{words.count(len(found.problems), 'line is', 'lines are')} left out:")
@@ -129,7 +129,7 @@ def search() -> str:
 
 me = gate.me()
 with frame.column(1180):
-    st.title("Licences", anchor=False)
+    bar.draw_title("Licences")
     lists.draw_said()
     draw_actions(me)
     text = search()

@@ -114,7 +114,7 @@ def draw_head(sheet: ProductSheet, entry: Entry, *, may: bool) -> None:
         with st.container(width="content", gap="xxsmall"):
             st.title(words.plain(sheet.row.offer.name), anchor=False, width="content")
             off = "edit_note: Draft" if sheet.row.offer.draft else "archive: Archived"
-            on_shelf = ":green-badge[On the shelves]" if sheet.row.active else f":gray-badge[:material/{off}]"
+            on_shelf = ":green-badge[On sale]" if sheet.row.active else f":gray-badge[:material/{off}]"
             st.markdown(f"{on_shelf} &nbsp; :gray[{words.plain(sheet.row.offer.id)}]")
         if not may:
             return

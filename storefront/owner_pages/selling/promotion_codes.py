@@ -11,7 +11,7 @@ from core.people.deeds import Deed
 from core.people.staff import Action, Staff
 from storefront import dates, frame, links, process, unsaved, words
 from storefront.amounts import price
-from storefront.back_office import dialogs, gate, lists, refusals
+from storefront.back_office import bar, dialogs, gate, lists, refusals
 
 shop = process.shop()
 FORM = unsaved.Form("promotion", "New code", links.PROMOTION_CODES)
@@ -53,7 +53,7 @@ def about(row: PromotionRow) -> list[str]:
     found = [words.plain(row.refused)] if row.refused else []
     found += [f"{less} off {reach(row)}"]
     if row.first_time:
-        found.append("for who has not bought before")
+        found.append("for those who have not bought before")
     if row.until:
         found.append(f"until {dates.day(row.until.astimezone(shop.settings.zone))}")
     return found if row.made_here else [*found, "made at Stripe"]
@@ -111,16 +111,18 @@ def draw_form() -> None:
                 right.text_input("Currency", "EUR", key="promo-currency", persist_state=unsaved.KEPT, max_chars=3) or ""
             )
         forever = st.checkbox(
-            "From every payment of a plan, not the first alone", key="promo-forever", persist_state=unsaved.KEPT
+            "Off every payment of a plan, not only the first", key="promo-forever", persist_state=unsaved.KEPT
         )
-        first_time = st.checkbox("Only for who has not bought before", key="promo-first", persist_state=unsaved.KEPT)
+        first_time = st.checkbox(
+            "Only for those who have not bought before", key="promo-first", persist_state=unsaved.KEPT
+        )
         left, right = st.columns(2)
         limit = left.number_input(
-            "Uses, 0 for any", 0, promotions.MOST_USES, 0, key="promo-limit", persist_state=unsaved.KEPT
+            "Uses at most, 0 for any", 0, promotions.MOST_USES, 0, key="promo-limit", persist_state=unsaved.KEPT
         )
         until = right.date_input("Last day", None, key="promo-until", persist_state=unsaved.KEPT)
         unsaved.note(FORM, bool(code.strip()))
-        if st.button("Make it", type="primary", icon=":material/add:", key="promo-do") and not frame.is_kept(
+        if st.button("Create code", type="primary", icon=":material/add:", key="promo-do") and not frame.is_kept(
             "promo-code"
         ):
             last = datetime.combine(until, time(23, 59, 59), shop.settings.zone) if until else None
@@ -154,7 +156,7 @@ def end(row: PromotionRow) -> None:
     """Asks once more."""
     gate.me()
     st.markdown(f"**{words.plain(row.code)}** works no more, at Stripe at once. What it took off stays off.")
-    if st.button("End it", type="primary", key="end-do"):
+    if st.button("End this code", type="primary", key="end-do"):
 
         def act(deed: Deed) -> str:
             promotions.end(shop, row.id, deed=deed)
@@ -165,7 +167,7 @@ def end(row: PromotionRow) -> None:
 
 me = gate.me()
 with frame.column(1180):
-    st.title("Promotion codes", anchor=False)
+    bar.draw_title("Promotion codes")
     lists.draw_said()
     with shop.reading() as session:
         rows = promotions.listed(session, livemode=shop.settings.livemode, now=shop.now())

@@ -9,7 +9,7 @@ from core.foundation.errors import FileUnfit, ShopError
 from core.owner.shelves.brand import changes, pictures
 from core.people.staff import Action
 from storefront import frame, links, process, unsaved, words
-from storefront.back_office import dialogs, gate, refusals
+from storefront.back_office import bar, dialogs, gate, refusals
 from storefront.product_forms import brand_preview
 
 shop = process.shop()
@@ -133,7 +133,7 @@ with shop.reading() as session:
     standing = products.texts(session)
 
 with frame.column(1180):
-    st.title("Shop settings", anchor=False)
+    bar.draw_title("Shop settings")
     words.quiet("How your shop looks and what it says of you: on its pages, in letters and on receipts.")
     dialogs.draw_said()
     if me.may(Action.SHELVES):

@@ -85,14 +85,14 @@ def test_a_code_that_makes_the_first_payment_less_is_told_before_and_in_the_cart
     visitor.puts("plan-month", 3)
     said = words(visitor.opens("cart"))
     assert "First month **€13.50** instead of €27.00 with the code **HELLO**" in said
-    assert "Discount codes are entered there" not in said
+    assert "Promotion codes are entered there" not in said
     visitor.goes_to_payment()
     assert builders.attempts(visitor.shop)[-1].parameters["discounts"] == [{"promotion_code": "promo_1"}]
     # Together with something else it would not be the plan alone that costs less.
     visitor.puts("guide-eur")
     said = words(visitor.opens("cart"))
     assert "HELLO" not in said
-    assert "Discount codes are entered there" in said
+    assert "Promotion codes are entered there" in said
     visitor.goes_to_payment()
     assert builders.attempts(visitor.shop)[-1].parameters["allow_promotion_codes"] is True
 

@@ -214,10 +214,10 @@ def test_a_note_about_a_customer_stands_there_with_its_author(owner: Visitor) ->
     sells_to(owner.shop, owner.stripe, NORA, cart="cart_1")
     field = f"customer-note-text-{customer_of(owner.shop, NORA)}"
     tab = opens(owner, "customer", id=customer_of(owner.shop, NORA))
-    sound(next(button for button in tab.button if button.label == "Keep note").click().run())
+    sound(next(button for button in tab.button if button.label == "Save note").click().run())
     assert "Write the note first." in words(tab)
     tab.text_area(key=field).set_value("Likes *paper*.")
-    sound(next(button for button in tab.button if button.label == "Keep note").click().run())
+    sound(next(button for button in tab.button if button.label == "Save note").click().run())
     said = words(tab)
     assert "Likes \\*paper\\*." in said
     assert tab.text_area(key=field).value == ""

@@ -186,6 +186,19 @@ def test_a_pass_is_run_by_a_click_and_says_what_it_found(owner: Visitor) -> None
     assert "The last pass ended 0 seconds ago" in words(opens(owner))
 
 
+def test_whether_selling_works_is_said_first(owner: Visitor) -> None:
+    event_id = fail_one(owner)
+    (said,) = [each.value for each in opens(owner).warning]
+    assert "1 event of Stripe had no effect yet." in said
+    tab = sound(opens(owner).button(key=f"replay-{event_id}").click().run())
+    sound(tab.button(key="reconcile").click().run())
+    tab = opens(owner)
+    assert "**Selling works.**" in words(tab)
+    assert not tab.warning
+    builders.pause_worker(owner.shop, hours=3)
+    assert "The worker is not at work: buyers can pay" in opens(owner).warning[0].value
+
+
 def test_a_worker_that_is_gone_is_shown_with_its_age(owner: Visitor) -> None:
     with owner.shop.transaction() as session:
         now = heartbeats.database_time(session)

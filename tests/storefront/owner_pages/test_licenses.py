@@ -49,14 +49,14 @@ def test_licences_are_listed_and_no_key_is_shown_whole(owner: Visitor) -> None:
     app.ask("activate", fingerprint="fp")
     tab = listed(owner)
     said = words(tab) + "".join(labels(tab))
-    assert "1 of 3 machines in use" in said
+    assert "1 of 3 computers in use" in said
     assert f"Key ending **{only(owner).hint}**" in said
     assert app._known["key"] not in said
     assert "No licence like that" in words(listed(owner, text="nothing"))
     sound(tab.text_input(key="f-license").set_value("nothing").run())
     assert "No licence like that" in words(tab)
     sound(tab.text_input(key="f-license").set_value(app._known["key"]).run())
-    assert "1 of 3 machines" in words(tab)
+    assert "1 of 3 computers" in words(tab)
     # An address is kept in histories and logs: no key stands in it.
     assert app._known["key"] not in str(tab.query_params)
 

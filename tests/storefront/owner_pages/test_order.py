@@ -573,15 +573,15 @@ def test_an_unpaid_order_has_a_page_to_pay_on(visitor: Visitor) -> None:
 
 def test_a_note_is_kept_and_shown(visitor: Visitor, order_id: str) -> None:
     tab = opens(visitor, order_id)
-    sound(next(button for button in tab.button if button.label == "Keep note").click().run())
+    sound(next(button for button in tab.button if button.label == "Save note").click().run())
     assert "Write the note first." in words(tab)
     tab.text_area(key=f"note-text-{order_id}").set_value("Called: *wants* a gift")
-    sound(next(button for button in tab.button if button.label == "Keep note").click().run())
+    sound(next(button for button in tab.button if button.label == "Save note").click().run())
     assert r"\*wants\* a gift" in words(tab)
     assert tab.text_area(key=f"note-text-{order_id}").value == ""
     for text in ("Called: *wants* a gift", ""):  # the second click of a double click
         tab.text_area(key=f"note-text-{order_id}").set_value(text)
-        sound(next(button for button in tab.button if button.label == "Keep note").click().run())
+        sound(next(button for button in tab.button if button.label == "Save note").click().run())
         assert (words(tab).count(r"\*wants\* a gift"), "Write the note first." in words(tab)) == (1, False)
 
 

@@ -204,7 +204,7 @@ def test_nobody_else_ends_a_plan_or_opens_its_portal_also_by_a_forged_dialog(
     _, subscription = builders.subscribed(visitor.shop, visitor.stripe)
     visitor.works_as(role)
     tab = opens(visitor)
-    assert not {"End it", "Billing portal"} & set(labels(tab))
+    assert not {"End subscription", "Billing portal"} & set(labels(tab))
     tab.session_state["dialog"] = f"{dialog}-{subscription}"
     sound(tab.run())
     sound(tab.button(key=f"{dialog}-do").click().run())

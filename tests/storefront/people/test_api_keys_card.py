@@ -23,7 +23,7 @@ def test_a_key_is_made_and_shown_until_it_was_kept(visitor: Visitor) -> None:
     tab = opens(visitor)
     tab.text_input(key="key-name").set_value("The app")
     tab.multiselect(key="key-scopes").set_value([Scope.SEATS])
-    press(tab, "Make key")
+    press(tab, "Create key")
     key = tab.code[0].value
     assert (tab.text_input(key="key-name").value, tab.multiselect(key="key-scopes").value) == ("", [])
     with visitor.shop.reading() as session:
@@ -31,7 +31,7 @@ def test_a_key_is_made_and_shown_until_it_was_kept(visitor: Visitor) -> None:
     # The second click of a double click comes with what the browser still shows.
     tab.text_input(key="key-name").set_value("The app")
     tab.multiselect(key="key-scopes").set_value([Scope.SEATS])
-    press(tab, "Make key")
+    press(tab, "Create key")
     assert (tab.code[0].value, len(builders.rows(visitor.shop, ApiKey))) == (key, 1)
     press(tab, "I have kept it")
     assert len(tab.code) == 0
@@ -42,10 +42,10 @@ def test_a_key_is_made_and_shown_until_it_was_kept(visitor: Visitor) -> None:
 
 def test_one_without_a_name_or_without_a_purpose_is_not_made(visitor: Visitor) -> None:
     visitor.works_as(Role.OWNER)
-    tab = press(opens(visitor), "Make key")
+    tab = press(opens(visitor), "Create key")
     assert tab.warning[0].value == "Choose what it is to be for."
     tab.multiselect(key="key-scopes").set_value([Scope.SEATS])
-    assert press(tab, "Make key").warning[0].value.startswith("Give it a name")
+    assert press(tab, "Create key").warning[0].value.startswith("Give it a name")
     assert builders.rows(visitor.shop, ApiKey) == []
 
 
