@@ -1,10 +1,12 @@
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import streamlit as st
 
 from core.foundation.errors import ShopError
 from core.foundation.jobs.standing import JobRow, Stage
 from core.owner.doctor.findings import Examination, Finding, Level
+from core.owner.needs import attention
+from core.owner.needs.items import Item
 from core.people.deeds import Deed
 from core.people.staff import Action, Staff
 from core.registers import events, machinery, webhooks
@@ -29,18 +31,36 @@ KEPT = {
     "orders": "Orders", "stripe_events": "Events of Stripe", "letters": "Letters", "fulfillment_log": "History of orders",
     "downloads": "Downloads", "sign_ins": "Sign-ins", "carts": "Carts", "audit_log": "Log of the staff",
 }  # fmt: skip
+# What keeps buyers from paying, and what else of all that needs a person the machine itself lacks.
+NOBODY_PAYS = ("stripe_unreachable", "stripe_key_refused")
+LACKING = (
+    *NOBODY_PAYS, "webhook_silent", "permission_missing", "storage_unreachable", "file_missing", "older_file_missing",
+)  # fmt: skip
 CHECKS = {"database": "Database", "worker": "Worker", "sweep": "Asking Stripe what no webhook told"}
 
 
-def draw_verdict(waiting: Mapping[str, int], machine: Machinery) -> None:
+def draw_verdict(lacking: Sequence[Item], waiting: Mapping[str, int], machine: Machinery) -> None:
     """In one sentence whether selling works, and then what is to be looked at."""
-    troubles = [*said_of_checks(machine), *said_of_waiting(waiting, machine)]
+    troubles = [*map(said_of, lacking), *said_of_checks(machine), *said_of_waiting(waiting, machine)]
     if troubles:
-        st.warning("  \n".join(troubles), title="Selling works, but something needs a look", icon=":material/error:")
+        works = not any(stops_payments(item) for item in lacking)
+        title = "Selling works, but something needs a look" if works else "Buyers cannot pay just now"
+        st.warning("  \n".join(troubles), title=title, icon=":material/error:")
     else:
         st.markdown(
             ":green[:material/check_circle:] **Selling works.** All that Stripe told had its effect, and no job gave up."
         )
+
+
+def stops_payments(item: Item) -> bool:
+    """Whether nobody can pay meanwhile; a key that lacks some permission may still open payment pages."""
+    return item.topic in NOBODY_PAYS and item.subject != "permissions"
+
+
+def said_of(item: Item) -> str:
+    """What is lacking, and what to do about it."""
+    about = ". ".join(filter(None, (item.subject, item.detail)))
+    return f"**{item.topic.replace('_', ' ').capitalize()}**: {words.plain(about)}. {words.told(item.advice)}"
 
 
 def said_of_checks(machine: Machinery) -> Iterator[str]:
@@ -356,7 +376,7 @@ machine = machinery.look(shop)
 with frame.column(1180):
     bar.draw_title("Health")
     lists.draw_said()
-    draw_verdict(waiting, machine)
+    draw_verdict([item for item in attention.items(shop) if item.topic in LACKING], waiting, machine)
     draw_counts(waiting, machine)
     left, right = st.columns([5, 3], gap="medium")
     with left:

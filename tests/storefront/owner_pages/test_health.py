@@ -8,7 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from core.events.handlers import EventState
 from core.events.inbox import StripeEvent
-from core.foundation.signals import heartbeats
+from core.foundation.signals import heartbeats, milestones
+from core.foundation.signals.milestones import Name
 from core.owner.doctor import examination, findings
 from core.owner.doctor.findings import Finding, Level
 from core.people.audit import AuditEntry
@@ -197,6 +198,30 @@ def test_whether_selling_works_is_said_first(owner: Visitor) -> None:
     assert not tab.warning
     builders.pause_worker(owner.shop, hours=3)
     assert "The worker is not at work: buyers can pay" in opens(owner).warning[0].value
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "can_pay"),
+    [
+        (Name.STRIPE_SILENT, "Stripe unreachable", False),
+        (Name.KEY_REFUSED, "Stripe key refused", False),
+        (Name.PAYMENT_PAGE_REFUSED, "Stripe key refused", False),
+        (Name.PERMISSION_MISSING, "Stripe key refused", True),
+        (Name.STORAGE_SILENT, "Storage unreachable", True),
+    ],
+)
+@builders.on_sqlite
+def test_it_is_not_said_to_work_where_nobody_can_pay_or_download(
+    owner: Visitor, name: Name, said: str, can_pay: bool
+) -> None:
+    with owner.shop.transaction() as session:
+        milestones.record(session, name, at=owner.shop.now(), detail="it said *no*")
+    tab = opens(owner)
+    (told,) = [each.value for each in tab.warning]
+    assert tab.warning[0].proto.title.startswith("Selling works") is can_pay
+    assert f"**{said}**" in told
+    assert "it said \\*no\\*" in told
+    assert "Selling works.**" not in words(tab)
 
 
 def test_a_worker_that_is_gone_is_shown_with_its_age(owner: Visitor) -> None:
