@@ -528,9 +528,9 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
             )
         case "refund_failed":
             return "A refund failed", (
-                "The bank could not take it, so the money is back on your balance, and what the refund had closed is open"
-                " again, a plan whose subscription was cancelled with it until the period that was paid for ends: Stripe takes"
-                " none up again. Agree with the buyer on another way to pay it back, and end their access then."
+                "The bank could not take it, so the money is back on your balance, and what the refund had closed is open again; a"
+                " plan whose subscription it cancelled, until the period that was paid for ends. Agree with the buyer on another"
+                " way to pay it back, and end their access then."
             )
         case "plan_bills_on":
             return "A plan bills on", (

@@ -112,32 +112,31 @@ def draw_events(page: Page[EventRow], state: str, me: Staff, *, waiting: int) ->
 
 def draw_event(row: EventRow, me: Staff) -> None:
     """One event."""
-    with st.container(
-        key=f"row-{row.id}",
-        horizontal=True,
-        horizontal_alignment="distribute",
-        vertical_alignment="center",
-        gap="small",
-    ):
-        with st.container(width="stretch", gap="xxsmall"):
-            other = "" if row.livemode is shop.settings.livemode else " :gray-badge[Other mode]"
-            st.markdown(f"{states.badge(states.EVENT[row.state])} **{words.plain(row.type)}**{other}")
+    with st.container(key=f"row-{row.id}", gap="xxsmall"):
+        other = "" if row.livemode is shop.settings.livemode else " :gray-badge[Other mode]"
+        st.markdown(f"{states.badge(states.EVENT[row.state])} **{words.plain(row.type)}**{other}")
+        if row.error:
+            words.quiet(words.plain(row.error))
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
             tries = f", tried {words.count(row.attempts, 'time', 'times')}" if row.attempts > 1 else ""
-            words.quiet(f"{states.moment(row.received_at)}{tries} · {words.plain(row.id)}")
-            if row.error:
-                words.quiet(words.plain(row.error))
-        with st.container(horizontal=True, width="content", gap="small", vertical_alignment="center"):
-            if row.order_id:
-                links.trailing(links.ORDER, "Open the order", id=row.order_id)
+            words.quiet(f"{states.moment(row.received_at)}{tries} · {words.plain(row.id)}", width="content")
+            draw_ways_on(row, me)
+
+
+def draw_ways_on(row: EventRow, me: Staff) -> None:
+    """What can be looked at or done beside an event."""
+    with st.container(horizontal=True, width="content", gap="small", vertical_alignment="center"):
+        if row.order_id:
+            links.trailing(links.ORDER, "Open the order", id=row.order_id)
+        st.button(
+            "What Stripe sent", type="tertiary", icon=":material/data_object:", key=f"payload-{row.id}",
+            on_click=dialogs.opener(f"payload-{row.id}"),
+        )  # fmt: skip
+        if row.waits and me.may(Action.MEND):
             st.button(
-                "What Stripe sent", type="tertiary", icon=":material/data_object:", key=f"payload-{row.id}",
-                on_click=dialogs.opener(f"payload-{row.id}"),
+                "Replay", type="tertiary", icon=":material/replay:", key=f"replay-{row.id}", on_click=lists.click,
+                args=(f"replay-{row.id}-{row.attempts}", lambda deed: replay(row, deed)),
             )  # fmt: skip
-            if row.waits and me.may(Action.MEND):
-                st.button(
-                    "Replay", type="tertiary", icon=":material/replay:", key=f"replay-{row.id}", on_click=lists.click,
-                    args=(f"replay-{row.id}-{row.attempts}", lambda deed: replay(row, deed)),
-                )  # fmt: skip
 
 
 def replay(row: EventRow, deed: Deed) -> str:

@@ -98,8 +98,8 @@ def _refund(row: Refund) -> Iterator[Item]:
 
 
 _SENT_BACK = (
-    "The money is back with you and the buyer has access again, to a plan whose subscription was cancelled with it until the period"
-    " that was paid for ends: Stripe takes none up again. Agree with them on another way to pay it back, and end their access then."
+    "The money is back with you, and what the refund had closed is open again; a plan whose subscription it cancelled, until the"
+    " period that was paid for ends. Agree with the buyer on another way to pay it back, and end their access then."
 )
 _REFUSED = "Stripe refused it, so no money has moved. Mend the reason and refund again, or pay it back another way."
 

@@ -115,7 +115,7 @@ def test_a_refund_that_came_back_until_another_one_worked(shop: Shop, stripe: Fa
     deliver(shop, stripe.tell("refund.failed", stripe.fail_refund(made)))
     (item,) = attention.items(shop)
     assert (item.topic, item.subject, item.detail) == ("refund_failed", made, "expired_or_canceled_card")
-    assert "access again" in item.advice
+    assert "open again" in item.advice
     clock.pass_(hours=1)
     stripe.trouble.append(StripeRefused("charge_already_refunded"))
     with pytest.raises(StripeRefused):
