@@ -9,6 +9,7 @@ from core.messages.contents import CodeLetter, OrderLetter, SeatLetter
 from core.messages.new_versions import VersionLetter
 from core.messages.place_letters import PlaceLetter, WaitingLetter
 from core.messages.plan_changes import ChangeLetter, PauseLetter
+from core.messages.withdrawal_letters import WithdrawalLetter
 
 T = TypeVar("T")
 
@@ -50,6 +51,8 @@ class Veil:
                 return replace(letter, url=self.library_url, join_url=self.library_url, calendar="")
             case WaitingLetter():
                 return replace(letter, url=self.library_url)
+            case WithdrawalLetter():
+                return replace(letter, which_url=self.withdraw_url if letter.which_url else "")
             case CodeLetter() | SeatLetter():
                 return replace(letter, digits=_DOT * len(letter.digits))
             case _:

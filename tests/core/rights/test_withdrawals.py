@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from core.correspondence import drafts
+from core.correspondence import drafts, previews
 from core.foundation.errors import (
     AddressUnfit,
     DoneAlready,
@@ -164,6 +164,9 @@ def test_who_has_several_chooses_by_the_link_that_is_mailed_to_that_address(
     text = letter(shop, job).text
     assert (row.order_id, letter(shop, job).to) == (None, NORA)
     assert "Kit" not in text
+    covered = previews.of_letter(shop, job)
+    assert covered is not None
+    assert "which=" not in covered.text
     token = text.partition("/withdraw?which=")[2].split()[0]
     assert {each.order_id for each in declarations.choices(shop, token)} == {first, second}
     with pytest.raises(LinkInvalid):
