@@ -185,7 +185,7 @@ def about_renewed(shop: Shop, order_id: str, payment_id: str) -> RenewedLetter |
         if payment.amount_refunded >= payment.amount or (row.ended_at and payment.paid_at > row.ended_at):
             return None
         order, zone = session.get_one(Order, order_id), shop.settings.zone
-        until = row.paid_until if row.paid_until and row.paid_until > payment.paid_at else None
+        until = row.paid_until if row.paid_until and row.paid_until > payment.paid_at and not row.is_over else None
         return RenewedLetter(
             email=order.email, number=order.number,
             plans=tuple(each.name for each in deliverables.plans_of(session, order_id, row.id)),

@@ -238,8 +238,12 @@ def test_a_renewal_names_its_tax_and_the_end_of_a_plan_that_was_cancelled(
     assert " tax" not in said
     assert "It is paid for until" in said
     assert " then" not in said
+    # Ended at once since, it is used no more, though it was paid for.
     with shop.transaction() as session:
-        session.get_one(Subscription, name).sqlmodel_update({"paused": False, "paid_until": payment.paid_at})
+        session.get_one(Subscription, name).sqlmodel_update({"paused": False, "status": "canceled"})
+    assert "It is paid for" not in text(shop, "renewed")
+    with shop.transaction() as session:
+        session.get_one(Subscription, name).sqlmodel_update({"status": "active", "paid_until": payment.paid_at})
     assert "It is paid for" not in text(shop, "renewed")
 
 
