@@ -174,10 +174,12 @@ def test_an_invoice_that_was_covered_by_a_credit_was_paid_by_no_payment() -> Non
         first = api.payment_intent_of_invoice(invoice.id)
         assert first
         assert world.api.payment_intents.retrieve(first).amount == 1000
+        assert api.payments_of_invoice(invoice.id) == {first: 1000}
         world.api.customers.update(plan.customer, {"balance": -1000})
         world.act("renew", plan.id)
         covered, _ = world.api.invoices.list({"subscription": plan.id}).data
         assert (covered.amount_paid, api.payment_intent_of_invoice(covered.id)) == (0, None)
+        assert api.payments_of_invoice(covered.id) == {}
         assert api.payment_intent_of_invoice(invoice.id) == first
     receiver.close()
 
@@ -193,6 +195,7 @@ def test_an_invoice_that_is_still_to_be_paid_was_paid_by_no_payment() -> None:
         owed, _ = world.api.invoices.list({"subscription": plan.id}).data
         (promised,) = world.api.invoice_payments.list({"invoice": owed.id}).data
         assert (owed.status, promised.status, api.payment_intent_of_invoice(owed.id)) == ("open", "open", None)
+        assert api.payments_of_invoice(owed.id) == {}
         world.api.invoices.void_invoice(owed.id)
         (given_up,) = world.api.invoice_payments.list({"invoice": owed.id}).data
         assert (given_up.status, api.payment_intent_of_invoice(owed.id)) == ("canceled", None)
