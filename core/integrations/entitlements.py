@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
+from sqlalchemy import union_all
 from sqlmodel import Session, col, select
 
 from core.catalog.license_terms import OnExpiry
@@ -23,6 +24,7 @@ from core.orders.orders import Order
 from core.orders.status import GrantState
 from core.orders.subscriptions import Subscription
 from core.people import purchases
+from core.people.customers import CustomerAddress
 
 
 class State(StrEnum):
@@ -71,11 +73,11 @@ class Entitlements:
 
 @dataclass(frozen=True)
 class _Part:
-    """What one purchase, or one seat, gives of a product."""
+    """What one purchase, or one seat, gives of a product, or what keys do that came without an order."""
 
     state: State
     quantity: int
-    order_id: str
+    order_id: str | None
     features: Mapping[str, Any] = field(default_factory=dict)
     until: datetime | None = None
     grace: datetime | None = None
@@ -84,11 +86,13 @@ class _Part:
 
 @dataclass
 class _Facts:
-    """What is read for several people at once."""
+    """What is read for several people at once: `keys` by their grants, and those that were given without any, by whom they were
+    given to and for what."""
 
     products: dict[str, Product]
     plans: dict[str, list[Subscription]]
     keys: dict[str, list[LicenseKey]]
+    held: dict[tuple[str, str], list[LicenseKey]]
 
 
 def of(session: Session, customer_id: str, *, livemode: bool, now: datetime) -> Entitlements:
@@ -102,7 +106,7 @@ def of_all(
     """The same of several, in no more statements."""
     bought = _bought(session, customer_ids, livemode)
     given = _given(session, customer_ids, livemode)
-    facts = _facts(session, [grant for grant, _ in bought] + [grant for grant, _, _ in given])
+    facts = _facts(session, [grant for grant, _ in bought] + [grant for grant, _, _ in given], customer_ids, livemode)
     parts: dict[str, dict[str, list[_Part]]] = {each: defaultdict(list) for each in customer_ids}
     for grant, person in bought:
         # Whoever gave the first seat of a plan away pays for it and does not use it.
@@ -110,6 +114,9 @@ def of_all(
             parts[person][grant.product_id].append(_part(grant, facts, quantity=grant.quantity, now=now))
     for grant, person, seat in given:
         parts[person][grant.product_id].append(_part(grant, facts, quantity=1, seat=seat, now=now))
+    for (person, product_id), keys in facts.held.items():
+        part = _Part(State.ACTIVE, 1, None, facts.products[product_id].terms.get("features") or {})
+        parts[person][product_id].append(_of_licenses(part, keys, now))
     return {person: _put_together(found, facts, now) for person, found in parts.items()}
 
 
@@ -139,20 +146,38 @@ def _given(session: Session, customer_ids: Collection[str], livemode: bool) -> l
     return [(grant, str(person), SeatState(state)) for grant, person, state in session.exec(query)]
 
 
-def _facts(session: Session, grants: Collection[Grant]) -> _Facts:
-    found = _Facts({}, {}, defaultdict(list))
-    if not grants:
+def _facts(session: Session, grants: Collection[Grant], customer_ids: Collection[str], livemode: bool) -> _Facts:
+    found = _Facts({}, {}, defaultdict(list), defaultdict(list))
+    _read_keys(session, found, {grant.id for grant in grants if grant.kind is Kind.LICENSE}, customer_ids, livemode)
+    wanted = {grant.product_id for grant in grants} | {product_id for _, product_id in found.held}
+    if not wanted:
         return found
-    products = select(Product).where(col(Product.id).in_({grant.product_id for grant in grants}))
+    products = select(Product).where(col(Product.id).in_(wanted))
     found.products = {row.id: row for row in session.exec(products)}
     if plans := {grant.order_line_id: grant.order_id for grant in grants if grant.kind is Kind.PLAN}:
         by_line = purchases.own_plans(session, plans)
         found.plans = {line_id: [each.row for each in billing] for line_id, billing in by_line.items()}
-    if licensed := {grant.id for grant in grants if grant.kind is Kind.LICENSE}:
-        keys = select(LicenseKey).where(col(LicenseKey.grant_id).in_(licensed))
-        for key in session.exec(keys.order_by(col(LicenseKey.position))):
-            found.keys[str(key.grant_id)].append(key)
     return found
+
+
+def _read_keys(
+    session: Session, found: _Facts, grant_ids: Collection[str], customer_ids: Collection[str], livemode: bool
+) -> None:
+    """The keys of these grants, and those that these people were given without any, by an owner or with an import."""
+    address, key = CustomerAddress.folded, LicenseKey.id
+    owner = select(CustomerAddress.customer_id).where(address == LicenseKey.holder).scalar_subquery()
+    held = select(key).join(CustomerAddress, col(address) == LicenseKey.holder).where(
+        col(CustomerAddress.customer_id).in_(customer_ids), col(LicenseKey.grant_id).is_(None),
+        col(LicenseKey.livemode).is_(livemode),
+    )  # fmt: skip
+    # Each looks in an index of its own: asked with one condition, PostgreSQL would read all.
+    wanted = union_all(held, select(key).where(col(LicenseKey.grant_id).in_(grant_ids))) if grant_ids else held
+    query = select(LicenseKey, owner).where(col(key).in_(wanted))
+    for row, person in session.exec(query.order_by(col(LicenseKey.position), col(LicenseKey.created_at), col(key))):
+        if row.grant_id:
+            found.keys[row.grant_id].append(row)
+        else:
+            found.held[person, row.product_id].append(row)
 
 
 def _part(grant: Grant, facts: _Facts, *, quantity: int, seat: SeatState = SeatState.ACCEPTED, now: datetime) -> _Part:
@@ -222,7 +247,7 @@ def _of_product(product: str, parts: list[_Part]) -> Entitlement:
         product, best, sum(part.quantity for part in counted), counted[0].features,
         until=None if None in ends else max(_moments(ends)),
         grace=max(_moments(part.grace for part in counted), default=None),
-        orders=tuple(sorted({part.order_id for part in parts})),
+        orders=tuple(sorted({part.order_id for part in parts if part.order_id})),
     )  # fmt: skip
 
 

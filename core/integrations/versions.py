@@ -26,6 +26,7 @@ from core.kinds.seats import Seat
 from core.orders.orders import ENTITLEMENTS_DUE, Order
 from core.outgoing.messages import announce
 from core.outgoing.topics import Topic
+from core.people import customers
 from core.people.customers import Customer
 from core.shop import Shop
 
@@ -114,6 +115,11 @@ def standing(session: Session, name: str, *, livemode: bool, now: datetime) -> i
 
 def of_address(shop: Shop, email: str) -> Versioned:
     """Of whoever has this address. Raises CustomerNotFound."""
+    with shop.reading() as session:
+        known = customers.whose(session, email)
+    if known is None:
+        with shop.transaction() as session:
+            customers.remember_holder(session, email, now=shop.now())
     with shop.reading() as session:
         found = persons.of_address(session, email)
         [told] = _read(session, shop, [found])

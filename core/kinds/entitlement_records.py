@@ -11,6 +11,7 @@ from sqlmodel import Field, Session, col, select
 
 from core.foundation.database import lock_names
 from core.foundation.records import Record
+from core.foundation.writes.inserts import InsertOnce
 from core.kinds.grants import Grant
 from core.kinds.seats import Seat
 from core.orders.orders import Order
@@ -44,6 +45,19 @@ def look(session: Session, customer_ids: Collection[str], *, now: datetime) -> N
     lock_names(session, _FIRST)
     theirs = col(EntitlementRecord.customer_id).in_(customer_ids)
     session.exec(update(EntitlementRecord).where(theirs).values(look_at=now))
+
+
+_DUE = InsertOnce(EntitlementRecord, conflict="(customer_id, livemode) do update set look_at = excluded.look_at")
+
+
+def look_at(session: Session, people: Collection[tuple[str, bool]], *, now: datetime) -> None:
+    """The same of these people, each in one mode, also of those of whom nothing was ever told."""
+    rows = [
+        {"customer_id": person, "livemode": live, "version": 0, "digest": "", "changed_at": now, "look_at": now}
+        for person, live in sorted(set(people))
+    ]
+    if rows:
+        _DUE(session, rows)
 
 
 def renew(session: Session, customer_id: str, *, now: datetime) -> None:

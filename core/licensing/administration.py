@@ -13,12 +13,39 @@ from core import announcements
 from core.catalog import license_terms
 from core.catalog.products import Kind, Product
 from core.foundation.addresses import fold
+from core.foundation.database import NOW
 from core.foundation.errors import LicenseNotFound, MachineNotFound, NoLicenseProduct
-from core.kinds import license_keys, licenses
+from core.foundation.writes.later import at_the_end
+from core.kinds import entitlement_records, license_keys, licenses
 from core.kinds.grants import Grant
 from core.kinds.licenses import LicenseActivation, LicenseKey, Origin
 from core.licensing import places
 from core.orders.orders import Order
+from core.people import customers
+from core.people.customers import How
+
+_AT_ONCE = 1000
+
+
+def given(session: Session, row: LicenseKey, holder: str, *, now: datetime) -> None:
+    """Whoever was given a key is a customer from now on, and what they may use has changed."""
+    if holder:
+        customers.remember(session, holder, how=How.OWNER, now=now)
+    at_the_end(session, _look_at_holders, row.id)
+
+
+def _changed(session: Session, row: LicenseKey) -> None:
+    session.flush()
+    announcements.license_changed(session, row)
+    if row.grant_id is None:
+        at_the_end(session, _look_at_holders, row.id)
+
+
+def _look_at_holders(session: Session, ids: list[str]) -> None:
+    # An import brings more than a statement may name.
+    several = (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
+    people = {each for some in several for each in customers.key_holders(session, col(LicenseKey.id).in_(some))}
+    entitlement_records.look_at(session, people, now=session.info[NOW]())
 
 
 def find(session: Session, text: str) -> str:
@@ -48,15 +75,13 @@ def hold(session: Session, license_id: str) -> LicenseKey:
 def disable(session: Session, row: LicenseKey, *, now: datetime) -> None:
     """Switch it off, whatever was paid for it. Its machines keep their places."""
     row.disabled_at = row.disabled_at or now
-    session.flush()
-    announcements.license_changed(session, row)
+    _changed(session, row)
 
 
 def enable(session: Session, row: LicenseKey) -> None:
     """Let it be used again, as far as its payment and its time allow."""
     row.disabled_at = None
-    session.flush()
-    announcements.license_changed(session, row)
+    _changed(session, row)
 
 
 def replace(session: Session, row: LicenseKey, *, now: datetime) -> str:
@@ -65,23 +90,20 @@ def replace(session: Session, row: LicenseKey, *, now: datetime) -> str:
     text = license_keys.make(terms.prefix)
     row.sqlmodel_update({**licenses.said_as(session, text), "replaced_at": now})
     session.add(row)
-    session.flush()
-    announcements.license_changed(session, row)
+    _changed(session, row)
     return text
 
 
 def extend(session: Session, row: LicenseKey, until: datetime | None) -> None:
     """Let it be used until then, or without end."""
     row.expires_at = until
-    session.flush()
-    announcements.license_changed(session, row)
+    _changed(session, row)
 
 
 def allow(session: Session, row: LicenseKey, machines: int) -> None:
     """Let it be used on so many machines. Those that use it already keep their places, also if they are more."""
     row.machines = machines
-    session.flush()
-    announcements.license_changed(session, row)
+    _changed(session, row)
 
 
 def release(session: Session, row: LicenseKey, machine: str, *, now: datetime) -> str:
@@ -113,8 +135,8 @@ def issue(
         livemode=livemode, created_at=now,
     )  # fmt: skip
     session.add(row)
-    session.flush()
-    announcements.license_changed(session, row)
+    _changed(session, row)
+    given(session, row, holder, now=now)
     return row, text
 
 

@@ -131,6 +131,8 @@ def _take(
     is_new = row is None or (livemode and not row.livemode and row.origin is Origin.IMPORT)
     if row and is_new:
         row.livemode = True
+        session.flush()
+        administration.given(session, row, "", now=now)
     row = row or _made(session, line, text, product, livemode=livemode, now=now)
     placed = _place(session, row, line, now=now) if line.get("fingerprint") or line.get("label") else False
     found.keys, found.machines, found.known = found.keys + is_new, found.machines + placed, found.known + (not is_new)
@@ -168,6 +170,7 @@ def _made(
     )  # fmt: skip
     session.add(row)
     session.flush()
+    administration.given(session, row, line.get("email", ""), now=now)
     return row
 
 

@@ -20,11 +20,13 @@ from core.foundation.jobs import outbox
 from core.kinds import downloads, entitlement_records, file_versions
 from core.kinds.downloads import DownloadFile
 from core.kinds.file_versions import NewFile
+from core.kinds.licenses import LicenseKey
 from core.owner import date_entries, live_mode
 from core.owner.shelves import applied, covers, differences, entries, prices
 from core.owner.shelves.applied import Source
 from core.owner.shelves.brand import pictures
 from core.owner.shelves.differences import Difference
+from core.people import customers
 from core.shop import Shop
 
 
@@ -247,6 +249,8 @@ def write_product(session: Session, entry: ProductEntry, position: int, *, now: 
         raise CatalogInvalid([f"{entry.id} is a {row.kind} and cannot become a {entry.kind}: give it a new id"])
     if row.terms.get("features") != entry.terms.get("features"):
         entitlement_records.look_at_holders(session, row.id, now=now)
+        given = customers.key_holders(session, col(LicenseKey.product_id) == row.id)
+        entitlement_records.look_at(session, given, now=now)
     row.sqlmodel_update(
         {
             **entry.model_dump(

@@ -84,6 +84,8 @@ def change(
         readdress = not keep and fold(order.email) == fold(old)
         _move(session, order, new if readdress else order.email, to=customer, how=how, actor=actor, now=now)
     _give(session, customer, new, how=how, now=now)
+    if customers.key_holders(session, col(licenses.LicenseKey.holder) == fold(new)):
+        entitlement_records.look(session, [customer], now=now)  # of a key that an address had that was nobody's
     if other != customer:
         _join(session, other, customer, now=now)
     if not keep and fold(old) != fold(new):

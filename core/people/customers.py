@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, String, update
+from sqlalchemy import Column, ColumnElement, ForeignKey, Index, String, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Field, Session, col, select
 
@@ -16,6 +16,7 @@ from core.foundation.records import Record, new_id, text_enum
 from core.foundation.writes.inserts import InsertOnce
 from core.foundation.writes.rows import Rows, read_ahead
 from core.kinds import entitlement_records
+from core.kinds.licenses import LicenseKey
 
 
 class Customer(Record, table=True):
@@ -169,6 +170,22 @@ def whose(session: Session, address: str) -> str | None:
     """The id of the customer whose address this is, or None."""
     found = select(CustomerAddress.customer_id).where(CustomerAddress.folded == fold(address))
     return session.exec(found).first()
+
+
+def key_holders(session: Session, *which: ColumnElement[bool]) -> list[tuple[str, bool]]:
+    """The customers who were given one of these keys without an order, each with the mode of theirs."""
+    query = select(CustomerAddress.customer_id, LicenseKey.livemode).join(
+        LicenseKey, col(LicenseKey.holder) == CustomerAddress.folded
+    )
+    return list(session.exec(query.where(col(LicenseKey.grant_id).is_(None), *which).distinct()))
+
+
+def remember_holder(session: Session, address: str, *, now: datetime) -> None:
+    """Know whoever has this address as a customer if they were given a key: of one that was given in an earlier state of the shop
+    nobody had said so."""
+    held = select(LicenseKey.id).where(LicenseKey.holder == fold(address), col(LicenseKey.grant_id).is_(None))
+    if session.exec(held.limit(1)).first():
+        remember(session, address, how=How.OWNER, now=now)
 
 
 def whose_with_all(session: Session, address: str) -> tuple[str | None, set[str]]:

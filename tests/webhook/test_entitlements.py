@@ -15,6 +15,7 @@ from core.integrations import versions
 from core.journeys import refund
 from core.kinds import entitlement_records
 from core.kinds.licenses import LicenseKey
+from core.licensing import administration, imports
 from core.orders.orders import Order
 from core.orders.subscriptions import Subscription
 from core.outgoing.messages import WebhookMessage
@@ -290,6 +291,81 @@ def test_an_address_and_the_sellers_own_id_lead_to_the_same_person(
         "nora@lindqvist.example": "user-77", "eve@example.org": None,
     }  # fmt: skip
     assert asks.post("/checkout", json=body | {"external_id": "a b"}).status_code == 400
+
+
+MIA = "mia@plainwork.example"
+
+
+def looked_up(asks: TestClient, email: str) -> dict[str, Any]:
+    answer = asks.post("/entitlements/lookup", json={"email": email})
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def test_a_key_that_was_given_or_brought_along_counts_as_one_that_was_bought(
+    asks: TestClient, shop: Shop, stripe: FakeStripe, clock: Clock
+) -> None:
+    end = shop.now() + timedelta(days=9)
+    with shop.transaction() as session:
+        row, _ = administration.issue(session, "kit", holder="Mia@plainwork.example", livemode=False, now=shop.now())
+        administration.issue(session, "kit", holder=MIA, livemode=True, now=shop.now())
+        administration.issue(session, "kit", livemode=False, now=shop.now())
+    [told] = asks.get("/entitlements", params={"changed_since": ""}).json()["data"]
+    (kit,) = told["products"]
+    assert (told["version"], kit["product"], kit["state"], kit["quantity"], kit["orders"]) == (
+        1,
+        "kit",
+        "active",
+        1,
+        [],
+    )
+    with shop.transaction() as session:
+        sheet = f"key,product,email,expires_at\nOLD-1,kit,{MIA},{end:%Y-%m-%d}\n"
+        brought = imports.read(session, sheet, livemode=False, now=shop.now())
+        assert (brought.keys, brought.problems) == (1, [])
+    said = looked_up(asks, MIA)
+    assert (said["version"], said["person"], said["products"][0]["quantity"]) == (2, told["person"], 2)
+    with shop.transaction() as session:
+        administration.disable(session, administration.hold(session, row.id), now=shop.now())
+    said = looked_up(asks, MIA)
+    (kit,) = said["products"]
+    assert (said["version"], kit["state"], kit["quantity"]) == (3, "active", 1)
+    assert moment(kit["until"]) is not None
+    clock.pass_(days=10)
+    assert [each["state"] for each in looked_up(asks, MIA)["products"]] == ["suspended"]
+    _, paid = builders.opened(shop, "kit-eur")
+    stripe.pay(paid, email=MIA)
+    builders.deliver(shop, stripe.event("completed", paid))
+    (kit,) = looked_up(asks, MIA)["products"]
+    assert (kit["state"], kit["quantity"], len(kit["orders"])) == ("active", 1, 1)
+
+
+@builders.on_sqlite
+def test_whoever_was_given_a_key_before_that_made_them_a_customer_is_found_by_their_address(
+    asks: TestClient, shop: Shop
+) -> None:
+    with shop.transaction() as session:
+        administration.issue(session, "kit", livemode=False, now=shop.now())
+        session.exec(update(LicenseKey).values(holder=MIA))
+    assert asks.post("/entitlements/lookup", json={"email": "ole@berg.example"}).status_code == 404
+    assert [each["state"] for each in looked_up(asks, MIA)["products"]] == ["active"]
+
+
+@builders.on_sqlite
+def test_a_key_of_an_address_that_becomes_somebodys_is_news_of_theirs(
+    asks: TestClient, shop: Shop, stripe: FakeStripe
+) -> None:
+    person = person_of(shop, builders.bought(shop, stripe))
+    with shop.transaction() as session:
+        administration.issue(session, "kit", livemode=False, now=shop.now())
+        session.exec(update(LicenseKey).values(holder=MIA))
+    before = of(asks, person)
+    same = {"If-None-Match": f'"{before["version"]}"'}
+    assert asks.get(f"/entitlements/{person}", headers=same).status_code == 304
+    with shop.transaction() as session:
+        address_changes.change(session, builders.BUYER, MIA, how=How.OWNER, keep=True, actor="owner", now=shop.now())
+    said = asks.get(f"/entitlements/{person}", headers=same).json()
+    assert [each["product"] for each in said["products"]] == ["guide", "kit"]
 
 
 def test_whoever_reconciles_page_by_page_leaves_nobody_out(
