@@ -672,20 +672,22 @@ def branded(letter: Message, brand: Brand, settings: Settings) -> Message:
 
 
 def _logo(brand: Brand, base: str) -> str:
-    """Both logos, of which a mail program shows the one for its ground; one that knows no dark ground shows the first."""
+    """Both logos, of which a mail program shows the one for its ground; one that knows no dark ground shows the first. The name of
+    the shop where there is none."""
+    row = (
+        '<tr><td class="pad" style="padding:28px 40px 0;font-family:-apple-system,\'Segoe UI\',Roboto,Helvetica,Arial,sans-serif;">'
+        "{}</td></tr>"
+    )
+    name = escape(brand.name)
     if not brand.logo_on_dark:
-        return ""
+        return row.format(f'<b class="t" style="font-size:17px;line-height:24px;color:#161b2e;">{name}</b>')
     light, dark = (base + products.picture_path(key) for key in (brand.logo or brand.logo_dark, brand.logo_on_dark))
     style = "border:0;height:32px;max-width:100%;font-size:20px;font-weight:700;"
-    name = escape(brand.name)
     shown = f'<img class="t day" src="{escape(light)}" alt="{name}" height="32" style="display:block;{style}color:#161b2e;">'
     at_night = (
         f'<img class="t night" src="{escape(dark)}" alt="" height="32" style="display:none;{style}color:#161b2e;">'
     )
-    return (
-        '<tr><td class="pad" style="padding:28px 40px 0;font-family:-apple-system,\'Segoe UI\',Roboto,Helvetica,Arial,sans-serif;">'
-        f"{shown}{at_night}</td></tr>"
-    )
+    return row.format(f"{shown}{at_night}")
 
 
 def with_way_out(letter: Message, url: str) -> Message:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from core.catalog.looks import brand
 from core.catalog.products import Kind
 from core.foundation.money import Money
 from core.foundation.settings import Settings
@@ -188,6 +189,13 @@ def test_the_html_is_whole_escaped_and_asks_for_nothing_from_elsewhere(letter: M
     assert " ," not in words
     assert all(link.startswith(("http://localhost:8501/", "mailto:hello@shop.example")) for link in page.links)
     assert "<for>" not in letter.html
+
+
+@each_letter
+def test_the_shop_s_name_stands_on_top_once_where_there_is_no_logo(letter: Message) -> None:
+    sent = wording.branded(letter, brand.of({}, SETTINGS), SETTINGS)
+    top = sent.html.partition("<h1")[0].partition('<table role="presentation" class="wrap sheet"')[2]
+    assert top.count("Ada &amp; Sons") == 1
 
 
 @each_letter
