@@ -17,7 +17,7 @@ def draw(license: License, where: str) -> None:
     """One key, to be copied, with what is worth knowing of it. In the library its machines and its replacement as well."""
     if license.key:
         with st.container(key=f"copy-{where}-{license.id}"):
-            st.code(license.key, language=None)
+            st.code(license.key, language=None, wrap_lines=True)
     else:
         words.quiet(
             _("The key that ends in {hint} works, but can't be shown any more. Replace it to see a new one.").format(
