@@ -93,6 +93,13 @@ def draw(delivery: Delivery, *, where: str, level: int = 2) -> Any:
             assert_never(delivery.kind)
 
 
+def draw_way_to_seats(delivery: Delivery, where: str) -> None:
+    """Where the seats of a plan are given to others, if it has any for them."""
+    if delivery.kind is Kind.PLAN and delivery.state is GrantState.ACTIVE and delivery.quantity > 1:
+        label = _("Give seats of {name}").format(name=words.plain(delivery.product))
+        links.to(links.PURCHASES, label, "group_add", where=f"{where}-{delivery.grant_id}")
+
+
 def keep_links_fresh() -> None:
     """Draw the page anew before the links on it have run out. Call it last, once per page."""
     drawn = process.shop().now()
@@ -158,9 +165,6 @@ def _draw_plan(delivery: Delivery, where: str, level: int) -> Any:
     card = _card(delivery, where, level, seats if where == "library" else more.format(seats=seats))
     with card:
         _draw_files(delivery.files, delivery.product, f"{where}-{delivery.grant_id}")
-        if delivery.quantity > 1 and where != "library":
-            label = _("Give seats of {name}").format(name=words.plain(delivery.product))
-            links.to(links.PURCHASES, label, "group_add", where=f"{where}-{delivery.grant_id}")
     return card
 
 

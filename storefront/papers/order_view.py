@@ -36,6 +36,7 @@ def draw(purchase: Purchase, *, where: str, first: str = "") -> None:
         with deliveries.draw(delivery, where=where):
             for standing in standings:
                 plans.draw(standing, of=standings, is_open=delivery.state is GrantState.ACTIVE)
+            deliveries.draw_way_to_seats(delivery, where)
     _draw_papers(purchase)
 
 
