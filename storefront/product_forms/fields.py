@@ -36,7 +36,11 @@ def go_on_from(product_id: str, changed: Changed) -> None:
 
 def draw(entry: Mapping[str, Any], key: str) -> Entry:
     """The fields, filled with what the entry says; what stands in them now. `key` is another one for fields that begin anew."""
-    kind = Kind(entry["kind"])
+    return draw_first(entry, key) | draw_more(entry, key)
+
+
+def draw_first(entry: Mapping[str, Any], key: str) -> Entry:
+    """Those that every product is described by."""
     said: Entry = {}
     said["name"] = st.text_input("Name", entry.get("name", ""), key=f"name-{key}", max_chars=250, persist_state=KEPT)
     said["summary"] = st.text_input(
@@ -46,12 +50,24 @@ def draw(entry: Mapping[str, Any], key: str) -> Entry:
         "What it is", entry.get("description", ""), key=f"description-{key}", height=180,
         help="Markdown: a blank line begins a paragraph, **two stars** make bold.", persist_state=KEPT,
     )  # fmt: skip
+    return said
+
+
+def draw_more(entry: Mapping[str, Any], key: str) -> Entry:
+    """Those that can be left as they are: what else its page says, and what goes for its kind."""
+    kind = Kind(entry["kind"])
+    said: Entry = {}
     left, right = st.columns(2)
     said["facts"] = left.text_input(
         "Facts", entry.get("facts", ""), key=f"facts-{key}", placeholder="PDF, 38 pages", persist_state=KEPT
     )
     said["group"] = right.text_input(
-        "Shelf", entry.get("group", ""), key=f"group-{key}", placeholder="Downloads", persist_state=KEPT
+        "Shelf",
+        entry.get("group", ""),
+        key=f"group-{key}",
+        placeholder="Downloads",
+        help="Buyers can look at one shelf of the shop alone: products with the same word here stand on it.",
+        persist_state=KEPT,
     )
     gets, faq = entry.get("gets", []), entry.get("faq", [])
     text = st.text_area(

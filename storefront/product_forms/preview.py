@@ -39,7 +39,7 @@ def draw(offer: Offer) -> None:
             tag = prices.choose_amount(offer, tag, None) or tag
             product_view.draw_price(offer, tag, product_view.choose_quantity(offer, date))
             prices.draw_sale(tag)
-        label = "Add to cart" if offer.prices and _is_to_be_had(offer) else "Not to be had yet"
+        label = "Add to cart" if offer.prices and _is_to_be_had(offer) else "Not on sale yet"
         st.button(
             label, type="primary", width="stretch", icon=":material/shopping_bag:", key="preview-add", disabled=True
         )

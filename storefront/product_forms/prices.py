@@ -93,7 +93,7 @@ def _replace(tag: PriceTag) -> None:
         "archived, at Stripe too if it is known there."
     )
     text = st.text_input(f"Amount in {tag.amount.currency.upper()}", key="price-amount", placeholder="29.00")
-    if st.button("Set it", type="primary", key="price-new-do"):
+    if st.button("Set this price", type="primary", key="price-new-do"):
 
         def act(deed: Deed) -> str:
             costs = Money.parse((text or "").strip(), tag.amount.currency)
@@ -103,7 +103,7 @@ def _replace(tag: PriceTag) -> None:
         dialogs.carry_out(f"price-new-{tag.id}", act)
 
 
-@st.dialog("Sale, or what buyers say", icon=":material/sell:", on_dismiss=dialogs.close)
+@st.dialog("Sale, or a price that buyers choose", icon=":material/sell:", on_dismiss=dialogs.close)
 def _choose_way(tag: PriceTag) -> None:
     gate.me()
     ordinary = tag.before or tag.amount
@@ -117,7 +117,7 @@ def _choose_way(tag: PriceTag) -> None:
     if way == _LESS:
         day = st.date_input("The last day of the sale", key="price-way-day")
         words.quiet("From the day after it costs what it did before, also in carts that were filled earlier.")
-    if st.button("Keep it so", type="primary", key="price-way-do"):
+    if st.button("Save", type="primary", key="price-way-do"):
 
         def act(deed: Deed) -> str:
             if way == _SAME:
@@ -126,7 +126,7 @@ def _choose_way(tag: PriceTag) -> None:
             costs = Money.parse(text.strip(), ordinary.currency)
             if way == _OWN:
                 pricing.let_choose(process.shop(), tag.id, costs, deed=deed)
-                return f"Buyers say what they pay, from {price(costs)}."
+                return f"Buyers choose what they pay, from {price(costs)}."
             assert isinstance(day, date)
             until = datetime.combine(day, time(23, 59, 59), _zone())
             pricing.reduce(process.shop(), tag.id, costs, until=until, deed=deed)

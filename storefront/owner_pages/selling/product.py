@@ -35,17 +35,19 @@ def draw_new() -> None:
                 )
                 or Kind.DOWNLOAD
             )  # fmt: skip
-            said = {"kind": str(kind), **fields.draw({"kind": kind}, NEW.key)}
-            said["id"] = st.text_input(
-                "Address", checking.slug(said["name"]), max_chars=80, key=f"new-id-{checking.slug(said['name'])}",
-                help="Stands in links to it, and never changes.", persist_state=unsaved.KEPT,
-            )  # fmt: skip
+            said = {"kind": str(kind), **fields.draw_first({"kind": kind}, NEW.key)}
             currency, text, interval = prices.draw_amount(kind, "new", keep=unsaved.KEPT)
+            with st.expander("More: what one gets, questions, limits, tax, address"):
+                said |= fields.draw_more({"kind": kind}, NEW.key)
+                said["id"] = st.text_input(
+                    "Address", checking.slug(said["name"]), max_chars=80, key=f"new-id-{checking.slug(said['name'])}",
+                    help="Stands in links to it, and never changes.", persist_state=unsaved.KEPT,
+                )  # fmt: skip
         unsaved.note_fields(NEW, *NEW_PRICE)
-        if st.button("Create", type="primary", icon=":material/add:", key="create"):
+        if st.button("Create product", type="primary", icon=":material/add:", key="create"):
             create(said, currency, text, interval)
         unsaved.draw(NEW, begin_another)
-        words.quiet("It stands on no shelf until you put it there.")
+        words.quiet("Buyers don't see it until you put it on sale.")
     with right:
         preview.draw(preview.offer_of(said, None, prices=typed_price(currency, text, interval)))
 
@@ -74,7 +76,7 @@ def create(said: Entry, currency: str, text: str, interval: Any) -> None:
         return
     gate.open_token("create")
     begin_another()
-    st.session_state[dialogs.SAID] = "It is kept. What it still lacks stands below."
+    st.session_state[dialogs.SAID] = "It is saved. What it still lacks stands below."
     st.switch_page(links.PRODUCT_SHEET, query_params={"id": product_id})
 
 
@@ -119,7 +121,7 @@ def draw_head(sheet: ProductSheet, entry: Entry, *, may: bool) -> None:
         if not may:
             return
         name = "archive" if sheet.row.active else "put-on-shelf"
-        label, icon = ("Archive", "archive") if sheet.row.active else ("Put on the shelves", "shelves")
+        label, icon = ("Archive", "archive") if sheet.row.active else ("Put on sale", "shelves")
         st.button(
             label, icon=f":material/{icon}:", key=name, on_click=move, args=(sheet.row.offer.id, not sheet.row.active)
         )  # fmt: skip
@@ -134,9 +136,9 @@ def move(product_id: str, onto_shelf: bool) -> None:
     def act(deed: Deed) -> str:
         if onto_shelf:
             fields.go_on_from(product_id, editing.put_on_shelf(shop, product_id, deed=deed))
-            return "It is on the shelves."
+            return "It is on sale."
         fields.go_on_from(product_id, editing.archive(shop, product_id, deed=deed))
-        return "It is off the shelves. Who bought it keeps it."
+        return "It is not on sale any more. Who bought it keeps it."
 
     name = f"move-{product_id}"
     lists.click(name, act)

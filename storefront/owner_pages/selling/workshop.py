@@ -142,7 +142,8 @@ def draw_person(row: PersonRow) -> None:
         else "" if row.open else ":orange-badge[Closed]"
     )  # fmt: skip
     with lists.row(row.attendee_id, f"**{words.plain(row.name)}** &nbsp; {state}", row.order):
-        words.quiet(words.plain(row.email))
+        if row.email != row.name:
+            words.quiet(words.plain(row.email))
 
 
 def draw_waiting(row: WaitingRow, me: Staff, free: int) -> None:

@@ -265,9 +265,9 @@ def test_a_workshop_s_dates_are_added_resized_and_taken_off(owner: Visitor) -> N
 def test_a_product_is_archived_and_put_back(owner: Visitor) -> None:
     tab = opens(owner, "product", id="guide")
     sound(tab.button(key="archive").click().run())
-    assert "It is off the shelves." in words(tab)
+    assert "It is not on sale any more." in words(tab)
     sound(tab.button(key="put-on-shelf").click().run())
-    assert "It is on the shelves." in words(tab)
+    assert "It is on sale." in words(tab)
     assert offer_of(owner, "guide").prices
 
 
