@@ -21,7 +21,9 @@ QUESTIONS: Mapping[str, list[Callable[[Stripe, str], Any]]] = {
     "in": [
         lambda stripe, name: stripe.lines_of_invoice(name),
         lambda stripe, name: stripe.payment_intent_of_invoice(name),
-        lambda stripe, name: stripe.payments_of_invoice(name),
+        lambda stripe, name: [
+            {"payment": payment, "amount": amount} for payment, amount in stripe.payments_of_invoice(name).items()
+        ],
     ],
     "pi": [
         lambda stripe, name: stripe.find_checkout_of(payment_intent=name),
