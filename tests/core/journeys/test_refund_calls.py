@@ -19,8 +19,11 @@ from core.orders.orders import Order, OrderLine
 from core.orders.payments import Payment
 from core.orders.refunds import Refund, RefundStatus
 from core.orders.subscriptions import Subscription
+from core.people.audit import AuditEntry
+from core.people.staff import Role
 from core.shop import Shop
 from tests import builders
+from tests.colleagues import OWNER, deed, works_as
 from tests.core.orders.rows import DAY, back
 from tests.core.orders.stored import behind, placed, writing_unlocked
 from tests.fakes import FakeStripe
@@ -260,6 +263,25 @@ def test_the_payment_of_a_plan_that_is_known_by_its_session_alone_is_asked_for_a
     (after,) = builders.rows(shop, Payment)
     assert after.stripe_invoice_id == before.stripe_invoice_id
     assert after.stripe_payment_intent_id == stripe.payment_of(before.stripe_subscription_id or "")
+
+
+@builders.on_sqlite
+def test_what_stripe_refuses_of_a_click_stands_in_the_audit_log_as_not_done(shop: Shop, stripe: FakeStripe) -> None:
+    owner = works_as(shop, Role.OWNER)
+    order_id, name = builders.subscribed(shop, stripe)
+    stripe.charges.clear()
+    del stripe.subscriptions[name]
+    with pytest.raises(StripeRefused):
+        refund.request(shop, order_id, 100, actor="", deed=deed(owner))
+    with pytest.raises(StripeRefused):
+        plans.end_by_staff(shop, name, deed=deed(owner))
+    told = [(each.action, each.subject, each.who, each.detail) for each in builders.rows(shop, AuditEntry)]
+    assert sorted(told) == [
+        ("end_plan", name, OWNER, "at once"),
+        ("end_plan", name, OWNER, f"not done, Stripe refused it: No such subscription: '{name}'"),
+        ("refund", order_id, OWNER, "100 eur"),
+        ("refund", order_id, OWNER, "not done, Stripe refused it: There is no successful charge to refund"),
+    ]
 
 
 def test_a_refund_that_a_version_of_before_asked_for_in_other_words_is_found_or_refused(
