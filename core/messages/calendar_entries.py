@@ -3,6 +3,7 @@
 Calendars are shared with teams: an entry names the shop's own address to join, and never that of the meeting.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -47,20 +48,30 @@ def written(settings: Settings, entry: Entry, method: Method, *, now: datetime) 
     event.add("dtstamp", now)
     event.add("dtstart", entry.times.starts_at)
     event.add("dtend", entry.times.ends_at)
-    event.add("summary", entry.product)
-    event.add("location", entry.where or entry.url)
+    event.add("summary", _writable(entry.product))
+    event.add("location", _writable(entry.where or entry.url))
     event.add("description", _("Your ticket, with the way in: {address}").format(address=entry.url))
     event["url"] = vUri(entry.url)
     event.add("status", "CANCELLED" if method is Method.CANCEL else "CONFIRMED")
     organizer = vCalAddress(f"mailto:{settings.support_email}")
-    organizer.params["CN"] = settings.shop_name
+    organizer.params["CN"] = _writable(settings.shop_name)
     event["organizer"] = organizer
     if method is not Method.PUBLISH:
         attendee = vCalAddress(f"mailto:{entry.email}")
-        attendee.params.update({"CN": entry.name, "ROLE": "REQ-PARTICIPANT", "PARTSTAT": "ACCEPTED", "RSVP": "FALSE"})
+        attendee.params.update(
+            {"CN": _writable(entry.name), "ROLE": "REQ-PARTICIPANT", "PARTSTAT": "ACCEPTED", "RSVP": "FALSE"}
+        )
         event.add("attendee", attendee)
     calendar.add_component(event)
     return str(calendar.to_ical(), "utf-8")
+
+
+# What RFC 5545 lets stand nowhere. A calendar that meets one drops the line, the attendee's as a whole.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def _writable(text: str) -> str:
+    return _CONTROL.sub(" ", text)
 
 
 def _host(settings: Settings) -> str:
