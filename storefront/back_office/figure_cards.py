@@ -36,6 +36,8 @@ _SALES = (
 )  # fmt: skip
 # Of which a rise is no good news.
 _COSTS = frozenset((Figure.DISCOUNTS, Figure.REFUNDS, Figure.REFUNDED_TAX, Figure.DISPUTED, Figure.CHURN))
+# So many characters stand in one line of a card on a phone, such as those of €4,860.00.
+_FITS = 9
 # Shown only where there is any.
 _SELDOM = frozenset((Figure.TAX, Figure.REFUNDED_TAX))
 
@@ -83,7 +85,9 @@ def draw(
     figure: Figure, value: Value, currency: str, wanted: Period, *, change: str | None = None, note: str = ""
 ) -> None:
     """One card. All of it is the link to its rows."""
-    with st.container(border=True, gap=None, height="stretch", key=f"tile-figure-{figure}-{currency}"):
+    # Broken into two lines an amount would be read as another one.
+    long = "long-" if len(written(value) or "") > _FITS else ""
+    with st.container(border=True, gap=None, height="stretch", key=f"tile-figure-{long}{figure}-{currency}"):
         link(figure, LABELS[figure], currency, wanted)
         st.metric(
             LABELS[figure], written(value), change, label_visibility="collapsed",

@@ -36,14 +36,14 @@ def choose_price(offer: Offer) -> PriceTag:
     named = words.apart(
         {tag.id: _named(tag) for tag in offer.prices}, lambda tag_id: amounts.price(tags[tag_id].amount)
     )
-    choose = st.segmented_control if len(tags) <= _SIDE_BY_SIDE else st.pills
-    chosen = choose(
+    few = len(tags) <= _SIDE_BY_SIDE
+    chosen = (st.segmented_control if few else st.pills)(
         _("Billing") if offer.kind is Kind.PLAN else _("Price"),
         list(tags),
         default=max(offer.prices, key=lambda tag: tag.interval is Interval.YEAR).id,
         format_func=named.__getitem__,
         required=True,
-        width="stretch",
+        width="stretch" if few else "content",  # as wide as the page they would stand in one line
         key=_BILLING,
     )
     return tags[chosen]
@@ -172,14 +172,10 @@ def _choose_among(offer: Offer, in_cart: Collection[str]) -> DateView:
     by_id = {date.id: date for date in offer.open_dates}
     first = next((place for place, date_id in enumerate(by_id) if date_id in in_cart), 0)
     if len(by_id) > _LISTED:
-        found = by_id[
-            st.selectbox(
-                _("Date"), list(by_id), index=first, key=_date_key(offer),
-                format_func=dates.apart(offer.dates, lambda date: ", ".join(dates.of(date))).__getitem__,
-            )
-        ]  # fmt: skip
-        words.quiet(_left(found))
-        return found
+        whole = dates.apart(offer.dates, lambda date: ", ".join(dates.of(date)))
+        return by_id[
+            st.selectbox(_("Date"), list(by_id), index=first, format_func=whole.__getitem__, key=_date_key(offer))
+        ]
     # Of all dates: one that sells out meanwhile calls no other by another name.
     called = dates.apart(offer.dates, dates.on_weekday)
     chosen = st.radio(

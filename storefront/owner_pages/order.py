@@ -139,7 +139,9 @@ def about(delivery: Delivery) -> str:
     if delivery.starts_at:
         parts.append(dates.weekday(delivery.starts_at, delivery.timezone))
     if delivery.seats:
-        parts.append(", ".join(delivery.seats))
+        parts.append(", ".join(delivery.seats[: frame.PORTION]))
+    if (more := len(delivery.seats) - frame.PORTION) > 0:
+        parts.append(f"{words.count(more, 'more person', 'more people')}, all of them at the seats below")
     parts += [words.amount_of(delivery.kind, delivery.quantity)] if not parts else []
     return ". ".join(parts)
 

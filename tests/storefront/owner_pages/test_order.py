@@ -95,7 +95,9 @@ def test_a_dialog_that_was_left_open_is_not_the_next_order_s(visitor: Visitor, o
 
 
 @builders.on_sqlite
-def test_who_comes_and_who_has_a_seat_stands_with_the_ways_to_both(visitor: Visitor) -> None:
+def test_who_comes_and_who_has_a_seat_stands_with_the_ways_to_both(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     visitor.works_as(Role.OWNER)
     shop, stripe = visitor.shop, visitor.stripe
     plan_id, _ = subscribed(shop, stripe, ("plan-month", 3))
@@ -129,6 +131,9 @@ def test_who_comes_and_who_has_a_seat_stands_with_the_ways_to_both(visitor: Visi
     tab = visitor.opens("subscriptions", folder="owner_pages", order=plan_id)
     assert "3 seats (2 taken, 1 invited)" in words(tab)
     assert "No plan" in words(visitor.opens("subscriptions", folder="owner_pages", order="ord_none"))
+    joins(shop, grant.id, PEOPLE[1])
+    monkeypatch.setattr(frame, "PORTION", 1)
+    assert "1 more person, all of them at the seats below" in words(opens(visitor, plan_id))
 
 
 @builders.on_sqlite
