@@ -43,7 +43,8 @@ def choose_price(offer: Offer) -> PriceTag:
         default=max(offer.prices, key=lambda tag: tag.interval is Interval.YEAR).id,
         format_func=named.__getitem__,
         required=True,
-        width="stretch" if few else "content",  # as wide as the page they would stand in one line
+        width="stretch" if few else "content",
+        wrap=True,  # in a column they would stand in one line, of which the end is not seen
         key=_BILLING,
     )
     return tags[chosen]

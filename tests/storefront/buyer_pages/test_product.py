@@ -139,7 +139,8 @@ def test_more_prices_than_stand_side_by_side_stand_below_each_other(visitor: Vis
         return prices.proto
 
     assert add(1, 3).style == ButtonGroup.SEGMENTED_CONTROL
-    assert add(3, 12).style == ButtonGroup.PILLS
+    many = add(3, 12)
+    assert (many.style, many.wrap) == (ButtonGroup.PILLS, True)
 
 
 def test_a_plan_that_one_has_is_bought_at_once_again_by_a_second_click(visitor: Visitor) -> None:
