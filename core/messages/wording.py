@@ -7,6 +7,7 @@ from functools import cache
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from core.catalog import products
@@ -350,7 +351,7 @@ def owner_notice(settings: Settings, letter: NoticeLetter) -> Message:
         "headline": headline, "advice": advice, "number": letter.number, "total": letter.total,
         "detail": letter.detail.replace("_", " "),
         "amount": letter.amount if letter.amount != letter.total else None,
-        "due_by": _deadline(letter),
+        "due_by": _deadline(letter), "url": f"{settings.public_url}/owner-order?id={quote(letter.number)}",
     }  # fmt: skip
     return _message(settings, "owner_notice", ", ".join(letter.owners), f"{headline}: order {letter.number}", context)
 
@@ -473,7 +474,7 @@ def _moment(moment: datetime | None) -> str:
 
 
 _PARTLY_LOST = (
-    "The rest is yours, and what it was paid for is open, as after a refund of a part: pushcart attention says how to end"
+    "The rest is yours, and what it was paid for is open, as after a refund of a part: the order's page says how to end"
     " access, if it should."
 )
 
@@ -492,12 +493,12 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
             taken = "Stripe took the amount and its fee from your balance meanwhile. " if letter.withdrawn else ""
             return headline, (
                 f"{taken}What the payment was for is suspended until the bank has decided. Answer in Stripe's dashboard"
-                f" before the deadline: pushcart evidence {letter.number} puts the proof together."
+                " before the deadline: the evidence pack on the order's page puts the proof together."
             )
         case disputes.Stage.FUNDS_WITHDRAWN:
             return "Disputed money was taken", (
                 "Stripe took the amount, and its fee, from your balance until the bank has decided. It comes back if the"
-                f" dispute is won: pushcart evidence {letter.number} puts the proof together."
+                " dispute is won: the evidence pack on the order's page puts the proof together."
             )
         case disputes.Stage.PREVENTED:
             access = _PARTLY_LOST if letter.in_part else "The buyer's access has ended."
@@ -540,14 +541,14 @@ def _notice(letter: NoticeLetter) -> tuple[str, str]:
         case "not_billed":
             return "A plan could not be billed", (
                 "Stripe could not make out the invoice for its new period: its buyer is not charged, and the plan goes on. Mend the"
-                " reason at Stripe, as by correcting the customer's address, and finalize the draft there. pushcart attention"
-                " names it until it is paid or given up."
+                " reason at Stripe, as by correcting the customer's address, and finalize the draft there. The order's"
+                " page names it until it is paid or given up."
             )
         case "paid_twice":
-            return "An order was paid twice", "pushcart attention names the payment to send back, and how."
+            return "An order was paid twice", "The order's page names the payment to send back, and how."
         case "paid_after_end":
             return "A payment came after its plan had ended", (
-                "It gives no access, and the buyer was told so. pushcart attention says how to send it back."
+                "It gives no access, and the buyer was told so. The order's page says how to send it back."
             )
         case _:
             return "A paid order could not be delivered", (

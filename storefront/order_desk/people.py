@@ -45,10 +45,12 @@ def draw_seats(seats: tuple[SeatsView, ...], order_id: str, me: Staff) -> None:
     for number, plan in enumerate(seats):
         with frame.card(f"seats-{number}", gap="small"):
             sitting = sum(each.state is SeatState.ACCEPTED for each in plan.people) + plan.buyer_sits
+            closed = "" if plan.active else " &nbsp; :gray-badge[:material/block: Closed]"
             st.markdown(
-                f"**{words.plain(plan.product)}**, {sitting} of {words.count(plan.quantity, 'seat', 'seats')} taken"
+                f"**{words.plain(plan.product)}**, {sitting} of {words.count(plan.quantity, 'seat', 'seats')} taken{closed}"
             )
-            st.markdown(f"The buyer &nbsp; {_SEAT[SeatState.ACCEPTED] if plan.buyer_sits else ':gray-badge[No seat]'}")
+            seat = _SEAT[SeatState.ACCEPTED] if plan.active else ""
+            st.markdown(f"The buyer &nbsp; {seat if plan.buyer_sits else ':gray-badge[No seat]'}")
             with frame.portion(plan.people, f"seats-{plan.grant_id}") as some:
                 for each in some:
                     _draw_seated(each, me)

@@ -11,6 +11,7 @@ from core.journeys.given_orders import Given
 from core.kinds.grants import Delivery
 from core.orders.disputes import Standing
 from core.owner import notes
+from core.owner.needs import orders as needs
 from core.owner.order_book import detail, lookup
 from core.owner.order_book.detail import GivenView, Sheet
 from core.people.staff import Action, Staff
@@ -103,7 +104,8 @@ def draw_attention(sheet: Sheet, me: Staff) -> None:
     for line in sheet.attention:
         topic, _, subject = line.partition(": ")
         said = topic.replace("_", " ").replace(":", " ")
-        st.warning(f"**{said.capitalize()}** {words.plain(subject)}", icon=":material/error:")
+        what = needs.advice(topic.partition(":")[0], subject, number=sheet.row.number, status=sheet.row.status)
+        st.warning(f"**{said.capitalize()}** {words.plain(subject)}  \n{words.told(what)}", icon=":material/error:")
 
 
 def draw_deliveries(sheet: Sheet) -> None:

@@ -45,11 +45,18 @@ def _order(row: Order) -> Iterator[Item]:
     for line in row.attention.splitlines():
         topic, _, subject = line.partition(": ")
         topic = topic.partition(":")[0]
-        if topic not in _BILLING and row.status in _SETTLED_OTHERWISE:
-            continue
-        known = _PAYMENTS.get(topic) or _BILLING.get(topic)
-        advice = (known or _BLOCKED.get(topic, _BLOCKED[""])).format(number=row.number, payment=subject)
-        yield Item(topic, row.number, row.id, row.updated_at, None, subject if known else line, advice)
+        if said := advice(topic, subject, number=row.number, status=row.status):
+            known = topic in _PAYMENTS or topic in _BILLING
+            yield Item(topic, row.number, row.id, row.updated_at, None, subject if known else line, said)
+
+
+def advice(topic: str, subject: str, *, number: str, status: Status) -> str:
+    """What to do about an order that needs a person for this; `subject` is the payment or the like that is meant. Nothing where the
+    money went back, and nothing goes on all the same."""
+    if topic not in _BILLING and status in _SETTLED_OTHERWISE:
+        return ""
+    known = _PAYMENTS.get(topic) or _BILLING.get(topic) or _BLOCKED.get(topic, _BLOCKED[""])
+    return known.format(number=number, payment=subject)
 
 
 # The money went back: what could not be delivered need not be.
@@ -67,7 +74,7 @@ _BILLING = {
 }
 # What is about one payment, or one cancellation of places, which is named.
 _PAYMENTS = {
-    "paid_twice": "Two Checkout Sessions of it were paid. Send this payment back with"
+    "paid_twice": "It was paid on two payment pages. Send this payment back with"
     " `pushcart refund {number} --payment {payment}`; or the other one, if the same buyer paid both. What somebody else paid"
     " gives them nothing.",
     "paid_after_end": "It was paid for a plan that had ended, and gives no access. Send it back with"

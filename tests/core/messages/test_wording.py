@@ -261,6 +261,14 @@ def test_what_has_ended_since_is_not_offered_in_a_late_receipt() -> None:
     assert "Invite teammates" not in letter.text
 
 
+@pytest.mark.parametrize("letter", NOTICES.values(), ids=NOTICES)
+def test_a_notice_leads_to_its_order(letter: Message) -> None:
+    address = "http://localhost:8501/owner-order?id=AS-1001"
+    assert f"Open order AS-1001: {address}" in letter.text
+    assert f'href="{address}"' in letter.html
+    assert "pushcart " not in letter.text
+
+
 def test_what_came_late_is_handed_over_and_what_never_came_is_paid_back() -> None:
     late, given_up = LETTERS["late"], LETTERS["given up"]
     assert "Your place: Thursday 10 December 2026" in late.text

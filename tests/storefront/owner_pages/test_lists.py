@@ -151,8 +151,11 @@ def test_the_only_order_that_is_found_is_opened(owner: Visitor) -> None:
 
 
 def test_what_needs_somebody_is_counted_on_every_page_and_listed_on_the_first(owner: Visitor) -> None:
-    needing_attention(owner)
+    order_id = needing_attention(owner)
     assert "1 needs you" in labels(opens(owner, "orders"))
+    (on_its_page,) = [each.value for each in opens(owner, "order", id=order_id).warning]
+    assert on_its_page.startswith("**Paid twice** pi")
+    assert "Send this payment back with `pushcart refund SH-1001 --payment pi_2`" in on_its_page
     tab = opens(owner, "overview")
     assert "**Paid twice**" in words(tab)
     assert "Open SH-1001" in labels(tab)
