@@ -101,11 +101,18 @@ def draw_attention(sheet: Sheet, me: Staff) -> None:
                 f"  \n{states.until_answered(dispute)}",
                 icon=":material/gavel:",
             )
+    if waits_for_answer(sheet) and me.may(Action.EXPORT):
+        draw_evidence(sheet)
     for line in sheet.attention:
         topic, _, subject = line.partition(": ")
         said = topic.replace("_", " ").replace(":", " ")
         what = needs.advice(topic.partition(":")[0], subject, number=sheet.row.number, status=sheet.row.status)
         st.warning(f"**{said.capitalize()}** {words.plain(subject)}  \n{words.told(what)}", icon=":material/error:")
+
+
+def waits_for_answer(sheet: Sheet) -> bool:
+    """Whether a bank does."""
+    return any(each.standing is Standing.ANSWER for each in sheet.disputes)
 
 
 def draw_deliveries(sheet: Sheet) -> None:
@@ -220,7 +227,8 @@ def draw_payments(sheet: Sheet, me: Staff) -> None:
         with draw_fact(f"{price(dispute.amount)} {badge}", states.of_dispute(dispute), dispute.id, sheet=sheet):
             if dispute.standing is Standing.ANSWER:
                 st.markdown(states.until_answered(dispute))
-    if sheet.paid and me.may(Action.EXPORT):
+    # Where a bank waits for an answer it stands on top.
+    if sheet.paid and me.may(Action.EXPORT) and not waits_for_answer(sheet):
         draw_evidence(sheet)
     for each in sheet.subscriptions:
         ends = f", ends {states.moment(each.ends_at)}" if each.ends_at and not each.over else ""

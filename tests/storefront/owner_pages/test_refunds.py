@@ -139,7 +139,9 @@ def test_a_dispute_without_a_deadline_says_that_too(owner: Visitor) -> None:
 
 def test_a_dispute_stands_on_top_of_its_order_and_on_the_overview_by_the_order_s_number(owner: Visitor) -> None:
     order_id = disputed(owner)
-    (said,) = [each.value for each in owner.opens("order", folder="owner_pages", id=order_id).warning]
+    tab = owner.opens("order", folder="owner_pages", id=order_id)
+    assert words(tab).count(">Evidence pack<") == 1
+    (said,) = [each.value for each in tab.warning]
     assert "**The bank waits for your answer** about €29.00: the buyer says it was not them who paid." in said.replace(
         "\\", ""
     )
