@@ -10,6 +10,7 @@ from core.foundation.addresses import fold
 from core.foundation.database import lock_names, repeatable
 from core.foundation.errors import BadInput, NotPermitted
 from core.foundation.records import Record, new_id
+from core.foundation.writes.inserts import InsertOnce
 from core.owner.order_book import filters
 from core.owner.order_book.filters import Filters
 from core.people import staff
@@ -31,6 +32,9 @@ class SavedView(Record, table=True):
     name: str
     query: dict[str, str] = Field(sa_type=JSON)
     created_at: datetime
+
+
+_KEEP = InsertOnce(SavedView, conflict="(folded, name) do update set query = excluded.query")
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,11 @@ def save(shop: Shop, name: str, wanted: Filters, *, sign_in_id: str) -> None:
         folded = _whose(session, shop, sign_in_id)
         # Another tab of theirs may keep one of this name, or the last there is room for, at the same moment.
         lock_names(session, f"saved views {folded}")
-        known = {row.name: row for row in session.exec(select(SavedView).where(SavedView.folded == folded))}
+        known = set(session.exec(select(SavedView.name).where(SavedView.folded == folded)))
         if name not in known and len(known) >= MOST:
             raise BadInput
-        row = known.get(name) or SavedView(id=new_id("view"), folded=folded, name=name, query={}, created_at=shop.now())
-        row.query = wanted.query()
-        session.add(row)
+        row = {"id": new_id("view"), "folded": folded, "name": name, "query": wanted.query(), "created_at": shop.now()}
+        _KEEP(session, [row])
 
 
 def remove(shop: Shop, view_id: str, *, sign_in_id: str) -> None:
