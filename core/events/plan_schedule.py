@@ -2,10 +2,14 @@
 
 from functools import partial
 
+from sqlmodel import Session, select
+
 from core import fulfillment
 from core.events.attempts import BATCH, Pass
 from core.journeys.billing import plans
+from core.kinds.grants import Grant
 from core.orders import orders, subscriptions
+from core.orders.orders import Order
 from core.orders.subscriptions import Subscription
 from core.shop import Shop
 
@@ -30,10 +34,20 @@ def settle_lapsed(run: Pass) -> None:
 
 
 def _settled(shop: Shop, subscription_id: str, order_id: str) -> bool:
+    """Whether that changed anything: of a plan that ended and stays closed the time passes as well."""
     with shop.transaction() as session:
         orders.lock(session, order_id)
+        before = _standing(session, order_id)
         row = session.get_one(Subscription, subscription_id, with_for_update=True)
         row.lapses_at = subscriptions.next_lapse(row, shop.now())
         session.flush()
         fulfillment.resettle(session, order_id, actor="worker", now=shop.now())
-    return True
+        session.flush()
+        return _standing(session, order_id) != before
+
+
+def _standing(session: Session, order_id: str) -> tuple[str, set[tuple[object, ...]]]:
+    """How an order and what it gave stand in the database."""
+    granted = select(Grant.id, Grant.state, Grant.quantity, Grant.reason).where(Grant.order_id == order_id)
+    status = session.exec(select(Order.status).where(Order.id == order_id)).one()
+    return status, set(map(tuple, session.exec(granted)))

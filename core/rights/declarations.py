@@ -240,10 +240,12 @@ def _offered(session: Session, shop: Shop, visitor: Visitor) -> tuple[Offered, .
     theirs = customers.whose(session, visitor.signed_in)
     bought = withdrawals.of_buyer(session, theirs, livemode=shop.settings.livemode, limit=_MOST_OFFERED)
     lines = orders.lines_of(session, [order.id for order in bought])
+    every = [line for each in lines.values() for line in each]
+    names = dict(zip([line.id for line in every], withdrawals.called(session, every), strict=True))
     return tuple(
         Offered(
             order.id, order.number, order.created_at, visitor.signed_in,
-            tuple(OfferedLine(line.position + 1, line.name) for line in lines[order.id]),
+            tuple(OfferedLine(line.position + 1, names[line.id]) for line in lines[order.id]),
         )
         for order in bought
     )  # fmt: skip

@@ -17,8 +17,11 @@ from core.foundation.errors import WithdrawalDecided, WithdrawalNotFound
 from core.foundation.jobs import outbox
 from core.foundation.jobs.kinds import Job
 from core.foundation.records import Record, text_enum
+from core.kinds import workshops
+from core.kinds.workshops import Times
+from core.languages import formats
 from core.orders import history, orders
-from core.orders.orders import Order
+from core.orders.orders import Order, OrderLine
 from core.orders.status import Status
 from core.people import customers
 from core.rights import periods
@@ -243,7 +246,22 @@ def names_of(session: Session, row: Withdrawal) -> tuple[str, ...]:
     """What the lines that were chosen are called."""
     if row.order_id is None or not row.lines:
         return ()
-    return tuple(line.name for line in orders.lines(session, row.order_id) if line.position + 1 in row.lines)
+    return tuple(
+        called(session, [line for line in orders.lines(session, row.order_id) if line.position + 1 in row.lines])
+    )
+
+
+def called(session: Session, lines: Sequence[OrderLine]) -> list[str]:
+    """What each of these lines is called, a workshop with its date: of one there may be several."""
+    times = workshops.times(session, lines)
+    return [f"{line.name}{_on(times.get(line.workshop_date_id))}" for line in lines]
+
+
+def _on(times: Times | None) -> str:
+    if times is None:
+        return ""
+    day = formats.weekday(times.starts_at.astimezone(ZoneInfo(times.timezone)))
+    return f", {day}, {formats.hours(times.starts_at, times.ends_at, times.timezone)}"
 
 
 def _decide(session: Session, row: Withdrawal, state: State, *, by: str, now: datetime) -> None:

@@ -72,7 +72,7 @@ def test_the_list_is_taken_as_a_file(arrive: Arrive) -> None:
     assert (row["email"], row["status"], row["total"]) == (buyer.email, "fulfilled", "29.00")
     # What was clicked goes with the field it kept: whoever goes by keyboard is still in the box that is open.
     owner.clicks(re.compile("Saved views"))
-    owner.page.get_by_label("Name of this view").fill("Theirs")
+    owner.page.get_by_label("Name of this view", exact=True).fill("Theirs")
     owner.clicks("Keep this view")
     owner.sees(re.compile("Forget Theirs"))
     expect(owner.page.locator("[role=dialog]:focus, [role=dialog] :focus")).to_have_count(1)

@@ -170,11 +170,13 @@ def test_a_refund_that_fails_opens_a_plan_whose_subscription_it_ended_for_as_lon
     assert (grant(shop, order_id)[1], builders.status(shop, order_id)) == ("active", "fulfilled")
     (item,) = attention.items(shop)
     assert item.topic == "refund_failed"
-    assert "subscription was cancelled with it" in item.advice
+    assert "a plan whose subscription it cancelled" in item.advice
     [failed] = builders.rows(shop, Refund)
     letter = contents.to_owners(shop, order_id, f"refund_failed:{failed.id}")
     assert letter is not None
-    assert "subscription was cancelled with it" in wording.owner_notice(shop.settings, letter).text.replace("\n", " ")
+    assert "a plan whose subscription it cancelled" in wording.owner_notice(shop.settings, letter).text.replace(
+        "\n", " "
+    )
     settle_at(shop, clock, PERIOD_END - timedelta(minutes=1))
     assert grant(shop, order_id)[1] == "active"
     settle_at(shop, clock, PERIOD_END)

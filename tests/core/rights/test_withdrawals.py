@@ -24,7 +24,8 @@ from core.foundation.errors import (
     WithdrawalNotFound,
 )
 from core.foundation.jobs.kinds import Job
-from core.journeys import refund, withdrawal
+from core.journeys import checkout, refund, withdrawal
+from core.journeys.checkout import Basket, Item
 from core.messages import contents, mail, withdrawal_letters
 from core.messages.wording import Message
 from core.owner import evidence
@@ -222,6 +223,23 @@ def test_whoever_is_signed_in_chooses_among_all_that_they_bought(shop: Shop, str
     second = bought(shop, stripe, "kit-eur", cart="cart_2")
     found = declarations.offered(shop, Visitor(signed_in=NORA))
     assert [each.order_id for each in found] == [second, first]
+
+
+def test_of_two_dates_of_a_workshop_it_is_said_which_is_withdrawn_from(shop: Shop, stripe: FakeStripe) -> None:
+    builders.add_date(shop, "clinic/2", in_days=40)
+    places = (Item("clinic-eur", 1, "clinic/1"), Item("clinic-eur", 1, "clinic/2"))
+    link = checkout.start(shop, Basket("cart_1", places, browser_id="br_1"))
+    stripe.pay(paid := builders.session_id(link))
+    builders.deliver(shop, stripe.event("completed", paid))
+    [offered] = declarations.offered(shop, Visitor(signed_in=NORA))
+    first, second = [each.name for each in offered.lines]
+    assert first != second
+    declares(shop, by=Visitor(signed_in=NORA), order_id=link.order_id, lines=(2,))
+    [job] = letters(shop)
+    assert second in letter(shop, job).text
+    assert first not in letter(shop, job).text
+    with shop.reading() as session:
+        assert withdrawals.names_of(session, only(shop)) == (second,)
 
 
 def test_accepting_sends_the_money_back_and_says_so_in_one_transaction(shop: Shop, stripe: FakeStripe) -> None:
