@@ -30,10 +30,6 @@ class Gates:
         self._lock = Lock()
         self._gates: dict[str, _Gate] = {}
 
-    def __len__(self) -> int:
-        """How many names somebody is at."""
-        return len(self._gates)
-
     def at(self, name: str) -> int:
         """How many are at the gate of this name."""
         with self._lock:

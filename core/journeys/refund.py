@@ -188,14 +188,8 @@ def request(
             rows = _write(session, order, request_id, plan, wish, reason, actor, now=shop.now())
             if withdrawal:
                 withdrawals.accept(session, withdrawal, of=order_id, by=actor, request=request_id, now=shop.now())
-    try:
-        with outbox.remembered():
-            return _carry_out_all(shop, rows)
-    except StripeRefused as refusal:
-        if deed:
-            with shop.transaction() as session:
-                deeds.note_refusal(session, deed, refusal, now=shop.now())
-        raise
+    with deeds.refusals_noted(shop, deed), outbox.remembered():
+        return _carry_out_all(shop, rows)
 
 
 def _allow(

@@ -1,5 +1,7 @@
 """Deeds: one click of somebody at the owner's side, allowed and written down in the transaction of what it does."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +13,7 @@ from core.foundation.settings import Settings
 from core.people import audit, staff
 from core.people.audit import AuditEntry
 from core.people.staff import Action, Staff
+from core.shop import Shop
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,21 @@ def begin(
     return who
 
 
-def note_refusal(session: Session, deed: Deed, refusal: StripeRefused, *, now: datetime) -> None:
-    """Write that Stripe refused what was begun by this click, so that its entry is not taken for something that happened."""
-    if begun := audit.of_token(session, deed.token):
-        note_refused(session, begun, refusal, now=now)
+@contextmanager
+def refusals_noted(shop: Shop, deed: Deed | None) -> Iterator[None]:
+    """Within it, what Stripe refuses of what was begun by this click is written down and raised, so that the click's entry is not
+    taken for something that happened. What nobody clicked has none."""
+    try:
+        yield
+    except StripeRefused as refusal:
+        with shop.transaction() as session:
+            if deed and (begun := audit.of_token(session, deed.token)):
+                note_refused(session, begun, refusal, now=shop.now())
+        raise
 
 
 def note_refused(session: Session, begun: AuditEntry, refusal: StripeRefused, *, now: datetime) -> None:
-    """The same of what the entry of another click tells."""
+    """Write down that Stripe refused what this entry tells of."""
     why = masking.masked(refusal.message or refusal.code, most=300)
     audit.record(
         session, who=begun.who, role=begun.role, action=begun.action, subject=begun.subject,

@@ -92,8 +92,8 @@ class LastSeen:
 
 
 def last_seen(session: Session) -> LastSeen | None:
-    """When a worker was last at work, of its own or embedded; None if none was within
-    the time for which runs are kept, or ever."""
+    """When a worker was last at work, of its own or embedded; None if none was for as long as runs are kept,
+    or ever."""
     beat = session.exec(select(Heartbeat.beat_at).order_by(col(Heartbeat.beat_at).desc()).limit(1)).first()
     return LastSeen(beat, database_time(session) - beat) if beat else None
 

@@ -6,7 +6,7 @@ from sqlmodel import Session
 
 from core import fulfillment
 from core.admission import Refused
-from core.foundation.errors import MadeUp, OrderNotFound, OtherMode, StripeRefused
+from core.foundation.errors import MadeUp, OrderNotFound, OtherMode
 from core.foundation.jobs import outbox
 from core.foundation.jobs.kinds import Job
 from core.foundation.settings import Settings
@@ -103,13 +103,8 @@ def end_by_staff(shop: Shop, subscription_id: str, *, later: bool = False, deed:
             raise MadeUp(order_id=order.id)
         key = f"{subscription_id}:{cause}" + (f":{deed.token}" if later else "")
         outbox.owe(session, Job.CANCEL_SUBSCRIPTION, subscription_id, cause, key=key)
-    try:
-        with outbox.remembered():
-            end(shop, subscription_id, cause)
-    except StripeRefused as refusal:
-        with shop.transaction() as session:
-            deeds.note_refusal(session, deed, refusal, now=shop.now())
-        raise
+    with deeds.refusals_noted(shop, deed), outbox.remembered():
+        end(shop, subscription_id, cause)
 
 
 def ends_after_refund(settings: Settings, refund: Refund) -> bool:

@@ -6,7 +6,7 @@ Stripe bills the difference for the rest of the period at once, or credits it. T
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.foundation.errors import BadQuantity, PlanChanged, PlanChangeUnsure, StripeRefused, StripeUnreachable
+from core.foundation.errors import BadQuantity, PlanChanged, PlanChangeUnsure, StripeUnreachable
 from core.foundation.money import Money
 from core.journeys.billing import billed_plans, plans
 from core.journeys.billing.billed_plans import BilledPlan
@@ -82,13 +82,10 @@ def carry_out_by_staff(shop: Shop, change: Change, *, deed: Deed) -> None:
     with shop.transaction() as session:
         who = deeds.begin(session, shop.settings, deed, Action.CHANGE_PLAN, subject=plan.order_id, detail=said, now=now)
     try:
-        _tell_stripe(shop, plan, change)
+        with deeds.refusals_noted(shop, deed):
+            _tell_stripe(shop, plan, change)
     except StripeUnreachable:
         raise PlanChangeUnsure() from None
-    except StripeRefused as refusal:
-        with shop.transaction() as session:
-            deeds.note_refusal(session, deed, refusal, now=shop.now())
-        raise
     # Only now: of what Stripe refused the order's history says nothing, and that it was tried stands in the audit log.
     with shop.transaction() as session:
         history.note(session, plan.order_id, f"seats_changed:{deed.token}", actor=who.role, detail=said, now=now)

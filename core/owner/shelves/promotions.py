@@ -126,13 +126,8 @@ def end(shop: Shop, promotion_id: str, *, deed: Deed) -> None:
         row.ended_at = row.ended_at or shop.now()
         session.add(row)
         outbox.owe(session, Job.PROMOTION_CODE, row.id, key=f"{row.id}:{deed.token}")
-    try:
-        with outbox.remembered():
-            tell(shop, promotion_id)
-    except StripeRefused as refusal:
-        with shop.transaction() as session:
-            deeds.note_refusal(session, deed, refusal, now=shop.now())
-        raise
+    with deeds.refusals_noted(shop, deed), outbox.remembered():
+        tell(shop, promotion_id)
 
 
 def tell(shop: Shop, promotion_id: str) -> None:
